@@ -1,0 +1,159 @@
+/**
+ * The Internet checksum (RFC 1071): a one's complement sum of 16-bit words, the end carry brought around.
+ *
+ * Sums are kept as 32 bits in memory order: words are added as they lie in memory, never swapped, so that a
+ * folded sum is stored into a header as it is (RFC 1071 §2(B)). Fields of a header are passed the same way, as
+ * loaded (suffix Be). A byte at an odd offset counts in the high half of its word: csumBlockAdd turns a sum by it.
+ *
+ * Nothing is read behind ptr + len. Linux: lib/checksum.c, arch/x86/lib/csum-partial_64.c.
+ */
+
+/** Bytes that one round of the SIMD loop sums at most: a lane gains 2 * 0xffff per 64 bytes and has 32 bits. */
+const SIMD_ROUND: u32 = 1 << 20;
+
+/** Adds `len` bytes at `ptr` to `sum`. */
+export function csumPartial(ptr: usize, len: u32, sum: u32): u32 {
+  let acc: u64 = sum;
+  let p = ptr;
+  let left = len;
+  if (ASC_FEATURE_SIMD) {
+    while (left >= 64) {
+      const round = min(left, SIMD_ROUND) & ~63;
+      const end = p + round;
+      let a = i32x4.splat(0);
+      let b = a;
+      let c = a;
+      let d = a;
+      do {
+        a = i32x4.add(a, i32x4.extadd_pairwise_i16x8_u(v128.load(p)));
+        b = i32x4.add(b, i32x4.extadd_pairwise_i16x8_u(v128.load(p, 16)));
+        c = i32x4.add(c, i32x4.extadd_pairwise_i16x8_u(v128.load(p, 32)));
+        d = i32x4.add(d, i32x4.extadd_pairwise_i16x8_u(v128.load(p, 48)));
+        p += 64;
+      } while (p < end);
+      a = i64x2.add(i64x2.extend_low_i32x4_u(a), i64x2.extend_high_i32x4_u(a));
+      b = i64x2.add(i64x2.extend_low_i32x4_u(b), i64x2.extend_high_i32x4_u(b));
+      c = i64x2.add(i64x2.extend_low_i32x4_u(c), i64x2.extend_high_i32x4_u(c));
+      d = i64x2.add(i64x2.extend_low_i32x4_u(d), i64x2.extend_high_i32x4_u(d));
+      a = i64x2.add(i64x2.add(a, b), i64x2.add(c, d));
+      acc += i64x2.extract_lane(a, 0) + i64x2.extract_lane(a, 1);
+      left -= round;
+    }
+  } else {
+    let b: u64 = 0;
+    let c: u64 = 0;
+    let d: u64 = 0;
+    while (left >= 32) {
+      acc += <u64>load<u32>(p) + <u64>load<u32>(p, 16);
+      b += <u64>load<u32>(p, 4) + <u64>load<u32>(p, 20);
+      c += <u64>load<u32>(p, 8) + <u64>load<u32>(p, 24);
+      d += <u64>load<u32>(p, 12) + <u64>load<u32>(p, 28);
+      p += 32;
+      left -= 32;
+    }
+    acc += b + c + d;
+  }
+  while (left >= 16) {
+    acc += <u64>load<u32>(p) + <u64>load<u32>(p, 4) + <u64>load<u32>(p, 8) + <u64>load<u32>(p, 12);
+    p += 16;
+    left -= 16;
+  }
+  if ((left & 8) !== 0) {
+    acc += <u64>load<u32>(p) + <u64>load<u32>(p, 4);
+    p += 8;
+  }
+  if ((left & 4) !== 0) {
+    acc += <u64>load<u32>(p);
+    p += 4;
+  }
+  if ((left & 2) !== 0) {
+    acc += <u64>load<u16>(p);
+    p += 2;
+  }
+  if ((left & 1) !== 0) acc += <u64>load<u8>(p);
+  return csumFrom64(acc);
+}
+
+/** Copies `len` bytes from `src` to `dst` and adds them to `sum`. What is summed is the copy: src may be hostile. */
+export function csumPartialCopy(src: usize, dst: usize, len: u32, sum: u32): u32 {
+  memory.copy(dst, src, len);
+  return csumPartial(dst, len, sum);
+}
+
+/** A 64-bit sum brought down to 32 bits. */
+export function csumFrom64(sum: u64): u32 {
+  return <u32>((sum + rotl<u64>(sum, 32)) >> 32);
+}
+
+/** The checksum of a header whose words sum to `sum`: folded to 16 bits and complemented; 0 when it was right. */
+export function csumFold(sum: u32): u16 {
+  return <u16>((~sum - rotl<u32>(sum, 16)) >> 16);
+}
+
+/** A checksum as a sum, to be worked on. */
+export function csumUnfold(check: u16): u32 {
+  return <u32>check;
+}
+
+export function csumAdd(sum: u32, addend: u32): u32 {
+  const s = sum + addend;
+  return s + <u32>(s < addend);
+}
+
+export function csumSub(sum: u32, addend: u32): u32 {
+  return csumAdd(sum, ~addend);
+}
+
+/** Adds `sum2`, the sum of a block that begins `offset` bytes behind where `sum` began. */
+export function csumBlockAdd(sum: u32, sum2: u32, offset: u32): u32 {
+  return csumAdd(sum, (offset & 1) !== 0 ? rotr<u32>(sum2, 8) : sum2);
+}
+
+/** Takes a block at `offset` out of `sum`. */
+export function csumBlockSub(sum: u32, sum2: u32, offset: u32): u32 {
+  return csumBlockAdd(sum, ~sum2, offset);
+}
+
+/** Mends the checksum at `checkPtr` for a 16-bit field that changes (RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m')). */
+export function csumReplace2(checkPtr: usize, oldBe: u16, newBe: u16): void {
+  const sum = <u32>(load<u16>(checkPtr) ^ 0xffff) + <u32>(oldBe ^ 0xffff) + <u32>newBe;
+  store<u16>(checkPtr, csumFold(sum));
+}
+
+/** The same for a 32-bit field. */
+export function csumReplace4(checkPtr: usize, oldBe: u32, newBe: u32): void {
+  const sum = csumAdd(csumSub(<u32>(load<u16>(checkPtr) ^ 0xffff), oldBe), newBe);
+  store<u16>(checkPtr, csumFold(sum));
+}
+
+/** The checksum of an IPv4 header of `ihl` 32-bit words, ihl >= 5: 0 when the one in it is right. */
+export function ipFastCsum(ptr: usize, ihl: u32): u16 {
+  let acc =
+    <u64>load<u32>(ptr) +
+    <u64>load<u32>(ptr, 4) +
+    <u64>load<u32>(ptr, 8) +
+    <u64>load<u32>(ptr, 12) +
+    <u64>load<u32>(ptr, 16);
+  for (let i: u32 = 5; i < ihl; i++) acc += <u64>load<u32>(ptr + (i << 2));
+  return csumFold(csumFrom64(acc));
+}
+
+/** `sum` plus the pseudo header of IPv4 (RFC 9293 §3.1, RFC 768); `len` and `proto` in host order. */
+export function csumTcpUdpNofold(saddrBe: u32, daddrBe: u32, len: u32, proto: u32, sum: u32): u32 {
+  return csumFrom64(<u64>sum + <u64>saddrBe + <u64>daddrBe + ((<u64>len + <u64>proto) << 8));
+}
+
+/** `sum` plus the pseudo header of IPv6 (RFC 8200 §8.1); `len` and `proto` in host order. */
+export function csumIpv6Nofold(saddrPtr: usize, daddrPtr: usize, len: u32, proto: u32, sum: u32): u32 {
+  const source =
+    <u64>load<u32>(saddrPtr) +
+    <u64>load<u32>(saddrPtr, 4) +
+    <u64>load<u32>(saddrPtr, 8) +
+    <u64>load<u32>(saddrPtr, 12);
+  const destination =
+    <u64>load<u32>(daddrPtr) +
+    <u64>load<u32>(daddrPtr, 4) +
+    <u64>load<u32>(daddrPtr, 8) +
+    <u64>load<u32>(daddrPtr, 12);
+  return csumFrom64(<u64>sum + source + destination + <u64>bswap<u32>(len) + <u64>bswap<u32>(proto));
+}

@@ -1,0 +1,26 @@
+/** Links as they are read, with the places that later checks may have to point at. */
+import type { AddressConfig, RouteConfig } from './router_config.js';
+import type { Range } from './yaml_reader.js';
+
+export interface Placed<T> {
+  readonly value: T;
+  readonly at: Range;
+}
+
+export interface RouteDraft {
+  readonly config: RouteConfig;
+  readonly at: Range;
+  readonly viaAt: Range;
+}
+
+export interface LinkDraft {
+  readonly name: string;
+  readonly at: Range;
+  mac?: Placed<Uint8Array>;
+  mtu?: Placed<number>;
+  linkLocal: boolean;
+  readonly addresses: (AddressConfig & { readonly at: Range })[];
+  /** One at least could not be read: what the link reaches is not known. */
+  addressesWrong: boolean;
+  readonly routes: RouteDraft[];
+}

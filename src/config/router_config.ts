@@ -1,0 +1,68 @@
+/** What `ww up router.yaml` is to build: the configuration after every check, in bytes and numbers. */
+import type { Family } from './ip_address.js';
+
+export interface RouterConfig {
+  readonly links: readonly LinkConfig[];
+  /** Linux's names, in the order of the file. */
+  readonly sysctls: readonly (readonly [name: string, value: number])[];
+}
+
+export interface LinkConfig {
+  readonly name: string;
+  /** null: the loopback `lo`, which the namespace has already. */
+  readonly port: PortConfig | null;
+  /** 6 bytes; the port's own when it is not given. */
+  readonly mac?: Uint8Array;
+  readonly mtu?: number;
+  /** Whether the link makes itself an fe80:: address. */
+  readonly linkLocal: boolean;
+  readonly addresses: readonly AddressConfig[];
+  readonly routes: readonly RouteConfig[];
+}
+
+export interface AddressConfig {
+  readonly family: Family;
+  readonly address: Uint8Array;
+  readonly prefix: number;
+}
+
+export const ROUTE_TYPES = ['unicast', 'blackhole', 'unreachable', 'prohibit'] as const;
+export type RouteType = (typeof ROUTE_TYPES)[number];
+export const ROUTE_SCOPES = ['global', 'link', 'host'] as const;
+export type RouteScope = (typeof ROUTE_SCOPES)[number];
+
+export interface RouteConfig {
+  readonly family: Family;
+  /** The network, its host bits zero; the default route is 0.0.0.0/0 or ::/0. */
+  readonly to: Uint8Array;
+  readonly prefix: number;
+  readonly type: RouteType;
+  /** Absent on a route without a gateway (scope link, or a type that drops). */
+  readonly via?: Uint8Array;
+  /** The gateway is taken to be on the link although no address of it says so. */
+  readonly onLink: boolean;
+  readonly metric?: number;
+  readonly mtu?: number;
+  readonly scope?: RouteScope;
+}
+
+export interface PortConfig {
+  /** As parsePort of src/drivers/open.ts takes it: `tap:ww-lan`, `udp:LOCAL-REMOTE`, `pcap:FILE`. */
+  readonly spec: string;
+  /** Log every frame. */
+  readonly trace: boolean;
+  /** A pcapng file to write every frame to. */
+  readonly capture?: string;
+  readonly faults?: FaultConfig;
+}
+
+/** Chances are from 0 to 1. */
+export interface FaultConfig {
+  readonly loss?: number;
+  readonly corrupt?: number;
+  readonly duplicate?: number;
+  readonly reorder?: number;
+  readonly delayMs?: number;
+  readonly rateBps?: number;
+  readonly seed?: number;
+}

@@ -1,0 +1,124 @@
+/**
+ * Linux system calls from Node, through koffi: the only file group that knows either. Addresses are plain numbers,
+ * results are the raw ones (-1 and errno()), so that a call on a driver's burst costs 20-60 ns beside the system call
+ * itself. Blocking calls have no place here: descriptors are O_NONBLOCK, and waiting is FdWatch's.
+ */
+import { createRequire } from 'node:module';
+import { NetError } from '../net_error.js';
+import { errnoError } from './errno.js';
+import { type FdEvents, FdWatch } from './fd_watch.js';
+
+export const O_RDWR = 0o2;
+export const O_NONBLOCK = 0o4000;
+export const O_CLOEXEC = 0o2000000;
+export const AF_INET = 2;
+export const SOCK_DGRAM = 2;
+export const SOCK_CLOEXEC = 0o2000000;
+export const POLLIN = 1;
+export const POLLOUT = 4;
+export const POLLERR = 8;
+export const POLLHUP = 16;
+
+type Koffi = typeof import('koffi');
+
+/** A function of libc by koffi; its declared types are what it takes. */
+type Call<A extends unknown[]> = (...args: A) => number;
+
+export class Sys {
+  /** read(2) and write(2) to an address; readv(2) and writev(2) with the address of an iovec array. */
+  readonly read: Call<[fd: number, address: number, bytes: number]>;
+  readonly write: Call<[fd: number, address: number, bytes: number]>;
+  readonly readv: Call<[fd: number, iov: number, count: number]>;
+  readonly writev: Call<[fd: number, iov: number, count: number]>;
+  /** errno of the call just made. */
+  readonly errno: () => number;
+  private readonly koffi: Koffi;
+  private readonly openCall: Call<[path: string, flags: number, mode: number]>;
+  private readonly closeCall: Call<[fd: number]>;
+  private readonly ioctlCall: Call<[fd: number, request: number, arg: Uint8Array]>;
+  private readonly ioctlValueCall: Call<[fd: number, request: number, arg: number]>;
+  private readonly pollCall: Call<[fds: Uint8Array, count: number, timeoutMs: number]>;
+  private readonly socketCall: Call<[family: number, type: number, protocol: number]>;
+  private readonly pollfd = new DataView(new ArrayBuffer(8));
+  private readonly pollfdBytes = new Uint8Array(this.pollfd.buffer);
+
+  /** Throws ENOSYS where there is no Linux or no koffi for this machine. */
+  constructor() {
+    if (process.platform !== 'linux') {
+      throw new NetError(
+        'ENOSYS',
+        `system calls need Linux, this is ${process.platform}; use a udp: or pcap: port`,
+      );
+    }
+    this.koffi = loadKoffi();
+    const libc = this.koffi.load(null);
+    this.read = libc.func('int read(int, uintptr_t, size_t)');
+    this.write = libc.func('int write(int, uintptr_t, size_t)');
+    this.readv = libc.func('int readv(int, uintptr_t, int)');
+    this.writev = libc.func('int writev(int, uintptr_t, int)');
+    this.errno = this.koffi.errno;
+    this.openCall = libc.func('int open(const char *, int, int)');
+    this.closeCall = libc.func('int close(int)');
+    this.ioctlCall = libc.func('int ioctl(int, ulong, void *)');
+    this.ioctlValueCall = libc.func('int ioctl(int, ulong, ulong)');
+    this.pollCall = libc.func('int poll(void *, ulong, int)');
+    this.socketCall = libc.func('int socket(int, int, int)');
+  }
+
+  /** `what` starts the error's message; `right` gives the advice by errno name. */
+  open(path: string, flags: number, what: string, right?: Readonly<Record<string, string>>): number {
+    const fd = this.openCall(path, flags | O_CLOEXEC, 0);
+    if (fd < 0) throw errnoError(this.errno(), what, right);
+    return fd;
+  }
+
+  socket(family: number, type: number, protocol: number): number {
+    const fd = this.socketCall(family, type | SOCK_CLOEXEC, protocol);
+    if (fd < 0) throw errnoError(this.errno(), 'socket');
+    return fd;
+  }
+
+  close(fd: number): void {
+    this.closeCall(fd);
+  }
+
+  /** 0, or the errno: the caller knows which of them are no error. */
+  ioctl(fd: number, request: number, arg: Uint8Array | number): number {
+    const result =
+      typeof arg === 'number' ? this.ioctlValueCall(fd, request, arg) : this.ioctlCall(fd, request, arg);
+    return result < 0 ? this.errno() : 0;
+  }
+
+  /** What poll(2) says of this descriptor at this moment: POLLIN | POLLOUT | POLLERR | POLLHUP. */
+  pollNow(fd: number, events: number): number {
+    this.pollfd.setInt32(0, fd, true);
+    this.pollfd.setUint16(4, events, true);
+    this.pollfd.setUint16(6, 0, true);
+    return this.pollCall(this.pollfdBytes, 1, 0) > 0 ? this.pollfd.getUint16(6, true) : 0;
+  }
+
+  /**
+   * The address of a view over a SharedArrayBuffer or an ArrayBuffer of its own. Only such are stable: a small array
+   * made by length lies on the JavaScript heap and moves.
+   */
+  addressOf(view: Uint8Array): number {
+    return Number(this.koffi.address(view));
+  }
+
+  watch(fd: number, onEvent: (events: FdEvents) => void): FdWatch {
+    return new FdWatch(this.koffi, fd, onEvent);
+  }
+}
+
+function loadKoffi(): Koffi {
+  try {
+    return createRequire(import.meta.url)('koffi') as Koffi;
+  } catch (cause) {
+    const machine = `${process.platform}-${process.arch}`;
+    throw new NetError(
+      'ENOSYS',
+      `the package koffi does not load on ${machine}; run npm ci, or use a udp: or pcap: port`,
+      { cause },
+    );
+  }
+}

@@ -261,5 +261,6 @@ function describe(node: Node | null): string {
 
 function syntaxMessage(message: string): string {
   const quote = /^Missing closing (["'])quote/.exec(message)?.[1];
+  if (message.includes('multiple documents')) return 'there is more than one document';
   return quote ? `a ${quote} is not closed` : message.charAt(0).toLowerCase() + message.slice(1);
 }

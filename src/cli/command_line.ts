@@ -1,0 +1,91 @@
+/**
+ * `ww SUBCOMMAND`: finds the subcommand and loads only its file, so that `ww --help` costs one small bundle.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong use. A subcommand reports its own; commander's complaints are wrong use.
+ */
+import { Command, CommanderError } from 'commander';
+import { NetError } from '../net_error.js';
+
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_WRONG_USE = 2;
+
+/** What a subcommand's file exports: a Command whose action reports the exit code. */
+export type MakeCommand = (report: (exitCode: number) => void) => Command;
+
+interface Subcommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<MakeCommand>;
+}
+
+const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: 'up',
+    summary: 'start a router: that of a netplan file, or the built-in lab',
+    load: async () => (await import('./up.js')).makeUpCommand,
+  },
+];
+
+/** Put in by the build (esbuild.config.mjs). */
+declare const WW_VERSION: string;
+
+/** Where text goes; a test gives its own. */
+export interface TextOutput {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+const PROCESS_OUTPUT: TextOutput = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+};
+
+export async function runCommandLine(
+  args: readonly string[],
+  output: TextOutput = PROCESS_OUTPUT,
+  subcommands: readonly Subcommand[] = SUBCOMMANDS,
+): Promise<number> {
+  let exitCode = EXIT_DONE;
+  const program = new Command('ww')
+    .description('Linux networking in user space: a complete router in WebAssembly')
+    .version(typeof WW_VERSION === 'undefined' ? '0.0.0' : WW_VERSION, '-V, --version')
+    .usage('COMMAND [options]')
+    .configureOutput({ writeOut: output.out, writeErr: output.err })
+    .showHelpAfterError('(ww --help lists the commands)')
+    .exitOverride();
+  // `ww help up` and `ww up --help` both need the options of `up`.
+  const wanted = args.filter((arg) => !arg.startsWith('-'));
+  const name = wanted[0] === 'help' ? wanted[1] : wanted[0];
+  try {
+    for (const subcommand of subcommands) {
+      if (subcommand.name !== name) {
+        program.command(subcommand.name).description(subcommand.summary);
+        continue;
+      }
+      const make = await subcommand.load();
+      const command = make((code) => {
+        exitCode = code;
+      });
+      command.copyInheritedSettings(program).description(command.description() || subcommand.summary);
+      command.showHelpAfterError(`(ww ${name} --help shows the options)`);
+      program.addCommand(command);
+    }
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    return report(error, output);
+  }
+  return exitCode;
+}
+
+function report(error: unknown, output: TextOutput): number {
+  if (error instanceof CommanderError) {
+    const asked = ['commander.helpDisplayed', 'commander.version'].includes(error.code);
+    // `ww` alone and `ww help` both show the help; only the second was asked for.
+    return asked || (error.code === 'commander.help' && error.exitCode === 0) ? EXIT_DONE : EXIT_WRONG_USE;
+  }
+  // A NetError says what was wrong; anything else is a bug, and its stack is what helps.
+  if (error instanceof NetError) output.err(`ww: ${error.message}\n`);
+  else output.err(`ww: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT_FAILED;
+}

@@ -1,0 +1,15 @@
+/** What `ww up` hands to the router or the lab that it starts. */
+import type { Logger } from 'pino';
+import type { Screen } from './screen.js';
+
+export interface UpContext {
+  readonly log: Logger;
+  /** Where live figures are drawn; null in a pipe and with --json. */
+  readonly screen: Screen | null;
+  /** Ends by itself after so many seconds. */
+  readonly durationS?: number;
+  /** One summary object on stdout at the end. */
+  readonly json: boolean;
+  /** A folder for one pcapng file per port. */
+  readonly pcapDir?: string;
+}

@@ -9,7 +9,6 @@
  *   deleted     poll: POLLERR, read: EBADFD         down, ENODEV; taken again when someone makes it anew
  *   in another network namespace: as before, the descriptor moves with it
  */
-import { randomBytes } from 'node:crypto';
 import { NetifF } from '../../assembly/abi/features.js';
 import { MAX_SKB_FRAGS } from '../../assembly/abi/layout.js';
 import { NetError } from '../net_error.js';
@@ -26,6 +25,7 @@ import {
   RX_LARGE_BYTES,
   RX_SMALL_BYTES,
 } from './driver.js';
+import { randomMac } from './mac.js';
 
 export interface TapOptions {
   /** Our side's address. Default: random, locally administered. */
@@ -329,11 +329,4 @@ export class TapDriver implements Driver {
       this.sys.close(socket);
     }
   }
-}
-
-/** A random locally administered unicast address. */
-export function randomMac(): string {
-  const bytes = randomBytes(6);
-  bytes[0] = (bytes[0]! & 0xfc) | 0x02;
-  return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join(':');
 }

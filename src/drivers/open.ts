@@ -1,0 +1,120 @@
+/**
+ * Ports as users write them:
+ *
+ *   tap:NAME                      tap:ww0
+ *   udp:LOCAL-REMOTE              udp:127.0.0.1:7001-127.0.0.1:7002   udp:[::1]:0-[fe80::1%eth0]:7002
+ *   pcap:FILE, pcap:FILE>OUT      pcap:in.pcapng>out.pcapng
+ */
+import { isIP } from 'node:net';
+import { NetError } from '../net_error.js';
+import { ifNameProblem } from '../sys/if_tun.js';
+import type { Driver } from './driver.js';
+import { PcapDriver } from './pcap_driver.js';
+import { TapDriver } from './tap.js';
+import { type UdpEndpoint, UdpWireDriver } from './udp_wire.js';
+
+export type PortSpec =
+  | { kind: 'tap'; ifName: string }
+  | { kind: 'udp'; local: UdpEndpoint; remote: UdpEndpoint }
+  | { kind: 'pcap'; file: string; out: string | undefined };
+
+/** What any driver understands; each takes what concerns it. */
+export interface PortOptions {
+  mac?: string | undefined;
+  mtu?: number | undefined;
+  /** tap: leave checksums and segmentation to the other side. Default: true. */
+  offloads?: boolean | undefined;
+  /** tap: set the kernel's side up. Default: false. */
+  up?: boolean | undefined;
+  /** pcap: where transmitted frames go; wins over FILE>OUT. */
+  out?: string | undefined;
+}
+
+const KINDS = "'tap:NAME', 'udp:LOCAL-REMOTE' or 'pcap:FILE' would be right";
+const UDP_RIGHT = "'udp:127.0.0.1:7001-127.0.0.1:7002' would be right, or '[::1]:7001' for IPv6";
+const ENDPOINT = /(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,6})/.source;
+const UDP = new RegExp(`^${ENDPOINT}-${ENDPOINT}$`);
+
+/** Only looks at the words: nothing is opened. Throws a NetError EINVAL that says what would be right. */
+export function parsePort(spec: string): PortSpec {
+  const colon = spec.indexOf(':');
+  const rest = spec.slice(colon + 1);
+  switch (colon < 0 ? '' : spec.slice(0, colon)) {
+    case 'tap':
+      return parseTap(spec, rest);
+    case 'udp':
+      return parseUdp(spec, rest);
+    case 'pcap':
+      return parsePcap(spec, rest);
+    default:
+      throw wrong(spec, `no such kind of port; ${KINDS}`);
+  }
+}
+
+/** Opens the port; what it needs is taken now (the TAP, the file) or in attach() (the socket). */
+export function openPort(spec: string, options: PortOptions = {}): Driver {
+  const port = parsePort(spec);
+  switch (port.kind) {
+    case 'tap':
+      return new TapDriver(port.ifName, options);
+    case 'udp':
+      return new UdpWireDriver(port.local, port.remote, options);
+    case 'pcap':
+      return new PcapDriver(port.file, { ...options, out: options.out ?? port.out });
+    default:
+      return assertNever(port);
+  }
+}
+
+function parseTap(spec: string, ifName: string): PortSpec {
+  const problem = ifNameProblem(ifName);
+  if (problem !== undefined) throw wrong(spec, `${problem}; 'tap:ww0' would be right`);
+  return { kind: 'tap', ifName };
+}
+
+function parseUdp(spec: string, rest: string): PortSpec {
+  const match = UDP.exec(rest);
+  if (match === null) throw wrong(spec, `no two ends ADDRESS:PORT with a '-' between; ${UDP_RIGHT}`);
+  const local = parseEndpoint(spec, match[1], match[2], match[3]!);
+  const remote = parseEndpoint(spec, match[4], match[5], match[6]!);
+  if (isIP(local.address) !== isIP(remote.address)) {
+    throw wrong(spec, 'one end is IPv4 and the other IPv6; both have to be of one kind');
+  }
+  if (remote.port === 0) throw wrong(spec, 'the remote port is 0; only the local one may be (any free port)');
+  return { kind: 'udp', local, remote };
+}
+
+function parseEndpoint(
+  spec: string,
+  v6: string | undefined,
+  v4: string | undefined,
+  port: string,
+): UdpEndpoint {
+  const address = v6 ?? v4 ?? '';
+  if (isIP(address) !== (v6 === undefined ? 4 : 6)) {
+    throw wrong(spec, `'${address}' is no IPv${v6 === undefined ? 4 : 6} address; ${UDP_RIGHT}`);
+  }
+  if (Number(port) > 65535) throw wrong(spec, `port ${port} is larger than 65535`);
+  return { address, port: Number(port) };
+}
+
+function parsePcap(spec: string, rest: string): PortSpec {
+  const arrow = rest.indexOf('>');
+  const file = arrow < 0 ? rest : rest.slice(0, arrow);
+  const out = arrow < 0 ? undefined : rest.slice(arrow + 1);
+  if (file === '' || out === '') {
+    throw wrong(
+      spec,
+      "a file's name is missing; 'pcap:in.pcapng' or 'pcap:in.pcapng>out.pcapng' would be right",
+    );
+  }
+  return { kind: 'pcap', file, out };
+}
+
+function wrong(spec: string, what: string): NetError {
+  return new NetError('EINVAL', `port '${spec}': ${what}`);
+}
+
+function assertNever(value: never): never {
+  throw new Error(`no such port: ${JSON.stringify(value)}`);
+}

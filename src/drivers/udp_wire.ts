@@ -1,0 +1,229 @@
+/**
+ * A wire made of UDP: one datagram a frame, without any header of ours. Needs no privileges, so two routers on one or
+ * two machines can be joined by anybody. The socket is connected: the kernel drops what others than the peer send.
+ *
+ *   socket 'message' ─copy─► queue (a ring of equal places) ─copy─► receive descriptors       rxBurst()
+ *   transmit descriptors ─copy─► a free place ─► socket.send()                                txBurst()
+ *
+ * Both sides are bounded: a datagram that finds the queue full is counted in RX_ERRORS, a frame that finds every place
+ * in flight stays in the transmit ring until writable().
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { isIP } from 'node:net';
+import { NetError } from '../net_error.js';
+import type { Driver, PortNotify, PortRings } from './driver.js';
+import { randomMac } from './mac.js';
+
+export interface UdpEndpoint {
+  address: string;
+  port: number;
+}
+
+export interface UdpWireOptions {
+  mac?: string | undefined;
+  /** Default: 1500. Frames of up to mtu + 22 bytes (Ethernet header, two tags) pass. */
+  mtu?: number | undefined;
+  /** Frames that wait for rxBurst() at most; a power of two. Default: 1024. */
+  queueFrames?: number | undefined;
+}
+
+const ETH_HEADER_MAX = 22;
+const TX_IN_FLIGHT = 256;
+const SOCKET_BUFFER_BYTES = 4 << 20;
+
+export class UdpWireDriver implements Driver {
+  readonly kind = 'udp';
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly features = 0;
+  readonly vnetHdrLen = 0;
+
+  private readonly frameBytes: number;
+  private readonly queue: Uint8Array;
+  private readonly queueLengths: Uint32Array;
+  private head = 0;
+  private tail = 0;
+  private readonly places: Buffer[] = [];
+  private socket: Socket | undefined;
+  private rings: PortRings | undefined;
+  private notify!: PortNotify;
+  private connected = false;
+  private armed = false;
+  private waking = false;
+  private blocked = false;
+  private closed = false;
+
+  constructor(
+    private readonly local: UdpEndpoint,
+    private readonly remote: UdpEndpoint,
+    options: UdpWireOptions = {},
+  ) {
+    this.name = `udp:${endpointText(local)}-${endpointText(remote)}`;
+    this.mac = options.mac ?? randomMac();
+    this.mtu = options.mtu ?? 1500;
+    this.frameBytes = this.mtu + ETH_HEADER_MAX;
+    const frames = options.queueFrames ?? 1024;
+    if ((frames & (frames - 1)) !== 0) throw new Error(`queueFrames ${frames} is no power of two`);
+    this.queue = new Uint8Array(frames * this.frameBytes);
+    this.queueLengths = new Uint32Array(frames);
+  }
+
+  /** The local port in use once the link is up: of interest when 0 was asked for. */
+  get boundPort(): number | undefined {
+    return this.connected ? this.socket?.address().port : undefined;
+  }
+
+  attach(rings: PortRings, notify: PortNotify): void {
+    this.rings = rings;
+    this.notify = notify;
+    for (let i = 0; i < TX_IN_FLIGHT; i++) this.places.push(Buffer.allocUnsafeSlow(this.frameBytes));
+    const type = isIP(this.local.address) === 6 ? 'udp6' : 'udp4';
+    const socket = createSocket({
+      type,
+      recvBufferSize: SOCKET_BUFFER_BYTES,
+      sendBufferSize: SOCKET_BUFFER_BYTES,
+      lookup: (address, _options, done) => done(null, address, isIP(address)),
+    });
+    this.socket = socket;
+    socket.on('message', (datagram) => this.received(datagram));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.failed(error));
+    socket.bind(this.local.port, this.local.address, () => {
+      if (this.closed) return;
+      socket.connect(this.remote.port, this.remote.address, (error?: Error) => {
+        if (error) this.failed(error);
+      });
+    });
+    socket.on('connect', () => {
+      if (this.closed) return;
+      this.connected = true;
+      notify.state(true);
+      if (this.blocked) this.unblock();
+    });
+  }
+
+  rxBurst(max: number): number {
+    const rings = this.rings!;
+    const { frameBytes, queueLengths } = this;
+    const mask = queueLengths.length - 1;
+    const burst = Math.min(max, rings.rxSpace(), this.head - this.tail);
+    let frames = 0;
+    for (let i = 0; i < burst; i++) {
+      const place = this.tail & mask;
+      const at = place * frameBytes;
+      if (rings.putFrame(frames, this.queue.subarray(at, at + queueLengths[place]!))) frames++;
+      else rings.addRxErrors(1);
+      this.tail++;
+    }
+    return frames;
+  }
+
+  txBurst(): number {
+    const rings = this.rings!;
+    const socket = this.socket;
+    const waiting = rings.txReady();
+    if (waiting === 0) return 0;
+    if (!this.connected || socket === undefined) {
+      this.blocked = true;
+      return 0;
+    }
+    let done = 0;
+    let sent = 0;
+    for (; done < waiting; done++) {
+      const place = this.places.pop();
+      if (place === undefined) {
+        this.blocked = true;
+        break;
+      }
+      const length = rings.peekTx(rings.txDesc(done), place);
+      if (length < 0) {
+        rings.addTxErrors(1);
+        this.places.push(place);
+        continue;
+      }
+      socket.send(place, 0, length, (error) => this.done(place, error));
+      sent++;
+    }
+    rings.txAdvance(done);
+    return sent;
+  }
+
+  arm(): void {
+    this.armed = true;
+    if (this.head !== this.tail) this.wake();
+  }
+
+  disarm(): void {
+    this.armed = false;
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    this.connected = false;
+    this.armed = false;
+    const socket = this.socket;
+    this.socket = undefined;
+    if (socket === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      try {
+        socket.close(() => resolve());
+      } catch {
+        resolve(); // a socket that failed to bind is closed already
+      }
+    });
+  }
+
+  private received(datagram: Buffer): void {
+    const mask = this.queueLengths.length - 1;
+    if (datagram.length > this.frameBytes || datagram.length === 0 || this.head - this.tail > mask) {
+      this.rings?.addRxErrors(1);
+      return;
+    }
+    const place = this.head & mask;
+    this.queue.set(datagram, place * this.frameBytes);
+    this.queueLengths[place] = datagram.length;
+    this.head++;
+    if (this.armed) this.wake();
+  }
+
+  /** One readable() soon, so that all datagrams of this turn of the event loop make one burst. */
+  private wake(): void {
+    if (this.waking) return;
+    this.waking = true;
+    setImmediate(() => {
+      this.waking = false;
+      if (!this.armed || this.closed) return;
+      this.armed = false;
+      this.notify.readable();
+    });
+  }
+
+  private done(place: Buffer, error: Error | null): void {
+    this.places.push(place);
+    // ECONNREFUSED: the peer is not there yet. A wire does not know; it loses the frame.
+    if (error) this.rings?.addTxErrors(1);
+    if (this.blocked && this.places.length > TX_IN_FLIGHT / 2) this.unblock();
+  }
+
+  private unblock(): void {
+    if (this.closed) return;
+    this.blocked = false;
+    this.notify.writable();
+  }
+
+  private failed(error: NodeJS.ErrnoException): void {
+    if (this.closed) return;
+    if (this.connected) {
+      this.rings?.addRxErrors(1);
+      return;
+    }
+    const code = error.code ?? 'EIO';
+    const advice = code === 'EADDRINUSE' ? '; another program has this port, port 0 takes a free one' : '';
+    const why = `${this.name}: cannot bind ${endpointText(this.local)}: ${error.message}${advice}`;
+    this.notify.state(false, new NetError(code, why, { cause: error }));
+  }
+}
+
+export function endpointText({ address, port }: UdpEndpoint): string {
+  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,27 @@
+/**
+ * Puts a JavaScript function into a module's function table, so that a unit test can be the handler behind an op id.
+ * V8 takes only exported WASM functions there, so the callback goes through a module of one import and one export.
+ */
+
+/** Returns the table index of `callback`, a function of `params` i32s that returns an i32 when `result` is set. */
+export function addCallback(
+  table: WebAssembly.Table,
+  params: number,
+  result: boolean,
+  callback: (...args: number[]) => number | undefined,
+): number {
+  const I32 = 0x7f;
+  const type = [0x60, params, ...Array<number>(params).fill(I32), ...(result ? [1, I32] : [0])];
+  const name = [1, 0x66];
+  const section = (id: number, body: number[]) => [id, body.length, ...body];
+  const bytes = new Uint8Array([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [1, ...type]),
+    ...section(2, [1, ...name, ...name, 0, 0]),
+    ...section(7, [1, ...name, 0, 0]),
+  ]);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { f: { f: callback } });
+  const index = table.grow(1);
+  table.set(index, exports.f);
+  return index;
+}

@@ -8,7 +8,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { type AsModule, loadAs } from './as.ts';
+import { type AsModule, loadAs } from './as.js';
 
 /** Where functions under test may write. */
 export const OUT = 0x10000;
@@ -38,8 +38,8 @@ export function functions<K extends string>(m: AsModule, ...names: K[]): Record<
 
 /** Value of an exported constant. */
 export function constant(m: AsModule, name: string): number {
-  const value: unknown = m.exports[name];
-  if (value instanceof WebAssembly.Global) return value.value >>> 0;
+  const found = m.exports[name] as unknown as { value?: unknown } | undefined;
+  if (typeof found?.value === 'number') return found.value >>> 0;
   throw new Error(`no exported constant ${name}`);
 }
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   checkChanged,
   constant,
@@ -9,7 +9,7 @@ import {
   hex,
   loadWire,
   putAtEnd,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 const REQUEST = hex(`
   0001 0800 06 04 0001

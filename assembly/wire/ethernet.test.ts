@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   constant,
   expectEmitted,
@@ -10,7 +10,7 @@ import {
   OUT,
   put,
   putAtEnd,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 const HEADER = hex('5254 0012 3456  0200 5e10 0001  86dd');
 let m: AsModule;

@@ -45,7 +45,7 @@ export const ETH_P_802_3: u32 = 0x0001;
 export const ETH_P_ALL: u32 = 0x0003;
 export const ETH_P_802_2: u32 = 0x0004;
 
-export function checkEthernet(p: usize, len: u32): i32 {
+export function checkEthernet(_p: usize, len: u32): i32 {
   return len < ETH_HLEN ? WIRE_SHORT : WIRE_OK;
 }
 

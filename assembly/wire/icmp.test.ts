@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   expectEmitted,
   expectTruncationsRefused,
@@ -7,7 +7,7 @@ import {
   hex,
   loadWire,
   putAtEnd,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 let m: AsModule;
 beforeAll(async () => {
@@ -23,11 +23,15 @@ describe('wire/icmp', () => {
     ['host redirect', '0501 1122 c0a801fe', 5, 1, 'icmpGateway', 0xc0a801fe],
     ['parameter problem', '0c00 1122 16000000', 12, 0, 'icmpParamPointer', 22],
   ])('reads and writes golden %s', (_name, text, type, code, getter, value) => {
-    const f = functions(m, 'icmpType', 'icmpCode', 'icmpChecksumBe', 'icmpInfo', getter, 'emitIcmp');
+    const f = functions(m, 'icmpType', 'icmpCode', 'icmpChecksumBe', 'icmpInfo', 'emitIcmp');
     const { icmpSetChecksumBe } = functions(m, 'icmpSetChecksumBe');
     const bytes = hex(text);
     const p = putAtEnd(m, bytes);
-    expect([f.icmpType(p), f.icmpCode(p), f[getter as 'icmpInfo'](p) >>> 0]).toEqual([type, code, value]);
+    expect([f.icmpType(p), f.icmpCode(p), functions(m, getter)[getter]!(p) >>> 0]).toEqual([
+      type,
+      code,
+      value,
+    ]);
     expectEmitted(m, bytes, (at) => {
       f.emitIcmp(at, type, code, f.icmpInfo(p));
       icmpSetChecksumBe(at, f.icmpChecksumBe(p));

@@ -67,7 +67,7 @@ export const ICMP_REDIR_HOSTTOS: u32 = 3;
 export const ICMP_EXC_TTL: u32 = 0;
 export const ICMP_EXC_FRAGTIME: u32 = 1;
 
-export function checkIcmp(p: usize, len: u32): i32 {
+export function checkIcmp(_p: usize, len: u32): i32 {
   return len < ICMP_HDR_LEN ? WIRE_SHORT : WIRE_OK;
 }
 

@@ -56,7 +56,7 @@ export const ICMPV6_UNK_OPTION: u32 = 2;
 export const ICMPV6_HDR_INCOMP: u32 = 3;
 
 /** Linux asks for the second word of every message, so do we. */
-export function checkIcmpv6(p: usize, len: u32): i32 {
+export function checkIcmpv6(_p: usize, len: u32): i32 {
   return len < ICMPV6_HDR_LEN ? WIRE_SHORT : WIRE_OK;
 }
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   bytesAt,
   checkChanged,
@@ -13,7 +13,7 @@ import {
   put,
   putAtEnd,
   toHex,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 /** An echo request of 28 bytes and, behind it, the ICMP header. */
 const PING = hex(`

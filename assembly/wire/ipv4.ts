@@ -215,7 +215,7 @@ export function ipv4DecreaseTtl(p: usize): u32 {
   // The TTL is the first byte of its 16-bit word: a 1 less there is a 0x0100 more in the complement, which is 1 in
   // the bytes' order on the wire. 0xffff cannot be the sum of a valid header and becomes 0.
   const check = <u32>load<u16>(p, 10) + 1;
-  store<u16>(p, <u16>(check + <u32>(check >= 0xffff)), 10);
+  store<u16>(p, <u16>(check >= 0xffff ? check + 1 : check), 10);
   const ttl = <u32>load<u8>(p, 8) - 1;
   store<u8>(p, <u8>ttl, 8);
   return ttl & 0xff;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
-import { expectEmitted, functions, hex, loadWire } from '../../test/wire_input.ts';
+import type { AsModule } from '../../test/as.js';
+import { expectEmitted, functions, hex, loadWire } from '../../test/wire_input.js';
 
 let m: AsModule;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   bytesAt,
   checkChanged,
@@ -11,7 +11,7 @@ import {
   loadWire,
   putAtEnd,
   toHex,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 /** An echo request from 2001:db8::1 to 2001:db8:1::2, DSCP EF with ECT(0), flow label 0xabcde. */
 const PING = hex(`

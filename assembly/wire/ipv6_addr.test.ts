@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
-import { expectEmitted, functions, hex, loadWire, OUT, put, putAtEnd } from '../../test/wire_input.ts';
+import type { AsModule } from '../../test/as.js';
+import { expectEmitted, functions, hex, loadWire, OUT, put, putAtEnd } from '../../test/wire_input.js';
 
 let m: AsModule;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   bytesAt,
   checkChanged,
@@ -11,7 +11,7 @@ import {
   loadWire,
   putAtEnd,
   toHex,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 /** A SYN with MSS 1460 and window scale 7. */
 const SYN = hex('d431 01bb 9f3a0001 00000000 70 c2 faf0 1b2c 0000  020405b4 01030307');

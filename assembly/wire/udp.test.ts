@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   bytesAt,
   checkChanged,
@@ -11,7 +11,7 @@ import {
   loadWire,
   putAtEnd,
   toHex,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 /** From a DNS client's port, four bytes of payload. */
 const DATAGRAM = hex('d431 0035 000c 5a1e  deadbeef');

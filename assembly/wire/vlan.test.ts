@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AsModule } from '../../test/as.ts';
+import type { AsModule } from '../../test/as.js';
 import {
   expectEmitted,
   expectTruncationsRefused,
@@ -7,7 +7,7 @@ import {
   hex,
   loadWire,
   putAtEnd,
-} from '../../test/wire_input.ts';
+} from '../../test/wire_input.js';
 
 let m: AsModule;
 beforeAll(async () => {

@@ -19,7 +19,7 @@ export const VLAN_VID_MASK: u32 = 0x0fff;
 /** VIDs run from 0 (priority tag) to 4094; 4095 is reserved (802.1Q table 9-2). */
 export const VLAN_N_VID: u32 = 4096;
 
-export function checkVlan(p: usize, len: u32): i32 {
+export function checkVlan(_p: usize, len: u32): i32 {
   return len < VLAN_HLEN ? WIRE_SHORT : WIRE_OK;
 }
 

@@ -1,0 +1,53 @@
+/**
+ * Records of the event ring (32 bytes each) and of the delivery ring (abi/layout HostRing): what happened, told to
+ * the host in order. The Netlink layer makes its notifications of them; a consumer that is too slow sees LOST grow
+ * and dumps anew.
+ */
+export enum EventType {
+  NONE = 0,
+  /** A device appeared, changed (flags, MTU, carrier, address) or went. A = new flags, B = 1 when it went. */
+  LINK = 1,
+  /** An address was added or removed: A = family, B = 1 when removed, PTR = 16 bytes of address in ADDR, C = prefix. */
+  ADDR = 2,
+  /** A route: A = family, B = 1 when removed; C = prefix length, ADDR = destination. */
+  ROUTE = 3,
+  /** A neighbour: A = family, B = new NUD state, ADDR = address. */
+  NEIGH = 4,
+  /** A packet was dropped (only while drop monitoring is on): A = reason, B = length, C = device handle. */
+  DROP = 5,
+  /** A packet passed a hook (only while tracing is on). */
+  TRACE = 6,
+}
+
+export enum Event {
+  /** u16 type, u16 family or detail, u32 net id, i32 ifindex, u32 B, u8[16] address */
+  TYPE = 0,
+  FAMILY = 2,
+  NET = 4,
+  IFINDEX = 8,
+  B = 12,
+  ADDR = 16,
+  SIZE = 32,
+}
+
+/** Records of the delivery ring: a packet for a socket or a queue, held by a handle until the host releases it. */
+export enum Delivery {
+  /** u32 handle (index | generation << 16), u32 socket or queue id, u32 net id, i32 ifindex */
+  HANDLE = 0,
+  SOCKET = 4,
+  NET = 8,
+  IFINDEX = 12,
+  /** u32 address and bytes of the packet from its network header (linear). */
+  PTR = 16,
+  LEN = 20,
+  /** u32 offset of the transport header from PTR; u16 protocol (ethertype), u16 kind */
+  TRANSPORT = 24,
+  PROTOCOL = 28,
+  KIND = 30,
+  SIZE = 32,
+}
+export enum DeliveryKind {
+  RAW = 1,
+  QUEUE = 2,
+  STOLEN = 3,
+}

@@ -1,0 +1,86 @@
+/**
+ * Stable ids of the functions that the core calls through its table. State holds ids, never table indices: the op
+ * table (lib/ops) maps one to the other and is filled by init and after every restore.
+ */
+export enum Op {
+  NONE = 0,
+  // timers: (arg: usize) => void
+  TIMER_NEIGH = 1,
+  TIMER_NEIGH_GC,
+  TIMER_FRAG4,
+  TIMER_FRAG6,
+  TIMER_DAD,
+  TIMER_ADDR6,
+  TIMER_PMTU,
+  TIMER_PROXY,
+  TIMER_RS,
+  TIMER_TEST,
+  // packet_type: (list: usize, n: u32) => void
+  RCV_IPV4 = 32,
+  RCV_IPV6,
+  RCV_ARP,
+  RCV_TEST,
+  // inet protocols: (skb: usize) => void
+  PROTO_ICMP = 48,
+  PROTO_UDP,
+  PROTO_TCP,
+  PROTO_ICMPV6,
+  PROTO_UDP6,
+  PROTO_TCP6,
+  PROTO_IGMP,
+  // net_device_ops.ndo_start_xmit: (skb: usize, dev: usize) => i32
+  XMIT_LOOPBACK = 64,
+  XMIT_VETH,
+  XMIT_PORT,
+  // napi poll: (dev: usize, budget: i32) => i32
+  POLL_PORT = 80,
+  POLL_BACKLOG,
+  // qdisc: enqueue (skb, qdisc) => i32, dequeue (qdisc) => usize, reset (qdisc) => void, in one block each
+  QDISC_PFIFO_FAST_ENQUEUE = 96,
+  QDISC_PFIFO_FAST_DEQUEUE,
+  QDISC_PFIFO_FAST_RESET,
+  QDISC_NOQUEUE,
+  // neighbour: solicit (neigh, skb) => void
+  NEIGH_ARP_SOLICIT = 112,
+  NEIGH_NDISC_SOLICIT,
+  NEIGH_ARP_ERROR,
+  NEIGH_NDISC_ERROR,
+  NEIGH_NDISC_CONSTRUCT,
+  NEIGH_ARP_CONSTRUCT,
+  // what ARP asks IPv4 (addresses in host order), see neigh/arp_ops
+  ARP_CONFIRM_ADDR,
+  ARP_ROUTE_INPUT,
+  ARP_ROUTE_DEV,
+  ARP_ONLINK,
+  ARP_PROXY,
+  // calls upwards (see net/registry): notifier chains and families
+  NETDEV_EVENT_IPV4 = 128,
+  NETDEV_EVENT_IPV6,
+  NETDEV_EVENT_NEIGH,
+  NET_INIT_IPV4 = 136,
+  NET_INIT_IPV6,
+  NET_EXIT_IPV4,
+  NET_EXIT_IPV6,
+  NDISC_DAD_FAILURE = 144,
+  NDISC_RCV_RA,
+  ICMP_SEND = 148,
+  ICMPV6_SEND,
+  IP6_INPUT_NDISC,
+  /** A neighbour of this family failed: (neigh, skb) consumes the skb. */
+  ARP_ADDR_TYPE = 152,
+  ARP_SELECT_SADDR,
+  ARP_REACHABLE,
+  ARP_ANNOUNCE,
+  // How a packet goes on behind a hook that had queued it: (skb) => void, by family * 5 + hook
+  OKFN_IPV4 = 224,
+  OKFN_IPV6 = 232,
+  OKFN_INGRESS = 240,
+  OKFN_EGRESS,
+  // GRO/GSO callbacks: receive (head list…) and segment
+  GSO_IPV4 = 160,
+  GSO_IPV6,
+  // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
+  XDP_RUN = 192,
+  HOOK_BASE = 256,
+  MAX = 1024,
+}

@@ -1,0 +1,257 @@
+/**
+ * Requests: how the host configures the core and asks about it. A batch of messages lies in the request area; the
+ * core handles them in order and answers in place, so what is asked and what is answered have one record.
+ *
+ *   0        4        8        12       16
+ *   ├─ LEN ──┼─ TYPE ─┼ FLAGS ─┼ STATUS ┼─ record of the type ─── ... ── LEN
+ *
+ * LEN is a multiple of 8 and covers header, record and room for the answer. STATUS is 0 or a negative errno. A dump
+ * has a cursor in front (DumpHeader): the core fills as many records as LEN has room for and moves the cursor on;
+ * COUNT 0 is the end. Linux: rtnetlink(7), whose attributes the records mirror.
+ */
+export enum Msg {
+  LEN = 0,
+  TYPE = 4,
+  FLAGS = 8,
+  STATUS = 12,
+  BODY = 16,
+}
+
+export enum MsgType {
+  NONE = 0,
+  NET_NEW = 1,
+  NET_DEL,
+  LINK_NEW = 8,
+  LINK_DEL,
+  LINK_SET,
+  LINK_DUMP,
+  LINK_STATS,
+  ADDR_NEW = 16,
+  ADDR_DEL,
+  ADDR_DUMP,
+  ROUTE_NEW = 24,
+  ROUTE_DEL,
+  ROUTE_DUMP,
+  ROUTE_GET,
+  NEIGH_NEW = 32,
+  NEIGH_DEL,
+  NEIGH_DUMP,
+  SYSCTL_SET = 40,
+  SYSCTL_GET,
+  MIB_GET = 48,
+  HOOK_NEW = 56,
+  HOOK_DEL,
+  RAW_BIND = 64,
+  RAW_UNBIND,
+  HANDLE_RELEASE = 72,
+  HANDLE_VERDICT,
+  XMIT = 80,
+  SEED = 88,
+  MEMORY_STATS = 96,
+}
+
+/** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */
+export enum Dump {
+  NET = 0,
+  FAMILY = 4,
+  CURSOR = 8,
+  COUNT = 32,
+  /** Only records of this ifindex; 0: all. */
+  IFINDEX = 36,
+  RECORDS = 40,
+}
+
+/** NET_NEW (out: NET), NET_DEL. */
+export enum NetRec {
+  NET = 0,
+  SIZE = 8,
+}
+
+export enum LinkRec {
+  NET = 0,
+  IFINDEX = 4,
+  /** u32: out; what rx() and the port table call it. */
+  HANDLE = 8,
+  /** u32 IFF_*; in LINK_SET the bits of CHANGE are set to those of FLAGS. */
+  FLAGS = 12,
+  CHANGE = 16,
+  /** u32; 0 in LINK_NEW and LINK_SET: leave it. */
+  MTU = 20,
+  /** u16 ARPHRD_*, u8 DevKind, u8 carrier (LINK_SET: 0 off, 1 on, 255 leave it) */
+  TYPE = 24,
+  KIND = 26,
+  CARRIER = 27,
+  /** u32 NetifF */
+  FEATURES = 28,
+  /** u8[6]; all zero: leave it. */
+  MAC = 32,
+  /** u8[16], zero-padded; empty in LINK_SET: leave it. */
+  NAME = 40,
+  /** veth: namespace and, out, ifindex of the peer. */
+  PEER_NET = 56,
+  PEER_IFINDEX = 60,
+  TXQLEN = 64,
+  /** Port: descriptors each way, vnet header bytes, large slots wanted (0 or 1); out: address of the rings. */
+  RING_ENTRIES = 68,
+  VNET_HDR_LEN = 72,
+  LARGE = 76,
+  PORT = 80,
+  /** u8[16]: veth, name of the peer; u8[6] its MAC. */
+  PEER_NAME = 84,
+  PEER_MAC = 100,
+  SIZE = 112,
+}
+
+/** LINK_STATS: in NET, IFINDEX; out u64 rtnl_link_stats64 and the qdisc's figures, then u64 per drop reason. */
+export enum LinkStatsRec {
+  NET = 0,
+  IFINDEX = 4,
+  RX_PACKETS = 8,
+  TX_PACKETS = 16,
+  RX_BYTES = 24,
+  TX_BYTES = 32,
+  RX_ERRORS = 40,
+  TX_ERRORS = 48,
+  RX_DROPPED = 56,
+  TX_DROPPED = 64,
+  MULTICAST = 72,
+  QDISC_QLEN = 80,
+  QDISC_DROPS = 88,
+  QDISC_REQUEUES = 96,
+  DROPS = 104,
+}
+
+export enum AddrRec {
+  NET = 0,
+  IFINDEX = 4,
+  /** u8 family, prefix length, scope */
+  FAMILY = 8,
+  PLEN = 9,
+  SCOPE = 10,
+  /** u32 IFA_F_* */
+  FLAGS = 12,
+  /** u8[16]; IPv4 in the first four, network order. */
+  ADDR = 16,
+  BROADCAST = 32,
+  /** u32 seconds; all ones: forever. */
+  VALID = 48,
+  PREFERRED = 52,
+  SIZE = 56,
+}
+
+export enum RouteRec {
+  NET = 0,
+  /** u8 each: family, prefix length, RtType, RTPROT_* */
+  FAMILY = 4,
+  PLEN = 5,
+  TYPE = 6,
+  PROTOCOL = 7,
+  /** u8 each: RT_SCOPE_*, tos, RTNH_F_*, family of the gateway (0: none) */
+  SCOPE = 8,
+  TOS = 9,
+  NH_FLAGS = 10,
+  GW_FAMILY = 11,
+  /** u32 table, metric, mtu; i32 ifindex */
+  TABLE = 12,
+  METRIC = 16,
+  MTU = 20,
+  OIF = 24,
+  HOPLIMIT = 28,
+  DST = 32,
+  GW = 48,
+  PREFSRC = 64,
+  SIZE = 80,
+}
+/** FLAGS of ROUTE_NEW (Linux: NLM_F_*): replace what has the same prefix, tos and metric; add behind it. */
+export const ROUTE_F_REPLACE: u32 = 1;
+export const ROUTE_F_APPEND: u32 = 2;
+
+export enum NeighRec {
+  NET = 0,
+  IFINDEX = 4,
+  /** u8 family, u8 NUD_*, u8 NTF_* */
+  FAMILY = 8,
+  STATE = 9,
+  FLAGS = 10,
+  REFS = 12,
+  KEY = 16,
+  LLADDR = 32,
+  /** u32: probes sent; milliseconds since confirmed, used, updated. */
+  PROBES = 40,
+  CONFIRMED_MS = 44,
+  USED_MS = 48,
+  UPDATED_MS = 52,
+  SIZE = 56,
+}
+
+/** u32 net, u32 SysctlGroup, i32 ifindex (CONF*, NEIGH*: 0 = default, -1 = all), u32 id, i32 value */
+export enum SysctlRec {
+  NET = 0,
+  GROUP = 4,
+  IFINDEX = 8,
+  ID = 12,
+  VALUE = 16,
+  SIZE = 24,
+}
+export enum SysctlGroup {
+  NET = 0,
+  CONF4 = 1,
+  CONF6 = 2,
+  NEIGH4 = 3,
+  NEIGH6 = 4,
+}
+
+/** MIB_GET: u32 net, pad; out: u64 per Mib. */
+export enum MibRec {
+  NET = 0,
+  VALUES = 8,
+}
+
+/** HOOK_NEW/DEL: u32 net, u32 family (NFPROTO_*), u32 hook, i32 ifindex (netdev hooks), i32 priority, u32 op, u32 priv, u32 id */
+export enum HookRec {
+  NET = 0,
+  FAMILY = 4,
+  HOOK = 8,
+  IFINDEX = 12,
+  PRIORITY = 16,
+  OP = 20,
+  PRIV = 24,
+  ID = 28,
+  SIZE = 32,
+}
+
+/** RAW_BIND: u32 net, u32 family, u32 protocol, u32 socket id (chosen by the host) */
+export enum RawRec {
+  NET = 0,
+  FAMILY = 4,
+  PROTOCOL = 8,
+  SOCKET = 12,
+  SIZE = 16,
+}
+
+/** HANDLE_RELEASE: u32 handle. HANDLE_VERDICT: u32 handle, i32 verdict (NF_*). */
+export enum HandleRec {
+  HANDLE = 0,
+  VERDICT = 4,
+  SIZE = 8,
+}
+
+/**
+ * XMIT: an IP packet of an application, complete with its network header, sent from namespace NET as a raw socket
+ * with IP_HDRINCL would: u32 net, u32 family, i32 ifindex (0: by route), u32 bytes; then the packet. A source of zero
+ * and an IPv4 identifier of zero are filled in.
+ */
+export enum XmitRec {
+  NET = 0,
+  FAMILY = 4,
+  OIF = 8,
+  BYTES = 12,
+  PACKET = 16,
+}
+
+/** SEED: u32 lo, u32 hi: refills the random stream. */
+export enum SeedRec {
+  LO = 0,
+  HI = 4,
+  SIZE = 8,
+}

@@ -1,0 +1,118 @@
+/**
+ * The sysctls of a namespace and of its devices, one i32 each (Linux: Documentation/networking/ip-sysctl.rst).
+ * The text names are derived by the host from the tables of src/net/sysctl.ts.
+ */
+export enum Sysctl {
+  // net.ipv4.*
+  IP_FORWARD = 0,
+  IP_DEFAULT_TTL,
+  IP_NO_PMTU_DISC,
+  IP_FORWARD_USE_PMTU,
+  ICMP_ECHO_IGNORE_ALL,
+  ICMP_ECHO_IGNORE_BROADCASTS,
+  ICMP_IGNORE_BOGUS_ERROR_RESPONSES,
+  ICMP_ERRORS_USE_INBOUND_IFADDR,
+  /** Milliseconds between errors to one peer, and the mask of types it holds for. */
+  ICMP_RATELIMIT,
+  ICMP_RATEMASK,
+  ICMP_MSGS_PER_SEC,
+  ICMP_MSGS_BURST,
+  /** Bytes. */
+  IPFRAG_HIGH_THRESH,
+  IPFRAG_LOW_THRESH,
+  /** Seconds. */
+  IPFRAG_TIME,
+  IPFRAG_MAX_DIST,
+  ROUTE_MTU_EXPIRES,
+  ROUTE_MIN_PMTU,
+  ROUTE_REDIRECT_NUMBER,
+  ROUTE_REDIRECT_LOAD,
+  ROUTE_REDIRECT_SILENCE,
+  // net.ipv6.*
+  IP6_ICMP_RATELIMIT,
+  IP6_ICMP_ECHO_IGNORE_ALL,
+  IP6FRAG_HIGH_THRESH,
+  IP6FRAG_LOW_THRESH,
+  IP6FRAG_TIME,
+  IP6_MTU_EXPIRES,
+  IP6_MIN_ADVMSS,
+  // net.core.*
+  NETDEV_MAX_BACKLOG,
+  NETDEV_BUDGET,
+  // net.ipv[46].neigh.default.gc_thresh*
+  NEIGH4_GC_THRESH1,
+  NEIGH4_GC_THRESH2,
+  NEIGH4_GC_THRESH3,
+  NEIGH6_GC_THRESH1,
+  NEIGH6_GC_THRESH2,
+  NEIGH6_GC_THRESH3,
+  MAX,
+}
+
+/** net.ipv4.conf.DEV.*: of each device, of `all` and of `default`. */
+export enum Ipv4Conf {
+  FORWARDING = 0,
+  RP_FILTER,
+  ACCEPT_REDIRECTS,
+  SECURE_REDIRECTS,
+  SHARED_MEDIA,
+  SEND_REDIRECTS,
+  ACCEPT_SOURCE_ROUTE,
+  ACCEPT_LOCAL,
+  ROUTE_LOCALNET,
+  LOG_MARTIANS,
+  ARP_FILTER,
+  ARP_ANNOUNCE,
+  ARP_IGNORE,
+  ARP_ACCEPT,
+  ARP_NOTIFY,
+  PROXY_ARP,
+  DROP_UNICAST_IN_L2_MULTICAST,
+  DROP_GRATUITOUS_ARP,
+  IGNORE_ROUTES_WITH_LINKDOWN,
+  PROMOTE_SECONDARIES,
+  MAX,
+}
+
+/** net.ipv6.conf.DEV.* */
+export enum Ipv6Conf {
+  FORWARDING = 0,
+  DISABLE_IPV6,
+  HOP_LIMIT,
+  MTU,
+  ACCEPT_RA,
+  ACCEPT_REDIRECTS,
+  AUTOCONF,
+  DAD_TRANSMITS,
+  ACCEPT_DAD,
+  ACCEPT_SOURCE_ROUTE,
+  PROXY_NDP,
+  /** 0 EUI-64, 1 none, 2 stable secret, 3 random. */
+  ADDR_GEN_MODE,
+  KEEP_ADDR_ON_DOWN,
+  NDISC_NOTIFY,
+  SUPPRESS_FRAG_NDISC,
+  DROP_UNSOLICITED_NA,
+  DROP_UNICAST_IN_L2_MULTICAST,
+  RTR_SOLICITS,
+  IGNORE_ROUTES_WITH_LINKDOWN,
+  MAX,
+}
+
+/** net.ipv[46].neigh.DEV.*: times in milliseconds. */
+export enum NeighVar {
+  MCAST_SOLICIT = 0,
+  UCAST_SOLICIT,
+  APP_SOLICIT,
+  MCAST_RESOLICIT,
+  BASE_REACHABLE_TIME_MS,
+  RETRANS_TIME_MS,
+  DELAY_FIRST_PROBE_TIME_MS,
+  GC_STALETIME_MS,
+  UNRES_QLEN_BYTES,
+  LOCKTIME_MS,
+  ANYCAST_DELAY_MS,
+  PROXY_DELAY_MS,
+  PROXY_QLEN,
+  MAX,
+}

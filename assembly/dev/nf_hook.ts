@@ -1,0 +1,109 @@
+/**
+ * Runs the hooks of one point for one packet and carries out the verdict. Linux: net/netfilter/core.c, nf_hook_slow.
+ *
+ *   ACCEPT  the next hook; behind the last, the packet goes on
+ *   DROP    freed as NETFILTER_DROP
+ *   STOLEN  the hook keeps the skb (or freed it)
+ *   QUEUE   handed to the host by a handle; reinjected behind the hook that queued it (skb/handles)
+ *   REPEAT  the same hook again
+ */
+import { DeliveryKind } from '../abi/event';
+import { SkbDropReason } from '../abi/drop_reason';
+import { opIndex } from '../lib/ops';
+import {
+  HookEntry,
+  NF_ACCEPT,
+  NF_DROP,
+  NF_QUEUE,
+  NF_REPEAT,
+  NF_STOLEN,
+  NF_VERDICT_MASK,
+  NFPROTO_IPV4,
+  NetfilterHook,
+  hookEntry,
+  hookList,
+} from '../net/hooks';
+import { Net } from '../net/net';
+import { kfreeSkbReason } from '../skb/free';
+import { handleGive } from '../skb/handles';
+import { SkBuff } from '../skb/sk_buff';
+
+/** REPEATs that one hook may ask for with one packet; more is a loop of its own making. */
+const REPEAT_MAX: u32 = 16;
+
+/** What a hook is told besides the packet: third argument of its op. */
+@unmanaged
+@final
+export class NfHookState {
+  hook: u32;
+  family: u32;
+  net: usize;
+  /** NetDevice, 0 where there is none. */
+  in: usize;
+  out: usize;
+}
+
+/**
+ * Runs the hooks of an IP family. True: the packet goes on. False: it is dropped, stolen or queued.
+ * `indev`/`outdev` are NetDevices or 0.
+ */
+export function nfHook(net: Net, family: u32, hook: NetfilterHook, skb: SkBuff, indev: usize, outdev: usize): bool {
+  const list = hookList(net, family, hook);
+  return list === 0 || nfHookSlow(list, 0, net, family, hook, skb, indev, outdev);
+}
+
+/** The hooks of a device: ingress or egress. */
+export function nfHookDevice(list: usize, hook: NetfilterHook, skb: SkBuff, net: Net): bool {
+  const ingress = hook === NetfilterHook.NETDEV_INGRESS;
+  return nfHookSlow(list, 0, net, NFPROTO_IPV4, hook, skb, ingress ? skb.dev : 0, ingress ? 0 : skb.dev);
+}
+
+/** From entry `from` on (a reinjected packet starts behind the hook that queued it). */
+export function nfHookSlow(
+  list: usize,
+  from: u32,
+  net: Net,
+  family: u32,
+  hook: NetfilterHook,
+  skb: SkBuff,
+  indev: usize,
+  outdev: usize,
+): bool {
+  const state = changetype<NfHookState>(memory.data(32, 8));
+  state.hook = hook;
+  state.family = family;
+  state.net = changetype<usize>(net);
+  state.in = indev;
+  state.out = outdev;
+  let i = from;
+  let repeats: u32 = 0;
+  while (i < load<u32>(list)) {
+    const entry: HookEntry = hookEntry(list, i);
+    const fn = opIndex(entry.op);
+    // A generated function that is not there (after a restore, until it is rebuilt) lets the packet pass to the next.
+    if (fn === 0) {
+      i++;
+      continue;
+    }
+    const verdict = call_indirect<i32>(fn, entry.priv, changetype<usize>(skb), changetype<usize>(state));
+    const kind = verdict & NF_VERDICT_MASK;
+    if (kind === NF_ACCEPT) {
+      i++;
+      repeats = 0;
+      continue;
+    }
+    if (kind === NF_STOLEN) return false;
+    if (kind === NF_REPEAT && ++repeats <= REPEAT_MAX) continue;
+    if (kind === NF_QUEUE) {
+      const where = family | (<u32>hook << 4) | ((i + 1) << 8);
+      if (!handleGive(skb, DeliveryKind.QUEUE, <u32>verdict >> 16, net, where, outdev)) {
+        kfreeSkbReason(skb, SkbDropReason.HOST_HANDLES_FULL);
+      }
+      return false;
+    }
+    assert(kind === NF_DROP || kind === NF_REPEAT, 'a hook gave no verdict');
+    kfreeSkbReason(skb, SkbDropReason.NETFILTER_DROP);
+    return false;
+  }
+  return true;
+}

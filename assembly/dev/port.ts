@@ -1,0 +1,259 @@
+/**
+ * A port: a device whose frames a driver of the host moves. The rings are laid out in abi/layout (Port, RxDesc,
+ * TxDesc); the driver writes received frames straight into our slots and sends straight out of them.
+ *
+ *   rx(count) ─► portPoll: descriptor ─► skb ─► vnet header ─► eth_type_trans ─► GRO ─► netifReceiveSkbList
+ *   devQueueXmit ─► portXmit: vnet header, descriptor ─► driver ─► portTxClean frees what was sent
+ */
+import { SkbDropReason } from '../abi/drop_reason';
+import { NetifF } from '../abi/features';
+import {
+  BURST_MAX,
+  LARGE_SLOT_BYTES,
+  Port,
+  RX_DESC_CSUM_OK,
+  RxDesc,
+  SKB_HEADROOM,
+  SLOT_BYTES,
+  Status,
+  TxDesc,
+} from '../abi/layout';
+import { Op } from '../abi/ops';
+import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
+import { root } from '../lib/root';
+import { consumeSkb, countDrop, kfreeSkbReason } from '../skb/free';
+import { largeSlotAlloc, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
+import { CHECKSUM_UNNECESSARY, SkBuff, skbHeadlen } from '../skb/sk_buff';
+import { skbAddFrag, skbCowHead } from '../skb/skbuff';
+import { ethTypeTrans } from './eth';
+import { groFlush, groReceive } from './gro';
+import { napiSchedule } from './napi';
+import { NetDevice, netifRunning } from './net_device';
+import { netifReceiveSkbList } from './receive';
+import { SCRATCH_RECEIVE, scratchList } from './scratch';
+import { virtioNetHdrFromSkb, virtioNetHdrToSkb } from './virtio_net';
+import { netifWakeQueue } from './xmit';
+
+export const NETDEV_TX_OK: i32 = 0;
+export const NETDEV_TX_BUSY: i32 = 0x10;
+
+/** Bytes of frame that fit the linear part of a receive slot. */
+const RX_LINEAR: u32 = SLOT_BYTES - SKB_HEADROOM;
+const ETH_HLEN: u32 = 14;
+
+/**
+ * Makes rings of `entries` (a power of two, at most BURST_MAX x 4) each way; receive descriptors get their slots, and
+ * large ones too when `large`. False when memory or slots ran out (nothing is kept then).
+ */
+export function portSetup(dev: NetDevice, entries: u32, vnetHdrLen: u32, large: bool): bool {
+  const port = kzalloc(Port.SIZE);
+  const rx = kzalloc(entries * RxDesc.SIZE);
+  const tx = kmalloc(entries * TxDesc.SIZE);
+  if (port === 0 || rx === 0 || tx === 0) {
+    kfree(port);
+    kfree(rx);
+    kfree(tx);
+    return false;
+  }
+  store<u32>(port, rx, Port.RX_RING);
+  store<u32>(port, entries - 1, Port.RX_MASK);
+  store<u32>(port, tx, Port.TX_RING);
+  store<u32>(port, entries - 1, Port.TX_MASK);
+  store<u32>(port, vnetHdrLen, Port.VNET_HDR_LEN);
+  store<u32>(port, <u32>large, Port.RX_LARGE);
+  dev.priv = port;
+  dev.xmitOp = Op.XMIT_PORT;
+  dev.pollOp = Op.POLL_PORT;
+  for (let i: u32 = 0; i < entries; i++) {
+    if (!refill(rx + i * RxDesc.SIZE, large)) {
+      portTeardown(dev);
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Frees rings, slots and what waits to be sent. The driver has let go of them. */
+export function portTeardown(dev: NetDevice): void {
+  const port = dev.priv;
+  if (port === 0) return;
+  portTxClean(dev, load<u32>(port, Port.TX_HEAD));
+  const rx = load<u32>(port, Port.RX_RING);
+  for (let i: u32 = 0; i <= load<u32>(port, Port.RX_MASK); i++) {
+    const desc = rx + i * RxDesc.SIZE;
+    const buf = load<u32>(desc, RxDesc.BUF);
+    if (buf !== 0) slotPut(buf - SKB_HEADROOM);
+    slotPut(load<u32>(desc, RxDesc.LARGE));
+  }
+  kfree(rx);
+  kfree(load<u32>(port, Port.TX_RING));
+  kfree(port);
+  dev.priv = 0;
+}
+
+/** Puts fresh slots where they are missing. */
+function refill(desc: usize, large: bool): bool {
+  if (load<u32>(desc, RxDesc.BUF) === 0) {
+    const slot = slotAlloc();
+    if (slot === 0) return false;
+    store<u32>(desc, slot + SKB_HEADROOM, RxDesc.BUF);
+  }
+  if (large && load<u32>(desc, RxDesc.LARGE) === 0) {
+    const slot = largeSlotAlloc();
+    if (slot === 0) return false;
+    store<u32>(desc, slot, RxDesc.LARGE);
+  }
+  return true;
+}
+
+/** The driver filled `count` more descriptors. */
+export function portRx(dev: NetDevice, count: u32): void {
+  const port = dev.priv;
+  const room = load<u32>(port, Port.RX_MASK) + 1 - (load<u32>(port, Port.RX_HEAD) - load<u32>(port, Port.RX_TAIL));
+  store<u32>(port, load<u32>(port, Port.RX_HEAD) + min(count, room), Port.RX_HEAD);
+  napiSchedule(dev);
+}
+
+/** napi poll of a port: up to `budget` frames from the ring, as one list, up the stack. */
+export function portPoll(dev: NetDevice, budget: i32): i32 {
+  const port = dev.priv;
+  if (port === 0) return 0;
+  const ring = load<u32>(port, Port.RX_RING);
+  const mask = load<u32>(port, Port.RX_MASK);
+  const vnet = load<u32>(port, Port.VNET_HDR_LEN);
+  const large = load<u32>(port, Port.RX_LARGE) !== 0;
+  const gro = (dev.features & NetifF.GRO) !== 0;
+  const list = scratchList(SCRATCH_RECEIVE);
+  const now = root().now;
+  let tail = load<u32>(port, Port.RX_TAIL);
+  const count = min(<u32>budget, min(BURST_MAX, load<u32>(port, Port.RX_HEAD) - tail));
+  let n: u32 = 0;
+  let bytes: u64 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const desc = ring + (tail & mask) * RxDesc.SIZE;
+    tail++;
+    const skb = takeFrame(dev, desc, vnet, large);
+    if (skb === null) continue;
+    bytes += skb.len + ETH_HLEN;
+    skb.tstamp = now;
+    if (gro) n = groReceive(dev, skb, list, n);
+    else store<u32>(list + (n++ << 2), changetype<usize>(skb));
+  }
+  store<u32>(port, tail, Port.RX_TAIL);
+  dev.rxPackets += count;
+  dev.rxBytes += bytes;
+  if (gro) n = groFlush(dev, list, n);
+  netifReceiveSkbList(list, n);
+  return <i32>count;
+}
+
+/** Makes an skb of a filled descriptor and gives the descriptor fresh slots; null when it was dropped (counted). */
+function takeFrame(dev: NetDevice, desc: usize, vnet: u32, large: bool): SkBuff | null {
+  const len = load<u32>(desc, RxDesc.LEN);
+  const buf = load<u32>(desc, RxDesc.BUF);
+  if (len < ETH_HLEN) return dropFrame(dev, SkbDropReason.DEV_HDR);
+  if (!netifRunning(dev)) return dropFrame(dev, SkbDropReason.DEV_READY);
+  if (len > RX_LINEAR && (load<u32>(desc, RxDesc.LARGE) === 0 || len - RX_LINEAR > LARGE_SLOT_BYTES)) {
+    return dropFrame(dev, SkbDropReason.PKT_TOO_BIG);
+  }
+  // The frame leaves the ring only when a fresh slot takes its place, so that the ring is always full.
+  const fresh = slotAlloc();
+  if (fresh === 0) return dropFrame(dev, SkbDropReason.NOMEM);
+  const record = skbRecordAlloc();
+  if (record === null) {
+    slotPut(fresh);
+    return dropFrame(dev, SkbDropReason.NOMEM);
+  }
+  const skb = record;
+  const slot = buf - SKB_HEADROOM;
+  store<u32>(desc, fresh + SKB_HEADROOM, RxDesc.BUF);
+  skb.dev = changetype<usize>(dev);
+  skb.iif = dev.ifindex;
+  skb.head = slot;
+  skb.end = slot + SLOT_BYTES;
+  skb.data = buf;
+  if (len <= RX_LINEAR) {
+    skb.len = len;
+  } else {
+    skb.len = RX_LINEAR;
+    const spill = load<u32>(desc, RxDesc.LARGE);
+    const next = largeSlotAlloc();
+    if (next === 0 || !skbAddFrag(skb, spill, len - RX_LINEAR, spill)) {
+      slotPut(next);
+      kfreeSkbReason(skb, SkbDropReason.NOMEM);
+      return null;
+    }
+    store<u32>(desc, next, RxDesc.LARGE);
+  }
+  if ((load<u32>(desc, RxDesc.FLAGS) & RX_DESC_CSUM_OK) !== 0) skb.ipSummed = CHECKSUM_UNNECESSARY;
+  ethTypeTrans(skb, dev);
+  if (vnet !== 0 && load<u16>(buf - vnet) !== 0 && !virtioNetHdrToSkb(skb, buf - vnet)) {
+    dev.rxErrors++;
+    kfreeSkbReason(skb, SkbDropReason.DEV_HDR);
+    return null;
+  }
+  return skb;
+}
+
+function dropFrame(dev: NetDevice, reason: SkbDropReason): SkBuff | null {
+  dev.rxDropped++;
+  countDrop(changetype<usize>(dev), reason);
+  return null;
+}
+
+/** ndo_start_xmit of a port: BUSY, and the skb stays the caller's, when the ring is full. */
+export function portXmit(skb: SkBuff, dev: NetDevice): i32 {
+  const port = dev.priv;
+  const head = load<u32>(port, Port.TX_HEAD);
+  if (head - load<u32>(port, Port.TX_CLEAN) > load<u32>(port, Port.TX_MASK)) return NETDEV_TX_BUSY;
+  const vnet = load<u32>(port, Port.VNET_HDR_LEN);
+  let start = skb.data;
+  if (vnet !== 0) {
+    if (!skbCowHead(skb, vnet)) {
+      dev.txDropped++;
+      kfreeSkbReason(skb, SkbDropReason.NOMEM);
+      return NETDEV_TX_OK;
+    }
+    start = skb.data - vnet;
+    virtioNetHdrFromSkb(skb, start, vnet);
+  }
+  const desc = load<u32>(port, Port.TX_RING) + (head & load<u32>(port, Port.TX_MASK)) * TxDesc.SIZE;
+  store<u32>(desc, start, TxDesc.BUF);
+  store<u32>(desc, skbHeadlen(skb) + vnet, TxDesc.LEN);
+  store<u32>(desc, skb.frags, TxDesc.FRAGS);
+  store<u32>(desc, changetype<usize>(skb), TxDesc.SKB);
+  store<u32>(port, head + 1, Port.TX_HEAD);
+  dev.txPackets++;
+  dev.txBytes += skb.len;
+  const word = root().statusBlock + Status.TX_PENDING + ((dev.handle >> 5) << 2);
+  store<u32>(word, load<u32>(word) | (1 << (dev.handle & 31)));
+  return NETDEV_TX_OK;
+}
+
+/** Frees the skbs of all descriptors before `upTo`: they were sent. Wakes the queue when there is room again. */
+export function portTxClean(dev: NetDevice, upTo: u32): void {
+  const port = dev.priv;
+  let clean = load<u32>(port, Port.TX_CLEAN);
+  if (clean === upTo) return;
+  const ring = load<u32>(port, Port.TX_RING);
+  const mask = load<u32>(port, Port.TX_MASK);
+  // The driver is trusted with its own ring, but not to pass the head.
+  const count = min(upTo - clean, load<u32>(port, Port.TX_HEAD) - clean);
+  for (let i: u32 = 0; i < count; i++) {
+    consumeSkb(changetype<SkBuff>(load<u32>(ring + (clean & mask) * TxDesc.SIZE, TxDesc.SKB)));
+    clean++;
+  }
+  store<u32>(port, clean, Port.TX_CLEAN);
+  netifWakeQueue(dev);
+}
+
+/** Looks at every port for frames that its driver has sent since the last poll. */
+export function portsTxClean(): void {
+  const r = root();
+  for (let handle: u32 = 0; handle < r.devCount; handle++) {
+    const p = load<u32>(r.devs + (handle << 2));
+    if (p === 0) continue;
+    const dev = changetype<NetDevice>(p);
+    if (dev.xmitOp === Op.XMIT_PORT && dev.priv !== 0) portTxClean(dev, load<u32>(dev.priv, Port.TX_TAIL));
+  }
+}

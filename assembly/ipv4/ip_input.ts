@@ -1,0 +1,273 @@
+/**
+ * ip_rcv: IPv4 packets from a device, as a list. Linux: net/ipv4/ip_input.c.
+ *
+ *   ipListRcv ─ check headers ─► PREROUTING ─► look all destinations up ─► ipRcvFinish ─┬► ipForward
+ *                                                                                     └► ipLocalDeliver ─► LOCAL_IN
+ *                                                                                          ─► icmp, udp, tcp, raw
+ */
+import { SkbDropReason } from '../abi/drop_reason';
+import { Op } from '../abi/ops';
+import { Mib } from '../abi/snmp';
+import { Ipv4Conf } from '../abi/sysctl';
+import { NetDevice, conf4Or } from '../dev/net_device';
+import { nfHook } from '../dev/nf_hook';
+import { SCRATCH_KEYS, SCRATCH_ROUTES, scratchList } from '../dev/scratch';
+import { rawLocalDeliver } from '../inet/raw';
+import { ipFastCsum } from '../lib/checksum';
+import { opIndex } from '../lib/ops';
+import { poptrieLookup4, poptrieLookupBurst4 } from '../lib/poptrie';
+import { Errno } from '../net/errno';
+import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
+import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
+import { Fib, FibNh, RtType, nhInfo } from '../route/fib';
+import { consumeSkb, kfreeSkbReason } from '../skb/free';
+import { PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, SkBuff, skbHeadlen } from '../skb/sk_buff';
+import { pskbMayPull, skbPull, skbTrim } from '../skb/skbuff';
+import { icmpSend } from './icmp';
+import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from './ip_fragment';
+import { ipForward } from './ip_forward';
+import { ipOptionsCompile, ipOptionsRcvSrr } from './ip_options';
+import {
+  E_LOCALNET,
+  E_LOCAL_SOURCE,
+  E_MARTIAN_DESTINATION,
+  E_MARTIAN_SOURCE,
+  E_RPFILTER,
+  RouteInput,
+  inDevForward,
+  ipRouteInput,
+  ipv4IsMulticast,
+} from './route';
+
+const IPV4_HDR_LEN: u32 = 20;
+/** MF or an offset: a fragment. */
+const IP_FRAGMENT_BITS: u16 = 0x3fff;
+const ICMP_DEST_UNREACH: u32 = 3;
+const ICMP_NET_UNREACH: u32 = 0;
+const ICMP_HOST_UNREACH: u32 = 1;
+const ICMP_PROT_UNREACH: u32 = 2;
+const ICMP_PKT_FILTERED: u32 = 13;
+
+/** Receives `n` IPv4 packets (op RCV_IPV4). */
+export function ipListRcv(list: usize, n: u32): void {
+  let i: u32 = 0;
+  while (i < n) {
+    const net = changetype<NetDevice>(changetype<SkBuff>(load<u32>(list + (i << 2))).dev).net;
+    let end = i + 1;
+    while (end < n && changetype<NetDevice>(changetype<SkBuff>(load<u32>(list + (end << 2))).dev).net === net) end++;
+    rcvRun(net, list + (i << 2), end - i);
+    i = end;
+  }
+}
+
+/** A run of packets of one namespace. */
+function rcvRun(net: Net, list: usize, n: u32): void {
+  let kept: u32 = 0;
+  let octets: u32 = 0;
+  let received: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
+    // "When the interface is in promisc. mode, drop all the crap that it receives, do not try to analyse it."
+    if (skb.pktType === PACKET_OTHERHOST) {
+      kfreeSkbReason(skb, SkbDropReason.OTHERHOST);
+      continue;
+    }
+    received++;
+    octets += skb.len;
+    const reason = checkHeader(net, skb);
+    if (reason !== SkbDropReason.NOT_DROPPED_YET) {
+      kfreeSkbReason(skb, reason);
+      continue;
+    }
+    if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.PRE_ROUTING, skb, skb.dev, 0)) continue;
+    store<u32>(list + (kept++ << 2), changetype<usize>(skb));
+  }
+  mibAdd(net, Mib.IpInReceives, received);
+  mibAdd(net, Mib.IpExtInOctets, octets);
+  if (kept === 0) return;
+
+  const keys = scratchList(SCRATCH_KEYS);
+  const routes = scratchList(SCRATCH_ROUTES);
+  for (let i: u32 = 0; i < kept; i++) {
+    const iph = changetype<SkBuff>(load<u32>(list + (i << 2))).data;
+    store<u32>(keys + (i << 2), bswap<u32>(load<u32>(iph, 16)));
+  }
+  const fib = changetype<Fib>(net.fib4);
+  poptrieLookupBurst4(fib.trie, keys, routes, kept);
+  // What an earlier packet of the burst caused (a redirect learned) may change the table under the later ones.
+  const genId = fib.genId;
+  for (let i: u32 = 0; i < kept; i++) {
+    const daddr = load<u32>(keys + (i << 2));
+    const value = fib.genId === genId ? load<u32>(routes + (i << 2)) : poptrieLookup4(fib.trie, daddr);
+    rcvFinish(net, changetype<SkBuff>(load<u32>(list + (i << 2))), daddr, value);
+  }
+}
+
+/** Linux: ip_rcv_core. NOT_DROPPED_YET when the header is sound; the packet then ends where tot_len says. */
+function checkHeader(net: Net, skb: SkBuff): SkbDropReason {
+  if (skbHeadlen(skb) < IPV4_HDR_LEN && !pskbMayPull(skb, IPV4_HDR_LEN)) return headerError(net);
+  let iph = skb.data;
+  const first = load<u8>(iph);
+  // RFC 1122 §3.2.1.2: a host must silently discard a datagram whose version is not 4, and one with a bad checksum.
+  if (first !== 0x45) {
+    if (first >> 4 !== 4 || (first & 15) < 5) return headerError(net);
+    if (!pskbMayPull(skb, (first & 15) << 2)) return headerError(net);
+    iph = skb.data;
+  }
+  const ihl = (<u32>first & 15) << 2;
+  if (ipFastCsum(iph, ihl) !== 0) {
+    mibInc(net, Mib.IpExtInCsumErrors);
+    mibInc(net, Mib.IpInHdrErrors);
+    return SkbDropReason.IP_CSUM;
+  }
+  const totLen = <u32>bswap<u16>(load<u16>(iph, 2));
+  if (skb.len !== totLen) {
+    if (skb.len < totLen) {
+      mibInc(net, Mib.IpExtInTruncatedPkts);
+      return SkbDropReason.PKT_TOO_SMALL;
+    }
+    if (totLen < ihl) return headerError(net);
+    // Padding of a short Ethernet frame.
+    skbTrim(skb, totLen);
+  } else if (totLen < ihl) {
+    return headerError(net);
+  }
+  skb.networkHeader = iph;
+  skb.transportHeader = iph + ihl;
+  return SkbDropReason.NOT_DROPPED_YET;
+}
+
+function headerError(net: Net): SkbDropReason {
+  mibInc(net, Mib.IpInHdrErrors);
+  return SkbDropReason.IP_INHDR;
+}
+
+/** A packet that comes back from a queue at PREROUTING. */
+export function ipRcvResume(skb: SkBuff): void {
+  const net = changetype<NetDevice>(skb.dev).net;
+  const daddr = bswap<u32>(load<u32>(skb.data, 16));
+  rcvFinish(net, skb, daddr, poptrieLookup4(changetype<Fib>(net.fib4).trie, daddr));
+}
+
+/** Linux: ip_rcv_finish: the route is known; options, then forward or deliver. */
+function rcvFinish(net: Net, skb: SkBuff, daddr: u32, value: u32): void {
+  const dev = changetype<NetDevice>(skb.dev);
+  const iph = skb.networkHeader;
+  const way = ipRouteInput(skb, net, dev, daddr, bswap<u32>(load<u32>(iph, 12)), value);
+  if (way < 0 && way <= E_MARTIAN_SOURCE) {
+    kfreeSkbReason(skb, martianReason(way));
+    return;
+  }
+  if (load<u8>(iph) !== 0x45 && !rcvOptions(net, skb, dev)) return;
+  if (way === RouteInput.LOCAL) {
+    if (skb.pktType === PACKET_MULTICAST || skb.pktType === PACKET_BROADCAST) countGroup(net, skb, daddr);
+    // RFC 1122 §3.3.6: a datagram to a unicast address that came as a link-layer broadcast or multicast.
+    if (skb.pktType !== 0 && unicastInGroupFrame(skb, dev, daddr)) {
+      kfreeSkbReason(skb, SkbDropReason.UNICAST_IN_L2_MULTICAST);
+      return;
+    }
+    ipLocalDeliver(net, skb);
+    return;
+  }
+  if (way < 0) {
+    ipError(net, skb, dev, way);
+    return;
+  }
+  ipForward(net, skb, changetype<FibNh>(skb.dst), daddr, way === RouteInput.FORWARD_REDIRECT);
+}
+
+function martianReason(way: i32): SkbDropReason {
+  if (way === E_RPFILTER) return SkbDropReason.IP_RPFILTER;
+  if (way === E_LOCAL_SOURCE) return SkbDropReason.IP_LOCAL_SOURCE;
+  if (way === E_LOCALNET) return SkbDropReason.IP_LOCALNET;
+  if (way === E_MARTIAN_DESTINATION) return SkbDropReason.IP_INVALID_DEST;
+  return SkbDropReason.IP_INVALID_SOURCE;
+}
+
+function countGroup(net: Net, skb: SkBuff, daddr: u32): void {
+  mibInc(net, ipv4IsMulticast(daddr) ? Mib.IpExtInMcastPkts : Mib.IpExtInBcastPkts);
+}
+
+function unicastInGroupFrame(skb: SkBuff, dev: NetDevice, daddr: u32): bool {
+  if (!conf4Or(dev, Ipv4Conf.DROP_UNICAST_IN_L2_MULTICAST) || skb.dst === 0) return false;
+  return nhInfo(changetype<FibNh>(skb.dst)).type === RtType.LOCAL && !ipv4IsMulticast(daddr);
+}
+
+/** Linux: ip_rcv_options. False: the packet is gone. */
+function rcvOptions(net: Net, skb: SkBuff, dev: NetDevice): bool {
+  if (!ipOptionsCompile(net, skb)) {
+    mibInc(net, Mib.IpInHdrErrors);
+    kfreeSkbReason(skb, SkbDropReason.IP_OPTIONS);
+    return false;
+  }
+  if (!ipOptionsRcvSrr(skb, dev)) {
+    kfreeSkbReason(skb, SkbDropReason.IP_OPTIONS);
+    return false;
+  }
+  return true;
+}
+
+/** Linux: ip_error: no way for this packet; its sender is told when we forward. */
+function ipError(net: Net, skb: SkBuff, dev: NetDevice, err: i32): void {
+  if (!inDevForward(dev)) {
+    if (err === -Errno.EHOSTUNREACH) mibInc(net, Mib.IpInAddrErrors);
+    else if (err === -Errno.ENETUNREACH) mibInc(net, Mib.IpExtInNoRoutes);
+    kfreeSkbReason(skb, SkbDropReason.IP_INADDRERRORS);
+    return;
+  }
+  if (err === -Errno.EHOSTUNREACH) {
+    icmpSend(skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+    kfreeSkbReason(skb, SkbDropReason.IP_UNREACHABLE);
+  } else if (err === -Errno.ENETUNREACH) {
+    mibInc(net, Mib.IpExtInNoRoutes);
+    icmpSend(skb, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0);
+    kfreeSkbReason(skb, SkbDropReason.IP_INNOROUTES);
+  } else if (err === -Errno.EACCES) {
+    icmpSend(skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
+    kfreeSkbReason(skb, SkbDropReason.IP_PROHIBIT);
+  } else {
+    kfreeSkbReason(skb, SkbDropReason.IP_BLACKHOLE);
+  }
+}
+
+/** Linux: ip_local_deliver: for us. Fragments are put together first. */
+export function ipLocalDeliver(net: Net, skb: SkBuff): void {
+  if ((bswap<u16>(load<u16>(skb.networkHeader, 6)) & IP_FRAGMENT_BITS) !== 0) {
+    const whole = ipDefrag(net, skb, IP_DEFRAG_LOCAL_DELIVER);
+    if (whole === null) return;
+    skb = whole;
+  }
+  if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_IN, skb, skb.dev, 0)) return;
+  ipLocalDeliverFinish(skb);
+}
+
+/** To the protocol's receiver; data moves to the transport header. */
+export function ipLocalDeliverFinish(skb: SkBuff): void {
+  const net = changetype<NetDevice>(skb.dev).net;
+  const protocol = load<u8>(skb.networkHeader, 9);
+  const taken = rawLocalDeliver(net, AF_INET, skb, protocol);
+  const fn = opIndex(protocolOp(protocol));
+  if (fn === 0) {
+    // RFC 1122 §3.2.2.1: a host should generate Protocol Unreachable when it does not know the protocol.
+    if (!taken) {
+      mibInc(net, Mib.IpInUnknownProtos);
+      icmpSend(skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
+      kfreeSkbReason(skb, SkbDropReason.IP_NOPROTO);
+      return;
+    }
+    mibInc(net, Mib.IpInDelivers);
+    consumeSkb(skb);
+    return;
+  }
+  mibInc(net, Mib.IpInDelivers);
+  skbPull(skb, skb.transportHeader - skb.networkHeader);
+  call_indirect<void>(fn, changetype<usize>(skb));
+}
+
+function protocolOp(protocol: u8): u32 {
+  if (protocol === 1) return Op.PROTO_ICMP;
+  if (protocol === 17) return Op.PROTO_UDP;
+  if (protocol === 6) return Op.PROTO_TCP;
+  if (protocol === 2) return Op.PROTO_IGMP;
+  return Op.NONE;
+}

@@ -1,0 +1,300 @@
+/**
+ * Routing of IPv4 packets: where a received one goes, and by which source and device one of our own leaves.
+ * Linux: net/ipv4/route.c, fib_frontend.c (source validation). No route is cached: a lookup gives a next hop of the
+ * FIB, and skb.dst is that next hop until the burst ends.
+ */
+import { Ipv4Conf, Sysctl } from '../abi/sysctl';
+import {
+  IFF_LOOPBACK,
+  IFF_UP,
+  NetDevice,
+  conf4,
+  conf4And,
+  conf4Max,
+  conf4Or,
+  devGetByIndex,
+} from '../dev/net_device';
+import { AF_INET, Net, sysctl } from '../net/net';
+import { Errno } from '../net/errno';
+import { exceptionFind, exceptionMtu } from '../route/exception';
+import {
+  Fib,
+  FibInfo,
+  FibNh,
+  RT_SCOPE_HOST,
+  RT_SCOPE_LINK,
+  RT_SCOPE_UNIVERSE,
+  RtType,
+  fibLookup4,
+  fibLookupDev,
+  fibNh,
+  fibResult,
+  infoPrefSrcPtr,
+  nhGwPtr,
+  nhInfo,
+} from '../route/fib';
+import { SkBuff } from '../skb/sk_buff';
+import { inetAddrOnlink, inetLookupIfaddr, inetSelectAddr } from './devinet';
+
+/** What a packet of our own asks of routing (Linux: struct flowi4), and the answer. */
+@unmanaged
+@final
+export class FlowI4 {
+  /** Host order; a source of 0 is chosen. */
+  daddr: u32;
+  saddr: u32;
+  tos: u32;
+  /** ifindex it must leave by, 0: any. */
+  oif: i32;
+  proto: u32;
+  mark: u32;
+  /** Out: FibNh, and RtType of the route. */
+  nh: usize;
+  type: u32;
+}
+
+export const IP_MAX_MTU: u32 = 0xffff;
+
+export function ipv4IsMulticast(addr: u32): bool {
+  return addr >>> 28 === 0xe;
+}
+function isLoopback(addr: u32): bool {
+  return addr >>> 24 === 127;
+}
+function isZeronet(addr: u32): bool {
+  return addr >>> 24 === 0;
+}
+
+/** IPv4 forwarding of this device: net.ipv4.conf.DEV.forwarding. */
+export function inDevForward(dev: NetDevice): bool {
+  return conf4(dev, Ipv4Conf.FORWARDING) !== 0;
+}
+
+/** Linux: inet_addr_type_dev_table: what kind of address this is to the namespace. */
+export function inetAddrType(net: Net, addr: u32): RtType {
+  if (isZeronet(addr) || addr === 0xffffffff) return RtType.BROADCAST;
+  if (ipv4IsMulticast(addr)) return RtType.MULTICAST;
+  const info = fibLookup4(changetype<Fib>(net.fib4), addr);
+  return info === null ? RtType.UNICAST : <RtType>info.type;
+}
+
+/** Linux: fib_props[].error: what a lookup that ends at a route of this type answers. */
+function typeError(type: u32): i32 {
+  if (type === RtType.UNREACHABLE) return -Errno.EHOSTUNREACH;
+  if (type === RtType.BLACKHOLE) return -Errno.EINVAL;
+  if (type === RtType.PROHIBIT) return -Errno.EACCES;
+  if (type === RtType.THROW) return -Errno.EAGAIN;
+  return 0;
+}
+
+/** What validating a source gave: its sender may be told of a better route only if it is on the link (Linux: itag/err). */
+const SOURCE_OK: i32 = 0;
+const SOURCE_ONLINK: i32 = 1;
+
+/**
+ * Linux: fib_validate_source. Whether a packet from `saddr` may come in by `dev` when it goes on by `out` (0: to us).
+ * SOURCE_ONLINK when the source is a neighbour; -EINVAL for our own address, -EXDEV for a failed reverse path.
+ */
+function validateSource(net: Net, dev: NetDevice, saddr: u32, out: usize): i32 {
+  const rpf = conf4Max(dev, Ipv4Conf.RP_FILTER);
+  const acceptLocal = conf4Or(dev, Ipv4Conf.ACCEPT_LOCAL);
+  if (rpf === 0 && (out !== changetype<usize>(dev) || !conf4Or(dev, Ipv4Conf.SEND_REDIRECTS))) {
+    if (!acceptLocal && inetLookupIfaddr(net, saddr) !== null) return -Errno.EINVAL;
+    return SOURCE_OK;
+  }
+  const fib = changetype<Fib>(net.fib4);
+  const found = fibLookup4(fib, saddr);
+  if (found !== null && typeError(found.type) === 0) {
+    if (found.type !== RtType.UNICAST && (found.type !== RtType.LOCAL || !acceptLocal)) return -Errno.EINVAL;
+    for (let i: u32 = 0; i < found.nhCount; i++) {
+      const nh = fibNh(found, i);
+      if (nh.dev === changetype<usize>(dev)) return nh.gwFamily === 0 ? SOURCE_ONLINK : SOURCE_OK;
+    }
+    if (inetSelectAddr(net, changetype<usize>(dev), 0, RT_SCOPE_LINK) !== 0) {
+      if (rpf === 1) return -Errno.EXDEV;
+      const key = memory.data(4, 4);
+      store<u32>(key, bswap<u32>(saddr));
+      const other = fibLookupDev(fib, key, changetype<usize>(dev));
+      if (other !== null && other.type === RtType.UNICAST) {
+        return fibNh(other, 0).gwFamily === 0 ? SOURCE_ONLINK : SOURCE_OK;
+      }
+      return SOURCE_OK;
+    }
+  }
+  return rpf !== 0 ? -Errno.EXDEV : SOURCE_OK;
+}
+
+/** Input results besides a next hop: how ipRcvFinish goes on. */
+export enum RouteInput {
+  FORWARD = 0,
+  LOCAL = 1,
+  /** As FORWARD, and the sender is to be told of the better way. */
+  FORWARD_REDIRECT = 2,
+}
+/** Errors beyond errno: a martian source, a martian destination (drop reasons of their own). */
+export const E_MARTIAN_SOURCE: i32 = -1000;
+export const E_MARTIAN_DESTINATION: i32 = -1001;
+export const E_LOCAL_SOURCE: i32 = -1002;
+export const E_RPFILTER: i32 = -1003;
+export const E_LOCALNET: i32 = -1004;
+
+/**
+ * Linux: ip_route_input_slow. `value` is what the FIB's trie holds for the destination (0: nothing). RouteInput, with
+ * skb.dst set for FORWARD, or a negative errno or E_*.
+ */
+export function ipRouteInput(skb: SkBuff, net: Net, dev: NetDevice, daddr: u32, saddr: u32, value: u32): i32 {
+  // "Check for the most weird martians, which can be not detected by fib lookup."
+  if (ipv4IsMulticast(saddr) || saddr === 0xffffffff) return E_MARTIAN_SOURCE;
+  if (daddr === 0xffffffff || (saddr === 0 && daddr === 0)) return broadcastInput(net, dev, saddr);
+  if (isZeronet(saddr)) return E_MARTIAN_SOURCE;
+  if (isZeronet(daddr)) return E_MARTIAN_DESTINATION;
+  const loopbackOk = (dev.flags & IFF_LOOPBACK) !== 0 || conf4Or(dev, Ipv4Conf.ROUTE_LOCALNET);
+  if (isLoopback(daddr) && !loopbackOk) return E_LOCALNET;
+  if (isLoopback(saddr) && !loopbackOk) return E_MARTIAN_SOURCE;
+  if (ipv4IsMulticast(daddr)) return multicastInput(net, dev, daddr, saddr);
+
+  const found = fibResult(value);
+  const forwarding = inDevForward(dev);
+  if (found === null) return forwarding ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
+  const info = found;
+  const err = typeError(info.type);
+  if (err !== 0) return forwarding ? err : -Errno.EHOSTUNREACH;
+  if (info.type === RtType.BROADCAST) return broadcastInput(net, dev, saddr);
+  if (info.type === RtType.LOCAL) {
+    const source = validateSource(net, dev, saddr, 0);
+    if (source < 0) return sourceError(source);
+    skb.dst = changetype<usize>(fibNh(info, 0));
+    return RouteInput.LOCAL;
+  }
+  if (!forwarding) return -Errno.EHOSTUNREACH;
+  if (info.type !== RtType.UNICAST) return E_MARTIAN_DESTINATION;
+
+  const nh = fibNh(info, 0);
+  const out = changetype<NetDevice>(nh.dev);
+  const source = validateSource(net, dev, saddr, nh.dev);
+  if (source < 0) return sourceError(source);
+  skb.dst = changetype<usize>(nh);
+  // RFC 1812 §5.2.7.2: a redirect only when the packet leaves by the interface it came in by and its source is
+  // directly connected to it.
+  if (nh.dev === changetype<usize>(dev) && source === SOURCE_ONLINK && conf4Or(out, Ipv4Conf.SEND_REDIRECTS)) {
+    const gw = nh.gwFamily === AF_INET ? bswap<u32>(load<u32>(nhGwPtr(nh))) : daddr;
+    if (conf4Or(out, Ipv4Conf.SHARED_MEDIA) || (inetAddrOnlink(out, saddr) && inetAddrOnlink(out, gw))) {
+      return RouteInput.FORWARD_REDIRECT;
+    }
+  }
+  return RouteInput.FORWARD;
+}
+
+function sourceError(source: i32): i32 {
+  return source === -Errno.EXDEV ? E_RPFILTER : E_LOCAL_SOURCE;
+}
+
+function broadcastInput(net: Net, dev: NetDevice, saddr: u32): i32 {
+  if (!isZeronet(saddr)) {
+    const source = validateSource(net, dev, saddr, 0);
+    if (source < 0) return sourceError(source);
+  }
+  return RouteInput.LOCAL;
+}
+
+/** Groups that the namespace itself listens to: all systems (RFC 1112). Linux: ip_check_mc_rcu, ip_route_input_mc. */
+function multicastInput(net: Net, dev: NetDevice, daddr: u32, saddr: u32): i32 {
+  if (daddr !== 0xe0000001) return -Errno.EINVAL;
+  if (isZeronet(saddr)) {
+    if (daddr >>> 8 !== 0xe00000) return E_MARTIAN_SOURCE;
+    return RouteInput.LOCAL;
+  }
+  const source = validateSource(net, dev, saddr, 0);
+  return source < 0 ? sourceError(source) : RouteInput.LOCAL;
+}
+
+/**
+ * Linux: ip_route_output_key_hash. Finds the way for a packet of our own and fills saddr, nh and type. 0, -EINVAL,
+ * -ENETUNREACH, -EHOSTUNREACH, -EACCES, -ENODEV, -ENETDOWN.
+ */
+export function ipRouteOutput(net: Net, fl: FlowI4): i32 {
+  const fib = changetype<Fib>(net.fib4);
+  if (fl.saddr !== 0) {
+    if (ipv4IsMulticast(fl.saddr) || fl.saddr === 0xffffffff || isZeronet(fl.saddr)) return -Errno.EINVAL;
+  }
+  let out: NetDevice | null = null;
+  if (fl.oif !== 0) {
+    out = devGetByIndex(net, fl.oif);
+    if (out === null) return -Errno.ENODEV;
+    if ((out.flags & IFF_UP) === 0) return -Errno.ENETUNREACH;
+  }
+  if (fl.daddr === 0) fl.daddr = fl.saddr !== 0 ? fl.saddr : 0x7f000001;
+  const group = ipv4IsMulticast(fl.daddr) || fl.daddr === 0xffffffff;
+  let found: FibInfo | null = null;
+  if (out === null) {
+    found = fibLookup4(fib, fl.daddr);
+    // A group without a route goes by the device that has the source address.
+    if (found === null && group && fl.saddr !== 0) {
+      const ifa = inetLookupIfaddr(net, fl.saddr);
+      if (ifa !== null) out = changetype<NetDevice>(ifa.dev);
+    }
+  }
+  if (out !== null) {
+    const key = memory.data(4, 4);
+    store<u32>(key, bswap<u32>(fl.daddr));
+    found = group ? anyRouteOf(net, out) : fibLookupDev(fib, key, changetype<usize>(out));
+    const own = fibLookup4(fib, fl.daddr);
+    if (own !== null && own.type === RtType.LOCAL) found = own;
+    // "Apparently, routing tables are wrong. Assume, that the destination is on link."
+    if (found === null) found = anyRouteOf(net, out);
+  }
+  if (found === null) return -Errno.ENETUNREACH;
+  const info = found;
+  const err = typeError(info.type);
+  if (err !== 0) return err;
+  fl.nh = changetype<usize>(fibNh(info, 0));
+  fl.type = group ? (fl.daddr === 0xffffffff ? RtType.BROADCAST : RtType.MULTICAST) : info.type;
+  if (fl.saddr === 0) {
+    if (info.type === RtType.LOCAL) {
+      const prefer = bswap<u32>(load<u32>(infoPrefSrcPtr(info)));
+      fl.saddr = prefer !== 0 ? prefer : fl.daddr;
+    } else {
+      fl.saddr = sourceFor(net, info, fl.daddr);
+    }
+  }
+  return 0;
+}
+
+/** A route that says nothing but the device: its first connected one, or any local one of its own addresses. */
+function anyRouteOf(net: Net, dev: NetDevice): FibInfo | null {
+  const addr = inetSelectAddr(net, changetype<usize>(dev), 0, RT_SCOPE_HOST);
+  if (addr === 0) return null;
+  const key = memory.data(4, 4);
+  store<u32>(key, bswap<u32>(addr & 0xffffff00) | 0);
+  return fibLookupDev(changetype<Fib>(net.fib4), key, changetype<usize>(dev));
+}
+
+/** Linux: fib_result_prefsrc: the route's own choice, or an address of the next hop's device. */
+export function sourceFor(net: Net, info: FibInfo, daddr: u32): u32 {
+  const prefer = bswap<u32>(load<u32>(infoPrefSrcPtr(info)));
+  if (prefer !== 0) return prefer;
+  const nh = fibNh(info, 0);
+  const target = nh.gwFamily === AF_INET ? bswap<u32>(load<u32>(nhGwPtr(nh))) : daddr;
+  return inetSelectAddr(net, nh.dev, target, info.scope === RT_SCOPE_LINK ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
+}
+
+/**
+ * MTU of the way by `nh` to `daddr` (host order). A forwarded packet is judged by the device and the route; learned
+ * path MTUs count for it only with ip_forward_use_pmtu. Linux: ip_dst_mtu_maybe_forward.
+ */
+export function ipDstMtu(net: Net, nh: FibNh, daddr: u32, forward: bool): u32 {
+  const mtu = nhInfo(nh).mtu;
+  const link = min(mtu !== 0 ? mtu : changetype<NetDevice>(nh.dev).mtu, IP_MAX_MTU);
+  if (net.exceptions4 === 0 || (forward && sysctl(net, Sysctl.IP_FORWARD_USE_PMTU) === 0)) return link;
+  const key = memory.data(4, 4);
+  store<u32>(key, bswap<u32>(daddr));
+  const exception = exceptionFind(net, AF_INET, key);
+  if (exception === null) return link;
+  const learned = exceptionMtu(exception);
+  return learned === 0 ? link : min(link, learned);
+}
+
+/** True when redirects to `addr` by way of `dev` are believed: net.ipv4.conf.*.accept_redirects. */
+export function acceptRedirects(dev: NetDevice): bool {
+  return inDevForward(dev) ? conf4And(dev, Ipv4Conf.ACCEPT_REDIRECTS) : conf4Or(dev, Ipv4Conf.ACCEPT_REDIRECTS);
+}

@@ -1,0 +1,52 @@
+/** The dispatcher of requests: a batch in, the answers in place. abi/request has the messages. */
+import { Msg, MsgType } from '../abi/request';
+import { root } from '../lib/root';
+import { Errno } from '../net/errno';
+import { requestAddr } from './addr';
+import { requestHook, requestHandle } from './hook';
+import { requestLink } from './link';
+import { requestNeigh } from './neigh';
+import { requestNet } from './netns';
+import { requestRaw, requestXmit } from './raw';
+import { requestRoute } from './route';
+import { requestMemory, requestMib, requestSeed, requestSysctl } from './sysctl';
+
+/**
+ * Handles the messages in the first `bytes` of the request area. Returns how many were handled; a message whose
+ * length does not fit ends the batch.
+ */
+export function handleRequests(bytes: u32): u32 {
+  const area = root().requestArea;
+  const end = min(bytes, root().requestBytes);
+  let at: u32 = 0;
+  let n: u32 = 0;
+  while (end - at >= <u32>Msg.BODY) {
+    const msg = area + at;
+    const len = load<u32>(msg, Msg.LEN);
+    if (len < <u32>Msg.BODY || len > end - at || (len & 7) !== 0) break;
+    const type = load<u32>(msg, Msg.TYPE);
+    const flags = load<u32>(msg, Msg.FLAGS);
+    store<i32>(msg, handle(type, flags, msg + Msg.BODY, len - Msg.BODY), Msg.STATUS);
+    at += len;
+    n++;
+  }
+  return n;
+}
+
+/** `body` has `len` bytes; each handler checks that its record fits. */
+function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
+  if (type <= <u32>MsgType.NET_DEL) return requestNet(type, body, len);
+  if (type <= <u32>MsgType.LINK_STATS) return requestLink(type, body, len);
+  if (type <= <u32>MsgType.ADDR_DUMP) return requestAddr(type, body, len);
+  if (type <= <u32>MsgType.ROUTE_GET) return requestRoute(type, flags, body, len);
+  if (type <= <u32>MsgType.NEIGH_DUMP) return requestNeigh(type, body, len);
+  if (type <= <u32>MsgType.SYSCTL_GET) return requestSysctl(type, body, len);
+  if (type === <u32>MsgType.MIB_GET) return requestMib(body, len);
+  if (type === <u32>MsgType.HOOK_NEW || type === <u32>MsgType.HOOK_DEL) return requestHook(type, body, len);
+  if (type === <u32>MsgType.RAW_BIND || type === <u32>MsgType.RAW_UNBIND) return requestRaw(type, body, len);
+  if (type === <u32>MsgType.HANDLE_RELEASE || type === <u32>MsgType.HANDLE_VERDICT) return requestHandle(type, body, len);
+  if (type === <u32>MsgType.XMIT) return requestXmit(body, len);
+  if (type === <u32>MsgType.SEED) return requestSeed(body, len);
+  if (type === <u32>MsgType.MEMORY_STATS) return requestMemory(body, len);
+  return -Errno.EOPNOTSUPP;
+}

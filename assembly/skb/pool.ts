@@ -1,0 +1,143 @@
+/**
+ * Where skbs and their bytes come from and go to: a pool of records, a slab of 2 KB slots with headroom, one of
+ * 64 KB slots for GSO-sized reads, and fragment tables. A slot has a reference count (clones, fragments of merged
+ * packets); the pools are fixed by init, and an empty one is NOMEM, never a crash.
+ */
+import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS, SKB_HEADROOM, SLOT_BYTES } from '../abi/layout';
+import { Pool, poolAlloc, poolFree } from '../lib/pool';
+import { root } from '../lib/root';
+import { SKB_BYTES, SkBuff } from './sk_buff';
+
+/** The pieces of a packet that lie outside its linear part, in order. */
+@unmanaged
+@final
+export class FragTable {
+  n: u32;
+  pad: u32;
+}
+export const FRAG_BYTES: u32 = 12;
+export const FRAG_TABLE_BYTES: u32 = 8 + MAX_SKB_FRAGS * FRAG_BYTES;
+
+/** A fragment: `len` bytes at `ptr`; `owner` is the slot whose reference it holds (0: foreign memory). */
+@unmanaged
+@final
+export class Frag {
+  ptr: usize;
+  len: u32;
+  owner: usize;
+}
+
+export function fragAt(table: usize, i: u32): Frag {
+  return changetype<Frag>(table + 8 + i * FRAG_BYTES);
+}
+
+/** A small slot with one reference, or 0. */
+export function slotAlloc(): usize {
+  const r = root();
+  const slot = poolAlloc(changetype<Pool>(r.smallPool));
+  if (slot !== 0) store<u16>(r.smallRefs + (((slot - r.smallBase) / SLOT_BYTES) << 1), 1);
+  return slot;
+}
+
+/** A large slot with one reference, or 0. */
+export function largeSlotAlloc(): usize {
+  const r = root();
+  if (r.largePool === 0) return 0;
+  const slot = poolAlloc(changetype<Pool>(r.largePool));
+  if (slot !== 0) store<u16>(r.largeRefs + (((slot - r.largeBase) / LARGE_SLOT_BYTES) << 1), 1);
+  return slot;
+}
+
+function refsOf(slot: usize): usize {
+  const r = root();
+  if (slot - r.smallBase < r.smallEnd - r.smallBase) return r.smallRefs + (((slot - r.smallBase) / SLOT_BYTES) << 1);
+  return r.largeRefs + (((slot - r.largeBase) / LARGE_SLOT_BYTES) << 1);
+}
+
+/** One more reference to the slot; 0 (foreign) is allowed. */
+export function slotGet(slot: usize): void {
+  if (slot === 0) return;
+  const refs = refsOf(slot);
+  store<u16>(refs, load<u16>(refs) + 1);
+}
+
+/** One reference less; the last gives the slot back to its pool. */
+export function slotPut(slot: usize): void {
+  if (slot === 0) return;
+  const r = root();
+  const refs = refsOf(slot);
+  const left = load<u16>(refs) - 1;
+  store<u16>(refs, left);
+  if (left !== 0) return;
+  const small = slot - r.smallBase < r.smallEnd - r.smallBase;
+  poolFree(changetype<Pool>(small ? r.smallPool : r.largePool), slot);
+}
+
+export function slotShared(slot: usize): bool {
+  return load<u16>(refsOf(slot)) !== 1;
+}
+
+/** Bytes that fit a slot behind its headroom; which slab it is of, by its address. */
+export function slotBytes(slot: usize): u32 {
+  const r = root();
+  return slot - r.smallBase < r.smallEnd - r.smallBase ? SLOT_BYTES : LARGE_SLOT_BYTES;
+}
+
+export function fragTableAlloc(): usize {
+  const table = poolAlloc(changetype<Pool>(root().fragTablePool));
+  if (table !== 0) changetype<FragTable>(table).n = 0;
+  return table;
+}
+
+/** Puts the references of all fragments and frees the table. */
+export function fragTableFree(table: usize): void {
+  const n = changetype<FragTable>(table).n;
+  for (let i: u32 = 0; i < n; i++) slotPut(fragAt(table, i).owner);
+  poolFree(changetype<Pool>(root().fragTablePool), table);
+}
+
+/** An skb record with every field zero, or null. */
+export function skbRecordAlloc(): SkBuff | null {
+  const p = poolAlloc(changetype<Pool>(root().skbPool));
+  if (p === 0) return null;
+  if (ASC_FEATURE_SIMD) {
+    const zero = i64x2.splat(0);
+    v128.store(p, zero, 0);
+    v128.store(p, zero, 16);
+    v128.store(p, zero, 32);
+    v128.store(p, zero, 48);
+    v128.store(p, zero, 64);
+    v128.store(p, zero, 80);
+    v128.store(p, zero, 96);
+    v128.store(p, zero, 112);
+  } else {
+    memory.fill(p, 0, SKB_BYTES);
+  }
+  return changetype<SkBuff>(p);
+}
+
+/** Gives record, slot and fragments back. The callers with a meaning are in skb/free. */
+export function skbRecordFree(skb: SkBuff): void {
+  if (skb.frags !== 0) fragTableFree(skb.frags);
+  slotPut(skb.head);
+  poolFree(changetype<Pool>(root().skbPool), changetype<usize>(skb));
+}
+
+/** A new skb with an empty linear part behind `SKB_HEADROOM` bytes; room for `bytes`, or null. */
+export function allocSkb(bytes: u32): SkBuff | null {
+  const slot = bytes <= SLOT_BYTES - SKB_HEADROOM ? slotAlloc() : largeSlotAlloc();
+  if (slot === 0) return null;
+  if (bytes > slotBytes(slot) - SKB_HEADROOM) {
+    slotPut(slot);
+    return null;
+  }
+  const skb = skbRecordAlloc();
+  if (skb === null) {
+    slotPut(slot);
+    return null;
+  }
+  skb.head = slot;
+  skb.end = slot + slotBytes(slot);
+  skb.data = slot + SKB_HEADROOM;
+  return skb;
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per tier (design: unit, net, kernel, fuzz); `test/run.mjs` chooses which of them can run here. */
+export default defineConfig({
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['assembly/**/*.test.ts', 'src/**/*.test.ts', 'test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'net', include: ['test/net/**/*.test.ts'] } },
+      { extends: true, test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], fileParallelism: false } },
+      { extends: true, test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false } },
+      { extends: true, test: { name: 'product', include: ['test/product/**/*.test.ts'], fileParallelism: false } },
+    ],
+  },
+});

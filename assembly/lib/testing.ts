@@ -48,3 +48,9 @@ export function testPages(): u32 {
 export function testSetNow(nowLo: u32, nowHi: u32): void {
   root().now = ((<u64>nowHi) << 32) | <u64>nowLo;
 }
+
+/** Sets the keys of siphash. */
+export function testSetHashKeys(key0: u64, key1: u64): void {
+  root().hashKey0 = key0;
+  root().hashKey1 = key1;
+}

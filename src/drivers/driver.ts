@@ -42,8 +42,8 @@ export interface Driver {
   /** As given: 'tap:ww0', 'udp:127.0.0.1:7001-127.0.0.1:7002', 'pcap:in.pcapng'. */
   readonly name: string;
   /** Our side's address, 'aa:bb:cc:dd:ee:ff'. */
-  readonly mac?: string;
-  readonly mtu?: number;
+  readonly mac?: string | undefined;
+  readonly mtu?: number | undefined;
   /** NetifF bits: what the port takes on transmit and may deliver on receive. Needs a vnet header, SG excepted. */
   readonly features: number;
   /** What Port.VNET_HDR_LEN of the rings given to attach() has to be. */
@@ -153,7 +153,7 @@ export class PortRings {
     return (this.u32[this.at + TX_HEAD]! - this.u32[this.at + TX_TAIL]!) >>> 0;
   }
 
-  /** Index into u32 of the transmit descriptor `i` after TX_TAIL. */
+  /** Index into u32 of the transmit descriptor `i` after TX_TAIL; one already sent when `i` is negative. */
   txDesc(i: number): number {
     return this.txRing + (((this.u32[this.at + TX_TAIL]! + i) & this.txMask) << TX_DESC_SHIFT);
   }

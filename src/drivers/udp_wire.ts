@@ -219,7 +219,7 @@ export class UdpWireDriver implements Driver {
     }
     const code = error.code ?? 'EIO';
     const advice = code === 'EADDRINUSE' ? '; another program has this port, port 0 takes a free one' : '';
-    const why = `${this.name}: cannot bind ${endpointText(this.local)}: ${error.message}${advice}`;
+    const why = `${this.name}: the socket cannot be had: ${error.message}${advice}`;
     this.notify.state(false, new NetError(code, why, { cause: error }));
   }
 }

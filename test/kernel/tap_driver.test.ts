@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { NetifF } from '../../assembly/abi/features.js';
-import { FakePort } from '../../src/drivers/fake_port.js';
+import { StandInPort } from '../../src/drivers/stand_in_port.js';
 import { TapDriver, type TapOptions } from '../../src/drivers/tap.js';
 import type { NetError } from '../../src/net_error.js';
 import { enterOwnNetns, type OwnNetns, tapMissing } from './netns.js';
@@ -18,7 +18,7 @@ const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: '
 
 /** A TAP with the address 10.77.0.1/24 on the kernel's side and 10.77.0.2 on ours. */
 class Bench {
-  readonly port: FakePort;
+  readonly port: StandInPort;
   readonly states: (string | true)[] = [];
   readable = 0;
   readonly frames: Buffer[] = [];
@@ -28,7 +28,7 @@ class Bench {
     readonly tap: TapDriver,
     large = true,
   ) {
-    this.port = new FakePort({ vnetHdrLen: 10, large });
+    this.port = new StandInPort({ vnetHdrLen: 10, large });
     tap.attach(this.port.rings, {
       readable: () => {
         this.readable++;

@@ -1,5 +1,5 @@
 /**
- * A port's rings in a memory of their own, with this object in the place of the core: it fills receive descriptors,
+ * A port's rings in a memory of their own, with this object standing in for the core: it fills receive descriptors,
  * takes what a driver received, and gives it frames to send. The fault injector puts one between itself and the driver
  * behind it; tests give one to any driver.
  *
@@ -16,7 +16,7 @@ import {
 } from '../../assembly/abi/layout.js';
 import { FRAME_BYTES_MAX, PortRings } from './driver.js';
 
-export interface FakePortOptions {
+export interface StandInPortOptions {
   /** Descriptors of either ring, a power of two. Default: 64. */
   entries?: number;
   vnetHdrLen?: 0 | 10 | 12;
@@ -28,7 +28,7 @@ const TX_SLOT_BYTES = Math.ceil((FRAME_BYTES_MAX + SKB_HEADROOM) / 4096) * 4096;
 const PAGE = 65536;
 const PORT_AT = 64;
 
-export class FakePort {
+export class StandInPort {
   readonly rings: PortRings;
   private readonly entries: number;
   private readonly hdr: number;
@@ -36,7 +36,7 @@ export class FakePort {
   private readonly txRing: number;
   private readonly txSlots: number;
 
-  constructor(options: FakePortOptions = {}) {
+  constructor(options: StandInPortOptions = {}) {
     const { entries = 64, vnetHdrLen = 0, large = vnetHdrLen !== 0 } = options;
     this.entries = entries;
     this.hdr = vnetHdrLen;

@@ -14,6 +14,7 @@ class FakeStdout extends EventEmitter {
 
 class FakeProcess extends EventEmitter {
   readonly stdout = new FakeStdout();
+  readonly stderr = new FakeStdout();
   readonly exits: number[] = [];
   exit(code: number): void {
     this.exits.push(code);
@@ -73,7 +74,7 @@ describe('runUntilDone', () => {
     expect(await exitCode).toBe(0);
     expect(events).toEqual(['close']);
     expect(host.eventNames()).toEqual([]);
-    expect(host.stdout.eventNames()).toEqual([]);
+    expect([...host.stdout.eventNames(), ...host.stderr.eventNames()]).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -140,9 +141,9 @@ describe('runUntilDone', () => {
     expect(two.events).toEqual(['close']);
   });
 
-  it('ends quietly when the reader of stdout has left', async () => {
+  it.each(['stdout', 'stderr'] as const)('ends quietly when the reader of %s has left', async (name) => {
     const { host, events, exitCode } = setUp();
-    host.stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    host[name].emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
     expect(await exitCode).toBe(0);
     expect(events).toEqual(['close']);
   });

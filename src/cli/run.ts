@@ -1,6 +1,6 @@
 /**
  * From a router that runs to the end of the process, the same for `ww up` with a file and for the lab: live figures on
- * a terminal or lines in the log, until Ctrl-C, SIGTERM, --duration, a reader of stdout that left, or the router's own
+ * a terminal or lines in the log, until Ctrl-C, SIGTERM, --duration, a reader of the output that left, or the router's own
  * end; then one orderly close.
  *
  *   running ── first signal, duration, EPIPE, done ──► closing ──► exit code
@@ -30,13 +30,16 @@ export interface RunOptions {
   readonly done?: Promise<void>;
 }
 
+interface RunOutput {
+  write(text: string, written?: (error?: Error | null) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  removeListener(event: 'error', listener: (error: Error) => void): unknown;
+}
+
 /** The process as this loop sees it; a test gives its own. */
 export interface RunProcess {
-  readonly stdout: {
-    write(text: string, written?: (error?: Error | null) => void): unknown;
-    on(event: 'error', listener: (error: Error) => void): unknown;
-    removeListener(event: 'error', listener: (error: Error) => void): unknown;
-  };
+  readonly stdout: RunOutput;
+  readonly stderr: RunOutput;
   on(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
   removeListener(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
   exit(code: number): void;
@@ -69,12 +72,13 @@ export async function runUntilDone(options: RunOptions, host: RunProcess = proce
       host.exit(EXIT_FAILED);
     }
   };
-  const onStdoutError = (error: Error) => {
+  // Nobody reads the figures or the log any more: a router that runs on unseen is nobody's wish.
+  const onOutputError = (error: Error) => {
     const left = (error as NodeJS.ErrnoException).code === 'EPIPE';
-    finish(left ? { why: 'the reader of stdout left' } : { why: 'stdout failed', error });
+    finish(left ? { why: 'the reader of the output left' } : { why: 'the output failed', error });
   };
   for (const signal of SIGNALS) host.on(signal, onSignal);
-  host.stdout.on('error', onStdoutError);
+  for (const output of [host.stdout, host.stderr]) output.on('error', onOutputError);
   options.done?.then(
     () => finish({ why: 'nothing left to do' }),
     (error: unknown) => finish({ why: 'the router cannot go on', error }),
@@ -95,7 +99,7 @@ export async function runUntilDone(options: RunOptions, host: RunProcess = proce
     figures.stop();
     screen?.close();
     for (const signal of SIGNALS) host.removeListener(signal, onSignal);
-    host.stdout.removeListener('error', onStdoutError);
+    for (const output of [host.stdout, host.stderr]) output.removeListener('error', onOutputError);
   }
 }
 

@@ -1,0 +1,2 @@
+import { Net } from '../net/net';
+export function ipv4SysctlDefaults(net: Net): void {}

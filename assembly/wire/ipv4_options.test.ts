@@ -89,6 +89,7 @@ describe('wire/ipv4_options', () => {
     ['timestamps with room for half a time', '44 08 06 00 00000000', 22],
     ['addresses with room for a time only', '44 08 05 01 00000000', 22],
     ['a prespecified address without a time', '44 08 05 03 00000000', 22],
+    ['addresses with room for half a time', '44 0a 05 01 000000000000', 22],
     ['an overflow count that is full', '44 08 09 f0 00000000', 23],
     ['two timestamps', '44 08 05 00 00000000 44 08 05 00 00000000', 28],
     ['a short router alert', '94 03 00 00', 21],

@@ -67,25 +67,34 @@ const ROUNDS: readonly (readonly Proof[])[] = [
   ],
 ];
 
-/** Takes about a second when all is well. `onResult` hears of each as it is known. */
+export interface ProofOptions {
+  /** Hears of each result as it is known. */
+  readonly onResult?: (result: ProofResult) => void;
+  /** Ends the pings; what is not known by then is left out. */
+  readonly signal?: AbortSignal;
+}
+
+/** Takes about a second when all is well. */
 export async function proveLab(
   names: LabNames,
-  onResult: (result: ProofResult) => void = () => {},
+  { onResult, signal }: ProofOptions = {},
 ): Promise<ProofResult[]> {
   const why = whyNoPing();
   if (why !== null) {
     const result = { name: 'ping', ok: false, detail: why };
-    onResult(result);
+    onResult?.(result);
     return [result];
   }
   const results: ProofResult[] = [];
   for (const round of ROUNDS) {
     const judged = round.map(async ({ name, args, judge }) => {
-      const result = { name, ...judge(await ping(names.lan.namespace, args)) };
-      onResult(result);
-      return result;
+      const output = await ping(names.lan.namespace, args, signal);
+      if (signal?.aborted) return [];
+      const result = { name, ...judge(output) };
+      onResult?.(result);
+      return [result];
     });
-    results.push(...(await Promise.all(judged)));
+    results.push(...(await Promise.all(judged)).flat());
   }
   return results;
 }
@@ -99,11 +108,13 @@ export function whyNoPing(): string | null {
 }
 
 /** Both outputs of ping; its exit code says no more than they do. */
-function ping(namespace: string, args: readonly string[]): Promise<string> {
+function ping(namespace: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
+  if (signal?.aborted) return Promise.resolve('');
   return new Promise((resolve, reject) => {
     const child = spawn('ip', ['netns', 'exec', namespace, 'ping', '-n', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, LC_ALL: 'C' },
+      ...(signal && { signal }),
     });
     let output = '';
     const add = (text: string) => {
@@ -111,7 +122,7 @@ function ping(namespace: string, args: readonly string[]): Promise<string> {
     };
     child.stdout.setEncoding('utf8').on('data', add);
     child.stderr.setEncoding('utf8').on('data', add);
-    child.once('error', reject);
+    child.once('error', (error) => (signal?.aborted ? resolve('') : reject(error)));
     child.once('close', () => resolve(output));
   });
 }

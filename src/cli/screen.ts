@@ -34,12 +34,13 @@ export class Screen {
   }
 
   get columns(): number {
-    return this.stream.columns ?? 80;
+    // A terminal that was never given a size says 0.
+    return this.stream.columns || 80;
   }
 
   /** Replaces what the last call drew. The lines have to fit the width. */
   draw(lines: readonly string[]): void {
-    const room = Math.max(1, (this.stream.rows ?? 24) - 1);
+    const room = Math.max(1, (this.stream.rows || 24) - 1);
     const shown = lines.slice(0, room);
     let text = '';
     if (!this.open) {

@@ -168,7 +168,7 @@ describe.skipIf(!isRoot)('the namespaces of the lab', () => {
             ]);
           forward(1);
           const heard: string[] = [];
-          const results = await proveLab(names, ({ name }) => heard.push(name));
+          const results = await proveLab(names, { onResult: ({ name }) => heard.push(name) });
           expect(results.map(({ name, ok }) => `${name}: ${ok}`)).toMatchInlineSnapshot(`
             [
               "IPv4 ping through the router: true",
@@ -180,6 +180,7 @@ describe.skipIf(!isRoot)('the namespaces of the lab', () => {
             ]
           `);
           expect(heard).toHaveLength(6);
+          expect(await proveLab(names, { signal: AbortSignal.timeout(100) })).toEqual([]);
           forward(0);
           expect((await proveLab(names)).some(({ name, ok }) => ok && name.includes('ping'))).toBe(false);
         } finally {

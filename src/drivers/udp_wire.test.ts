@@ -149,14 +149,37 @@ describe('the UDP wire', () => {
     expect(b.drain()).toBe(1);
   });
 
-  it('tells why the port cannot be had', async () => {
+  it('tells why the port cannot be had, once, and comes up when it can', async () => {
     const [a] = await wire();
-    const late = new End('127.0.0.1', a.driver.boundPort!, 9);
-    expect(await late.up).toMatchObject({
-      code: 'EADDRINUSE',
-      message: expect.stringMatching(/port 0 takes a free/),
+    const states: (string | true)[] = [];
+    let told = (): void => {};
+    const late = new UdpWireDriver(
+      { address: '127.0.0.1', port: a.driver.boundPort! },
+      { address: '127.0.0.1', port: 9 },
+    );
+    open.push(late);
+    const down = new Promise<void>((done) => {
+      told = done;
     });
-    await late.driver.close();
-    await late.driver.close();
+    late.attach(new StandInPort().rings, {
+      readable() {},
+      writable() {},
+      state(up, why) {
+        states.push(up ? true : why!.code);
+        if (!up) expect(why!.message).toMatch(/port 0 takes a free one/);
+        told();
+      },
+    });
+    await down;
+    await new Promise((done) => setTimeout(done, 600));
+    expect(states).toEqual(['EADDRINUSE']);
+    const up = new Promise<void>((done) => {
+      told = done;
+    });
+    await a.driver.close();
+    await up;
+    expect(states).toEqual(['EADDRINUSE', true]);
+    await late.close();
+    await late.close();
   });
 });

@@ -5,6 +5,7 @@
  *   socket 'message' ─copy─► queue (a ring of equal places) ─copy─► receive descriptors       rxBurst()
  *   transmit descriptors ─copy─► a free place ─► socket.send()                                txBurst()
  *
+ * A socket that cannot be had (no such address yet, no route, port taken) is tried again, the link down meanwhile.
  * Both sides are bounded: a datagram that finds the queue full is counted in RX_ERRORS, a frame that finds every place
  * in flight stays in the transmit ring until writable().
  */
@@ -30,6 +31,7 @@ export interface UdpWireOptions {
 const ETH_HEADER_MAX = 22;
 const TX_IN_FLIGHT = 256;
 const SOCKET_BUFFER_BYTES = 4 << 20;
+const RETRY_MS = 250;
 
 export class UdpWireDriver implements Driver {
   readonly kind = 'udp';
@@ -53,6 +55,9 @@ export class UdpWireDriver implements Driver {
   private waking = false;
   private blocked = false;
   private closed = false;
+  private retry: NodeJS.Timeout | undefined;
+  /** The code told last, so that a retry that fails alike is not told again. */
+  private failure = '';
 
   constructor(
     private readonly local: UdpEndpoint,
@@ -78,28 +83,7 @@ export class UdpWireDriver implements Driver {
     this.rings = rings;
     this.notify = notify;
     for (let i = 0; i < TX_IN_FLIGHT; i++) this.places.push(Buffer.allocUnsafeSlow(this.frameBytes));
-    const type = isIP(this.local.address) === 6 ? 'udp6' : 'udp4';
-    const socket = createSocket({
-      type,
-      recvBufferSize: SOCKET_BUFFER_BYTES,
-      sendBufferSize: SOCKET_BUFFER_BYTES,
-      lookup: (address, _options, done) => done(null, address, isIP(address)),
-    });
-    this.socket = socket;
-    socket.on('message', (datagram) => this.received(datagram));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.failed(error));
-    socket.bind(this.local.port, this.local.address, () => {
-      if (this.closed) return;
-      socket.connect(this.remote.port, this.remote.address, (error?: Error) => {
-        if (error) this.failed(error);
-      });
-    });
-    socket.on('connect', () => {
-      if (this.closed) return;
-      this.connected = true;
-      notify.state(true);
-      if (this.blocked) this.unblock();
-    });
+    this.start();
   }
 
   rxBurst(max: number): number {
@@ -161,16 +145,11 @@ export class UdpWireDriver implements Driver {
     this.closed = true;
     this.connected = false;
     this.armed = false;
+    clearTimeout(this.retry);
     const socket = this.socket;
     this.socket = undefined;
     if (socket === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      try {
-        socket.close(() => resolve());
-      } catch {
-        resolve(); // a socket that failed to bind is closed already
-      }
-    });
+    return new Promise((resolve) => closeSocket(socket, resolve));
   }
 
   private received(datagram: Buffer): void {
@@ -184,6 +163,35 @@ export class UdpWireDriver implements Driver {
     this.queueLengths[place] = datagram.length;
     this.head++;
     if (this.armed) this.wake();
+  }
+
+  private start(): void {
+    const socket = createSocket({
+      type: isIP(this.local.address) === 6 ? 'udp6' : 'udp4',
+      recvBufferSize: SOCKET_BUFFER_BYTES,
+      sendBufferSize: SOCKET_BUFFER_BYTES,
+      lookup: (address, _options, done) => done(null, address, isIP(address)),
+    });
+    this.socket = socket;
+    socket.on('message', (datagram) => this.received(datagram));
+    socket.on('error', (error) => {
+      if (this.socket === socket) this.failed(error);
+    });
+    socket.on('connect', () => this.connect());
+    socket.bind(this.local.port, this.local.address, () => {
+      if (this.closed) return;
+      socket.connect(this.remote.port, this.remote.address, (error?: Error) => {
+        if (error && this.socket === socket) this.failed(error);
+      });
+    });
+  }
+
+  private connect(): void {
+    if (this.closed) return;
+    this.connected = true;
+    this.failure = '';
+    this.notify.state(true);
+    if (this.blocked) this.unblock();
   }
 
   /** One readable() soon, so that all datagrams of this turn of the event loop make one burst. */
@@ -217,10 +225,30 @@ export class UdpWireDriver implements Driver {
       this.rings?.addRxErrors(1);
       return;
     }
+    // The address may come, or the port become free: again with a new socket.
+    const socket = this.socket;
+    this.socket = undefined;
+    if (socket !== undefined) closeSocket(socket);
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      this.start();
+    }, RETRY_MS);
+    this.retry.unref();
     const code = error.code ?? 'EIO';
+    if (this.failure === code) return;
+    this.failure = code;
     const advice = code === 'EADDRINUSE' ? '; another program has this port, port 0 takes a free one' : '';
     const why = `${this.name}: the socket cannot be had: ${error.message}${advice}`;
     this.notify.state(false, new NetError(code, why, { cause: error }));
+  }
+}
+
+/** Also a socket that failed to bind, and is closed already. */
+function closeSocket(socket: Socket, done: () => void = () => {}): void {
+  try {
+    socket.close(done);
+  } catch {
+    done();
   }
 }
 

@@ -14,7 +14,8 @@ describe('skb test set-up', () => {
   });
 
   it('gives an skb of bytes, linear or in fragments, and takes it back', () => {
-    const { testSkb, testSkbFrags, testSkbRead, testSkbSane, testSkbFree, testSkbClone, testSkbLeaks } = m.exports;
+    const { testSkb, testSkbFrags, testSkbRead, testSkbSane, testSkbFree, testSkbClone, testSkbLeaks } =
+      m.exports;
     for (let i = 0; i < 70000; i++) u8[MEM + i] = i * 7;
     const want = u8.slice(MEM, MEM + 5000);
     const makers = [

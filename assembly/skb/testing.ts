@@ -8,7 +8,15 @@ import { PAGE_SIZE, pageAlloc } from '../lib/page_alloc';
 import { Pool, poolInit, poolMetaBytes } from '../lib/pool';
 import { root } from '../lib/root';
 import { consumeSkb } from './free';
-import { FRAG_TABLE_BYTES, allocSkb, fragAt, FragTable, largeSlotAlloc, skbRecordAlloc, slotAlloc } from './pool';
+import {
+  allocSkb,
+  FRAG_TABLE_BYTES,
+  FragTable,
+  fragAt,
+  largeSlotAlloc,
+  skbRecordAlloc,
+  slotAlloc,
+} from './pool';
 import { SKB_BYTES, SkBuff } from './sk_buff';
 import { skbAddFrag, skbClone, skbCopyBits, skbPut } from './skbuff';
 
@@ -88,7 +96,8 @@ function taken(pool: usize): u32 {
 /** Takes records (`which` 0), small slots (1), large slots (2) or fragment tables (3) away, all but `left`. */
 export function testPoolKeep(which: u32, left: u32): void {
   const r = root();
-  const at = which === 0 ? r.skbPool : which === 1 ? r.smallPool : which === 2 ? r.largePool : r.fragTablePool;
+  const at =
+    which === 0 ? r.skbPool : which === 1 ? r.smallPool : which === 2 ? r.largePool : r.fragTablePool;
   const pool = changetype<Pool>(at);
   pool.count -= pool.free - left;
   pool.free = left;

@@ -19,7 +19,16 @@ import { root } from './root';
 
 /** Object sizes of the slab classes, all multiples of 16. */
 const CLASSES: u32 = 11;
+const CLASS_MAX: usize = 2048;
 const SIZES = memory.data<u16>([16, 32, 64, 96, 128, 192, 256, 384, 512, 1024, 2048]);
+/** Class of an object of up to 16 * i bytes. */
+const CLASS_OF = memory.data<u8>([
+  0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 9, 9, 9,
+  9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 10, 10, 10, 10, 10,
+  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+  10, 10, 10, 10, 10,
+]);
 const NO_OBJECT: u16 = 0xffff;
 
 /** Bytes of bookkeeping: a list head per class. */
@@ -31,13 +40,8 @@ export function kmallocInit(meta: usize): void {
 
 /** `bytes` of memory, 16-byte aligned, not zeroed; 0 when the arena is full. */
 export function kmalloc(bytes: usize): usize {
-  if (bytes > 2048) {
-    // Without the sum that wraps for sizes near 2^32.
-    const pages = ((bytes - 1) >> PAGE_SHIFT) + 1;
-    return pageAlloc(pages <= 1 ? 0 : 32 - clz(pages - 1));
-  }
-  let cls: u32 = 0;
-  while (<u32>load<u16>(SIZES + (cls << 1)) < bytes) cls++;
+  if (bytes > CLASS_MAX) return pageAlloc(orderOf(bytes));
+  const cls = <u32>load<u8>(CLASS_OF + ((bytes + 15) >> 4));
   const head = root().slabPartial + (cls << 2);
   let page = load<u32>(head);
   if (page === 0) {
@@ -50,6 +54,18 @@ export function kmalloc(bytes: usize): usize {
   desc.inUse++;
   if (desc.freeHead === NO_OBJECT) unlink(head, desc);
   return object;
+}
+
+/** Bytes that kmalloc sets aside for an object of `bytes`. */
+export function kmallocSize(bytes: usize): usize {
+  if (bytes > CLASS_MAX) return PAGE_SIZE << orderOf(bytes);
+  return load<u16>(SIZES + ((<u32>load<u8>(CLASS_OF + ((bytes + 15) >> 4))) << 1));
+}
+
+/** Order of the smallest block of pages that holds `bytes`, more than a page's half; no sum that could wrap. */
+function orderOf(bytes: usize): u32 {
+  const pages = ((bytes - 1) >> PAGE_SHIFT) + 1;
+  return pages <= 1 ? 0 : 32 - clz<u32>(pages - 1);
 }
 
 /** kmalloc, zeroed. */

@@ -14,6 +14,8 @@ export enum NetifF {
   RXCSUM = 64,
   /** The driver transmits without any queue: no qdisc (loopback, veth). */
   LLTX = 128,
+  /** GRO merges UDP, too (Linux: rx-udp-gro-forwarding); the datagrams are forwarded as they came. */
+  GRO_UDP_FWD = 256,
 }
 
 /** virtio_net_hdr (Linux: include/uapi/linux/virtio_net.h). */

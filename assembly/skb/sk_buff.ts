@@ -92,6 +92,8 @@ export const SKB_GSO_UDP_L4: u8 = 4;
 export const SKB_GSO_TCP_ECN: u8 = 8;
 /** Header checks are the sender's word (a TAP's vnet header). */
 export const SKB_GSO_DODGY: u8 = 16;
+/** All segments have the same IPv4 id, as they came (with DF it means nothing: RFC 6864 §4.1). */
+export const SKB_GSO_TCP_FIXEDID: u8 = 32;
 
 /** Another skb has the same buffer: it must not be written to. */
 export const SKB_F_CLONED: u8 = 1;

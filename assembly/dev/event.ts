@@ -8,7 +8,14 @@ import { root } from '../lib/root';
 import { Net } from '../net/net';
 
 /** `addrPtr` points to 16 bytes (an IPv4 address in the first four), or is 0. */
-export function eventEmit(type: EventType, family: u32, net: Net, ifindex: i32, b: u32, addrPtr: usize): void {
+export function eventEmit(
+  type: EventType,
+  family: u32,
+  net: Net,
+  ifindex: i32,
+  b: u32,
+  addrPtr: usize,
+): void {
   const ring = root().events;
   if (ring === 0) return;
   const head = load<u32>(ring, HostRing.HEAD);

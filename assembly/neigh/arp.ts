@@ -121,7 +121,8 @@ function arpProcess(skb: SkBuff, dev: NetDevice): SkbDropReason {
 
 /** RFC 5227 §2.1.1: a probe (sender 0.0.0.0) asks whether anybody has the address; nothing is learned from it. */
 function answerProbe(arp: usize, op: u32, tip: u32, dev: NetDevice): SkbDropReason {
-  if (op !== ARPOP_REQUEST || arpAddrType(dev.net, dev, tip) !== RTN_LOCAL) return SkbDropReason.NOT_DROPPED_YET;
+  if (op !== ARPOP_REQUEST || arpAddrType(dev.net, dev, tip) !== RTN_LOCAL)
+    return SkbDropReason.NOT_DROPPED_YET;
   if (arpIgnore(dev, 0, tip)) return SkbDropReason.ARP_IGNORED;
   arpSend(ARPOP_REPLY, 0, dev, tip, arpSha(arp), arpSha(arp));
   return SkbDropReason.NOT_DROPPED_YET;
@@ -213,7 +214,7 @@ export function arpSend(op: u32, tip: u32, dev: NetDevice, sip: u32, dest: usize
 
 /** Says to all that `addr` (host order) is ours (RFC 5227 §2.3; Linux: inetdev_send_gratuitous_arp). */
 export function arpAnnounce(dev: NetDevice, addr: u32): void {
-  arpSend(ARPOP_REQUEST, addr, dev, addr, 0, devAddrPtr(dev));
+  arpSend(ARPOP_REQUEST, addr, dev, addr, 0, 0);
 }
 
 /** ARP_ANNOUNCE: an address appeared or its link came up; said to all where arp_notify is set. */

@@ -56,7 +56,8 @@ export function neighAdd(
     if (neigh === null) return -Errno.ENOBUFS;
   } else {
     if ((flags & NEIGH_ADD_EXCL) !== 0) return -Errno.EEXIST;
-    if ((flags & NEIGH_ADD_REPLACE) === 0) update &= ~(NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE_ISROUTER);
+    if ((flags & NEIGH_ADD_REPLACE) === 0)
+      update &= ~(NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE_ISROUTER);
   }
   if ((flags & NTF_ROUTER) !== 0) update |= NEIGH_UPDATE_F_ISROUTER;
   if ((flags & NTF_USE) !== 0) update |= NEIGH_UPDATE_F_USE;

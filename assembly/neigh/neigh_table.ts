@@ -105,7 +105,7 @@ export function tableEntered(table: NeighTable, state: u32): usize {
 /** A value of net.ipv[46].neigh.DEV. */
 export function neighVar(dev: usize, family: u32, id: NeighVar): u32 {
   const p = family === AF_INET ? changetype<NetDevice>(dev).neigh4 : changetype<NetDevice>(dev).neigh6;
-  return load<u32>(p + (<usize>id << 2));
+  return load<u32>(p + ((<usize>id) << 2));
 }
 
 /** A time of net.ipv[46].neigh.DEV in nanoseconds. */

@@ -32,6 +32,7 @@ import { kfreeSkbReason } from '../skb/free';
 import { SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
 import { skbCowHead } from '../skb/skbuff';
 import { arpConstruct } from './arp_construct';
+import { ndiscConstruct } from './ndisc_construct';
 import { neighRoomForOne, tableGcStart } from './neigh_gc';
 import { neighDetachQueue, neighEnqueue, neighPurgeQueue } from './neigh_queue';
 import {
@@ -209,11 +210,6 @@ export function neighCreateNew(family: u32, key: usize, dev: NetDevice, exempt: 
   return neigh;
 }
 
-function ndiscConstruct(neigh: Neighbour): void {
-  const fn = opIndex(Op.NEIGH_NDISC_CONSTRUCT);
-  if (fn !== 0) call_indirect<void>(fn, changetype<usize>(neigh));
-}
-
 /** For constructors: the address is known for good. Linux: NUD_NOARP with neigh->ha filled in. */
 export function neighSetNoarp(neigh: Neighbour, mac: u64): void {
   neigh.nudState = <u8>NUD_NOARP;
@@ -328,7 +324,8 @@ export function neighEventSend(neigh: Neighbour, skb: usize): bool {
   if (resolve) {
     neigh.updated = now;
     const probes =
-      neighVar(neigh.dev, neigh.family, NeighVar.MCAST_SOLICIT) + neighVar(neigh.dev, neigh.family, NeighVar.APP_SOLICIT);
+      neighVar(neigh.dev, neigh.family, NeighVar.MCAST_SOLICIT) +
+      neighVar(neigh.dev, neigh.family, NeighVar.APP_SOLICIT);
     if (probes === 0) {
       // Nobody may be asked: in NONE or FAILED, on a packet: go to FAILED.
       neighSetState(neigh, NUD_FAILED);
@@ -423,7 +420,8 @@ export function neighUpdate(neigh: Neighbour, lladdr: usize, newState: u32, flag
   if (change) {
     setHa(neigh, mac);
     if ((newState & NUD_CONNECTED) === 0) {
-      neigh.confirmed = now - min(now, neighVarNs(neigh.dev, neigh.family, NeighVar.BASE_REACHABLE_TIME_MS) << 1);
+      neigh.confirmed =
+        now - min(now, neighVarNs(neigh.dev, neigh.family, NeighVar.BASE_REACHABLE_TIME_MS) << 1);
     }
   }
   if (newState !== old) {

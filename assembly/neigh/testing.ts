@@ -139,7 +139,14 @@ export function testRun(lo: u32, hi: u32): u32 {
 }
 
 /** An skb of the bytes with the given protocol goes to the neighbour of `key`; the neighbour, 0 without one. */
-export function testOutput(family: u32, key: usize, dev: usize, bytes: usize, len: u32, protocol: u32): usize {
+export function testOutput(
+  family: u32,
+  key: usize,
+  dev: usize,
+  bytes: usize,
+  len: u32,
+  protocol: u32,
+): usize {
   const neigh = neighCreate(family, key, changetype<NetDevice>(dev));
   if (neigh === null) return 0;
   const skb = allocSkb(len);

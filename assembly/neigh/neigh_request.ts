@@ -49,6 +49,7 @@ export function neighAdd(
   if (state > 0xff || popcnt(state) > 1) return -Errno.EINVAL;
   let update = NEIGH_UPDATE_F_ADMIN | NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE_ISROUTER;
   let neigh = neighLookup(family, key, dev);
+  const made = neigh === null;
   if (neigh === null) {
     if ((flags & NEIGH_ADD_CREATE) === 0) return -Errno.ENOENT;
     const exempt = state === NUD_PERMANENT || (flags & NTF_EXT_LEARNED) !== 0;
@@ -66,6 +67,8 @@ export function neighAdd(
   if ((flags & NTF_EXT_LEARNED) !== 0) neigh.flags |= <u8>NTF_EXT_LEARNED;
   const result = neighUpdate(neigh, lladdr, state, update);
   if (result === 0 && (flags & NTF_USE) !== 0 && neigh.dead === 0) neighEventSend(neigh, 0);
+  // An entry that never became anything, and that no collector may take, would stay for ever.
+  if (result !== 0 && made && neigh.dead === 0) neighRemove(neigh);
   neighPut(p);
   return result;
 }

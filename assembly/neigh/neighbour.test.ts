@@ -508,6 +508,12 @@ describe('requests of the administrator', () => {
     expect(lab.end()).toEqual([0, 0]);
   });
 
+  test('leaves nothing of an addition that was refused', () => {
+    expect(add(null, NUD.PERMANENT, CREATE)).toBe(-22);
+    expect(lab.find(A)).toBe(0);
+    expect(lab.end()).toEqual([0, 0]);
+  });
+
   test('resolves an address with NTF_USE', () => {
     expect(add(null, NUD.NONE, CREATE | 1)).toBe(0);
     expect(lab.state(A)).toBe(NUD.INCOMPLETE);

@@ -11,6 +11,7 @@ import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { ipFastCsum } from '../lib/checksum';
+import { opSet } from '../lib/ops';
 import { poptrieLookup4 } from '../lib/poptrie';
 import { AF_INET, Net, mibInc, sysctl } from '../net/net';
 import { Errno } from '../net/errno';
@@ -74,6 +75,11 @@ const NS_PER_SEC: u64 = 1_000_000_000;
 /** Key: saddr, daddr, id and protocol, user. */
 const KEY_BYTES: u32 = 16;
 const KEY_USER: usize = 12;
+
+/** At init and after every restore. */
+export function ipFragOpsInit(): void {
+  opSet(Op.TIMER_FRAG4, ipExpire.index);
+}
 
 /** 0 or -ENOMEM. */
 export function ipFragNetInit(net: Net): i32 {

@@ -41,9 +41,6 @@ export function ipv4SysctlDefaults(net: Net): void {
   set(net, Sysctl.ROUTE_REDIRECT_SILENCE, REDIRECT_LOAD_MS << (REDIRECT_NUMBER + 1));
   set(net, Sysctl.NETDEV_MAX_BACKLOG, 1000);
   set(net, Sysctl.NETDEV_BUDGET, 300);
-  set(net, Sysctl.NEIGH4_GC_THRESH1, 128);
-  set(net, Sysctl.NEIGH4_GC_THRESH2, 512);
-  set(net, Sysctl.NEIGH4_GC_THRESH3, 1024);
   conf(net.conf4All);
   conf(net.conf4Default);
   // Linux: `default` allows source routes and `all` does not; both must, so they are refused.

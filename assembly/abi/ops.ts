@@ -15,6 +15,8 @@ export enum Op {
   TIMER_PROXY,
   TIMER_RS,
   TIMER_TEST,
+  TIMER_MLD_IFC,
+  TIMER_MLD_GQ,
   // packet_type: (list: usize, n: u32) => void
   RCV_IPV4 = 32,
   RCV_IPV6,
@@ -40,14 +42,15 @@ export enum Op {
   QDISC_PFIFO_FAST_DEQUEUE,
   QDISC_PFIFO_FAST_RESET,
   QDISC_NOQUEUE,
-  // neighbour: solicit (neigh, skb) => void
+  // neighbour: solicit (neigh, skb or 0) => void and error (neigh, skb) => void leave the skb with the neighbour, which
+  // frees it as NEIGH_FAILED behind the error; construct (neigh) => void
   NEIGH_ARP_SOLICIT = 112,
   NEIGH_NDISC_SOLICIT,
   NEIGH_ARP_ERROR,
   NEIGH_NDISC_ERROR,
   NEIGH_NDISC_CONSTRUCT,
   NEIGH_ARP_CONSTRUCT,
-  // what ARP asks IPv4 (addresses in host order), see neigh/arp_ops
+  // what else ARP asks IPv4: see neigh/arp_ops
   ARP_CONFIRM_ADDR,
   ARP_ROUTE_INPUT,
   ARP_ROUTE_DEV,
@@ -57,19 +60,18 @@ export enum Op {
   NETDEV_EVENT_IPV4 = 128,
   NETDEV_EVENT_IPV6,
   NETDEV_EVENT_NEIGH,
-  NET_INIT_IPV4 = 136,
+  NET_INIT_NEIGH = 132,
+  NET_INIT_IPV4,
   NET_INIT_IPV6,
-  NET_EXIT_IPV4,
+  NET_EXIT_IPV4 = 136,
   NET_EXIT_IPV6,
   NDISC_DAD_FAILURE = 144,
   NDISC_RCV_RA,
   ICMP_SEND = 148,
   ICMPV6_SEND,
   IP6_INPUT_NDISC,
-  /** A neighbour of this family failed: (neigh, skb) consumes the skb. */
   ARP_ADDR_TYPE = 152,
   ARP_SELECT_SADDR,
-  ARP_REACHABLE,
   ARP_ANNOUNCE,
   // How a packet goes on behind a hook that had queued it: (skb) => void, by family * 5 + hook
   OKFN_IPV4 = 224,

@@ -10,6 +10,7 @@ import { kfreeSkbReason } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
 import { NetDevice } from './net_device';
 import { nfHookDevice } from './nf_hook';
+import { SCRATCH_PROTO, scratchList } from './scratch';
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_ARP: u16 = 0x0806;
@@ -56,4 +57,17 @@ function ingress(list: usize, n: u32): u32 {
     store<u32>(list + (kept++ << 2), changetype<usize>(skb));
   }
   return kept;
+}
+
+/** One packet, behind the ingress hook: what a hook had queued there. */
+export function netifReceiveSkb(skb: SkBuff): void {
+  const fn = opIndex(packetTypeOp(skb.protocol));
+  if (fn === 0) {
+    changetype<NetDevice>(skb.dev).rxDropped++;
+    kfreeSkbReason(skb, SkbDropReason.UNHANDLED_PROTO);
+    return;
+  }
+  const list = scratchList(SCRATCH_PROTO);
+  store<u32>(list, changetype<usize>(skb));
+  call_indirect<void>(fn, list, <u32>1);
 }

@@ -36,6 +36,12 @@ export function devQueueXmit(skb: SkBuff): void {
     return;
   }
   if (dev.egressHooks !== 0 && !nfHookDevice(dev.egressHooks, NetfilterHook.NETDEV_EGRESS, skb, dev.net)) return;
+  devQueueXmitResume(skb);
+}
+
+/** Behind the egress hooks; also for what a hook had queued there. */
+export function devQueueXmitResume(skb: SkBuff): void {
+  const dev = changetype<NetDevice>(skb.dev);
   if (dev.qdisc === 0) {
     const rest = devHardStartXmit(skb, dev);
     if (rest !== null) dropList(rest, dev, SkbDropReason.FULL_RING);

@@ -8,6 +8,7 @@ export enum Errno {
   ENOMEM = 12,
   EBUSY = 16,
   EEXIST = 17,
+  EXDEV = 18,
   ENODEV = 19,
   EINVAL = 22,
   ENFILE = 23,

@@ -66,7 +66,7 @@ export function hookList(net: Net, family: u32, hook: NetfilterHook): usize {
 /** Adds a hook to the list at `slot`, behind those of the same priority. */
 export function hookRegister(slot: usize, priority: i32, op: u32, priv: usize, id: u32): i32 {
   const old = load<u32>(slot);
-  const n = old === 0 ? 0 : load<u32>(old);
+  const n: u32 = old === 0 ? 0 : load<u32>(old);
   if (n === HOOKS_MAX) return -Errno.ENOMEM;
   const list = kmalloc(HOOK_LIST_HEADER + (n + 1) * HOOK_ENTRY_BYTES);
   if (list === 0) return -Errno.ENOMEM;
@@ -90,7 +90,7 @@ export function hookRegister(slot: usize, priority: i32, op: u32, priv: usize, i
 /** Takes the hook called `id` out; -ENOENT when there is none. */
 export function hookUnregister(slot: usize, id: u32): i32 {
   const list = load<u32>(slot);
-  const n = list === 0 ? 0 : load<u32>(list);
+  const n: u32 = list === 0 ? 0 : load<u32>(list);
   let at: u32 = 0;
   while (at < n && hookEntry(list, at).id !== id) at++;
   if (at === n) return -Errno.ENOENT;

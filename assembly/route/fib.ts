@@ -8,8 +8,8 @@
  * A FibInfo is shared by all prefixes with the same next hop, metric and type, and counted by them: a million
  * routes over ten next hops cost ten. `skb.dst` is a FibNh; it is valid until the burst ends, not longer.
  */
-import { HashTable, hashDestroy, hashHead, hashInit, hashInsert, hashRemove } from '../lib/hash_table';
-import { jhash } from '../lib/jhash';
+import { HashNode, HashTable, hashDestroy, hashHead, hashInit, hashInsert, hashRemove } from '../lib/hash_table';
+import { jhash2 } from '../lib/jhash';
 import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
 import {
   poptrieDestroy,
@@ -342,8 +342,8 @@ export function fibInfoIntern(fib: Fib, draft: usize): FibInfo | null {
   const infos = changetype<HashTable>(fib.infos);
   const n = changetype<FibInfo>(draft).nhCount;
   const bytes = FIB_INFO_BYTES + n * FIB_NH_BYTES;
-  const hash = jhash(draft + IDENTITY, FIB_INFO_BYTES - IDENTITY, n === 0 ? 0 : fibNh(changetype<FibInfo>(draft), 0).dev);
-  let at = load<u32>(hashHead(infos, hash));
+  const hash = jhash2(draft + IDENTITY, (FIB_INFO_BYTES - IDENTITY) >> 2, n === 0 ? 0 : fibNh(changetype<FibInfo>(draft), 0).dev);
+  let at = hashHead(infos, hash);
   while (at !== 0) {
     const have = changetype<FibInfo>(at);
     if (have.hash === hash && sameInfo(have, changetype<FibInfo>(draft))) {
@@ -358,7 +358,7 @@ export function fibInfoIntern(fib: Fib, draft: usize): FibInfo | null {
   const info = changetype<FibInfo>(p);
   info.refs = 1;
   info.hash = hash;
-  if (!hashInsert(infos, p, hash)) {
+  if (!hashInsert(infos, changetype<HashNode>(p), hash)) {
     kfree(p);
     return null;
   }
@@ -385,7 +385,7 @@ function sameInfo(a: FibInfo, b: FibInfo): bool {
 /** One reference less; the last frees it. Neighbours held by next hops must be put by the caller's layer: see fibInfoPut. */
 export function fibInfoPut(fib: Fib, info: FibInfo): void {
   if (--info.refs !== 0) return;
-  hashRemove(changetype<HashTable>(fib.infos), changetype<usize>(info), info.hash);
+  hashRemove(changetype<HashTable>(fib.infos), changetype<HashNode>(changetype<usize>(info)));
   for (let i: u32 = 0; i < info.nhCount; i++) nhForgetNeigh(fibNh(info, i));
   kfree(changetype<usize>(info));
 }

@@ -34,7 +34,7 @@ function netNew(body: usize): i32 {
   net.handle = handle;
   net.hooks = kzalloc(NET_HOOKS_BYTES);
   store<u32>(r.nets + (handle << 2), p);
-  if (net.hooks === 0 || !netSetup(net) || callNetOps(Op.NET_INIT_IPV4, Op.NET_INIT_IPV6, net) !== 0) {
+  if (net.hooks === 0 || !netSetup(net) || callNetOps(Op.NET_INIT_NEIGH, Op.NET_INIT_IPV6, net) !== 0) {
     netExit(net);
     return -Errno.ENOMEM;
   }

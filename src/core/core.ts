@@ -1,0 +1,267 @@
+/**
+ * Core: what the control plane sees of a data plane, in this process or on a board at the far end of a line: promises
+ * over request messages, and what it tells by itself. LocalCore is the one in this process, with its ports.
+ */
+import { Delivery, Event } from '../../assembly/abi/event.js';
+import { Status } from '../../assembly/abi/layout.js';
+import { HandleRec, MsgType } from '../../assembly/abi/request.js';
+import { type Driver, PortRings } from '../drivers/driver.js';
+import type { NetError } from '../net_error.js';
+import { type Clock, VirtualClock } from './clock.js';
+import { HostRingReader } from './host_ring.js';
+import { CoreInstance, type InstanceOptions } from './instance.js';
+import { Loop } from './loop.js';
+import { type Message, Requests } from './requests.js';
+import { restoreSnapshot, takeSnapshot } from './snapshot.js';
+
+/** Something happened in the core (abi/event Event), as the record lies in memory. */
+export interface CoreEvent {
+  type: number;
+  family: number;
+  net: number;
+  ifindex: number;
+  b: number;
+  address: Uint8Array;
+}
+
+/** A packet for an application of the host (abi/event Delivery), from its network header on. */
+export interface CoreDelivery {
+  handle: number;
+  kind: number;
+  socket: number;
+  net: number;
+  ifindex: number;
+  protocol: number;
+  transport: number;
+  packet: Uint8Array;
+}
+
+export interface PortState {
+  up: boolean;
+  why?: NetError | undefined;
+}
+
+export interface Core {
+  /** Handles one message; resolves with a view of its answered record. Rejects with a NetError. */
+  request(message: Message, what: string): Promise<DataView>;
+  /** Handles many; resolves with the status of each. */
+  batch(messages: Iterable<Message>): Promise<number[]>;
+  dump(
+    type: MsgType,
+    net: number,
+    family: number,
+    recordBytes: number,
+    read: (view: DataView, at: number) => void,
+    what: string,
+  ): Promise<void>;
+  onEvent(listener: (event: CoreEvent) => void): () => void;
+  /** Packets for `socket` (RAW_BIND) or, with kind QUEUE, for a queue; the packet is a copy and already released. */
+  onDelivery(listener: (delivery: CoreDelivery) => boolean): () => void;
+  close(): Promise<void>;
+}
+
+const TWO_32 = 4294967296;
+
+export interface LocalCoreOptions extends InstanceOptions {
+  clock: Clock;
+}
+
+export class LocalCore implements Core {
+  readonly loop: Loop;
+  private readonly requests: Requests;
+  private readonly events: HostRingReader;
+  private readonly deliveries: HostRingReader;
+  private readonly eventListeners = new Set<(event: CoreEvent) => void>();
+  private readonly deliveryListeners = new Set<(delivery: CoreDelivery) => boolean>();
+  private readonly drivers = new Map<number, Driver>();
+
+  private constructor(
+    readonly instance: CoreInstance,
+    readonly clock: Clock,
+  ) {
+    this.requests = new Requests(instance, () => clock.now());
+    this.events = new HostRingReader(instance, instance.status(Status.EVENT_RING), Event.SIZE);
+    this.deliveries = new HostRingReader(instance, instance.status(Status.DELIVERY_RING), Delivery.SIZE);
+    this.loop = new Loop(instance, clock, () => this.drain());
+  }
+
+  static async create(options: LocalCoreOptions): Promise<LocalCore> {
+    return new LocalCore(await CoreInstance.create(options), options.clock);
+  }
+
+  /** A core that goes on where the snapshot was taken; refused (EINVAL) when layout or sizes differ. */
+  static async restore(snapshot: Uint8Array, options: LocalCoreOptions): Promise<LocalCore> {
+    const instance = await restoreSnapshot(snapshot, options);
+    return new LocalCore(instance, options.clock);
+  }
+
+  /** The state as it stands: everything but ports' drivers and functions of generated modules. */
+  snapshot(): Uint8Array {
+    return takeSnapshot(this.instance);
+  }
+
+  async request(message: Message, what: string): Promise<DataView> {
+    const at = this.requests.call(message, what);
+    const answer = this.instance.u8.slice(at, at + message.bytes);
+    this.after();
+    return new DataView(answer.buffer);
+  }
+
+  async batch(messages: Iterable<Message>): Promise<number[]> {
+    const results = this.requests.batch(messages);
+    this.after();
+    return results;
+  }
+
+  async dump(
+    type: MsgType,
+    net: number,
+    family: number,
+    recordBytes: number,
+    read: (view: DataView, at: number) => void,
+    what: string,
+  ): Promise<void> {
+    this.requests.dump(type, net, family, recordBytes, read, what);
+  }
+
+  onEvent(listener: (event: CoreEvent) => void): () => void {
+    this.eventListeners.add(listener);
+    return () => this.eventListeners.delete(listener);
+  }
+
+  onDelivery(listener: (delivery: CoreDelivery) => boolean): () => void {
+    this.deliveryListeners.add(listener);
+    return () => this.deliveryListeners.delete(listener);
+  }
+
+  /** The rings of a port device; `port` is LinkRec.PORT. */
+  rings(port: number): PortRings {
+    return new PortRings(this.instance.memory, port);
+  }
+
+  /** Puts `driver` behind the port. `state` hears of its link; the loop works it until removePort. */
+  addPort(handle: number, port: number, driver: Driver, state: (state: PortState) => void): void {
+    this.drivers.set(handle, driver);
+    driver.attach(this.rings(port), {
+      readable: () => this.loop.wake(),
+      writable: () => this.loop.wake(),
+      state: (up, why) => state({ up, why }),
+    });
+    this.loop.add({ driver, handle });
+  }
+
+  /** Takes the driver off and closes it; what it had not sent is freed. */
+  async removePort(handle: number): Promise<void> {
+    const driver = this.drivers.get(handle);
+    if (driver === undefined) return;
+    this.drivers.delete(handle);
+    this.loop.remove(handle);
+    await driver.close();
+    this.instance.exports.forget(handle);
+  }
+
+  /** Handles what is due now: for a virtual clock, whose loop does not run by itself. */
+  poll(): number {
+    const now = this.clock.now();
+    let total = 0;
+    do {
+      total += this.instance.exports.poll(now >>> 0, Math.floor(now / TWO_32), 1024);
+      this.drain();
+    } while (this.instance.status(Status.MORE) !== 0);
+    return total;
+  }
+
+  /**
+   * Virtual clock: runs until `ns`, stopping at every timer on the way, then stands there. Ports are worked at each
+   * stop, so that a deterministic driver is, too.
+   */
+  runUntil(ns: number): void {
+    if (!(this.clock instanceof VirtualClock)) throw new Error('runUntil needs a virtual clock');
+    this.settle();
+    for (;;) {
+      const due = this.loop.deadline();
+      if (due > ns) break;
+      this.clock.set(Math.max(due, this.clock.now()));
+      this.poll();
+      this.settle();
+    }
+    this.clock.set(ns);
+    this.poll();
+    this.settle();
+  }
+
+  /** Works until no port and no queue has anything left at this moment. */
+  private settle(): void {
+    while (this.loop.turn() || this.instance.status(Status.MORE) !== 0);
+  }
+
+  async close(): Promise<void> {
+    this.loop.close();
+    await Promise.all([...this.drivers.keys()].map((handle) => this.removePort(handle)));
+    this.eventListeners.clear();
+    this.deliveryListeners.clear();
+  }
+
+  /** A request may have made packets (an ARP, a reply): they leave with the loop's next turn. */
+  private after(): void {
+    this.drain();
+    this.loop.kick();
+  }
+
+  private drain(): void {
+    this.events.drain((view, at) => {
+      if (this.eventListeners.size === 0) return;
+      const event: CoreEvent = {
+        type: view.getUint16(at + Event.TYPE, true),
+        family: view.getUint16(at + Event.FAMILY, true),
+        net: view.getUint32(at + Event.NET, true),
+        ifindex: view.getInt32(at + Event.IFINDEX, true),
+        b: view.getUint32(at + Event.B, true),
+        address: this.instance.u8.slice(at + Event.ADDR, at + Event.SIZE),
+      };
+      for (const listener of this.eventListeners) listener(event);
+    });
+    const taken: CoreDelivery[] = [];
+    this.deliveries.drain((view, at) => {
+      const ptr = view.getUint32(at + Delivery.PTR, true);
+      const len = view.getUint32(at + Delivery.LEN, true);
+      taken.push({
+        handle: view.getUint32(at + Delivery.HANDLE, true),
+        kind: view.getUint16(at + Delivery.KIND, true),
+        socket: view.getUint32(at + Delivery.SOCKET, true),
+        net: view.getUint32(at + Delivery.NET, true),
+        ifindex: view.getInt32(at + Delivery.IFINDEX, true),
+        protocol: view.getUint16(at + Delivery.PROTOCOL, true),
+        transport: view.getUint32(at + Delivery.TRANSPORT, true),
+        packet: this.instance.u8.slice(ptr, ptr + len),
+      });
+    });
+    for (const delivery of taken) {
+      let kept = false;
+      for (const listener of this.deliveryListeners) kept = listener(delivery) || kept;
+      if (!kept) this.release(delivery.handle);
+    }
+  }
+
+  /** Gives a held packet back. */
+  release(handle: number): void {
+    this.requests.callStatus({
+      type: MsgType.HANDLE_RELEASE,
+      bytes: HandleRec.SIZE,
+      fill: (view, at) => view.setUint32(at + HandleRec.HANDLE, handle, true),
+    });
+  }
+
+  /** What becomes of a packet that a hook queued: NF_ACCEPT (1), NF_DROP (0), NF_REPEAT (4). */
+  verdict(handle: number, verdict: number): void {
+    this.requests.callStatus({
+      type: MsgType.HANDLE_VERDICT,
+      bytes: HandleRec.SIZE,
+      fill: (view, at) => {
+        view.setUint32(at + HandleRec.HANDLE, handle, true);
+        view.setInt32(at + HandleRec.VERDICT, verdict, true);
+      },
+    });
+    this.after();
+  }
+}

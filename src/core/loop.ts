@@ -1,0 +1,127 @@
+/**
+ * The event loop of a local core: bursts from the drivers in, poll, bursts out.
+ *
+ *        ┌──────────────── work ◄──────────────┐
+ *   idle ┴► rxBurst of each port ─► core.poll ─┴► txBurst ─► nothing for SPIN ─► arm drivers, timer ─► idle
+ *
+ * While there is work it polls without waiting (napi's adaptive polling, seen from the host), in slices so that the
+ * process stays responsive. When nothing came for a while it asks the drivers to wake it. A packet in such a loop costs
+ * no JavaScript but its driver's system call.
+ */
+import { Status } from '../../assembly/abi/layout.js';
+import type { Driver } from '../drivers/driver.js';
+import type { Clock } from './clock.js';
+import type { CoreInstance } from './instance.js';
+
+export interface LoopPort {
+  readonly driver: Driver;
+  /** Device handle in the core. */
+  readonly handle: number;
+}
+
+/** Frames that one port may bring in per turn, and packets that one poll handles. */
+const RX_BURST = 64;
+const POLL_BUDGET = 1024;
+/** How long to look for frames without waiting, after the last one came. */
+const SPIN_MS = 0.05;
+/** How long to run before other work of the process has its turn. */
+const SLICE_MS = 1;
+const NS_PER_MS = 1e6;
+const TWO_32 = 4294967296;
+
+export class Loop {
+  private ports: LoopPort[] = [];
+  private queued = false;
+  private closed = false;
+  private timer: NodeJS.Timeout | undefined;
+  private immediate: NodeJS.Immediate | undefined;
+  private readonly deadlineAt: number;
+  private readonly moreAt: number;
+
+  constructor(
+    private readonly core: CoreInstance,
+    private readonly clock: Clock,
+    /** Called after every poll: drains events and deliveries. */
+    private readonly afterPoll: () => void,
+  ) {
+    this.deadlineAt = (core.exports.status() + Status.NEXT_DEADLINE) >>> 2;
+    this.moreAt = (core.exports.status() + Status.MORE) >>> 2;
+  }
+
+  add(port: LoopPort): void {
+    this.ports = [...this.ports, port];
+    this.kick();
+  }
+
+  remove(handle: number): void {
+    this.ports = this.ports.filter((port) => port.handle !== handle);
+  }
+
+  /** There may be work: run a slice soon. */
+  kick(): void {
+    if (this.queued || this.closed || this.clock.virtual) return;
+    this.queued = true;
+    this.immediate = setImmediate(() => this.slice());
+  }
+
+  /** A driver saw frames: run at once, in its callback. */
+  wake(): void {
+    if (this.closed || this.clock.virtual || this.queued) return;
+    this.slice();
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    clearImmediate(this.immediate);
+  }
+
+  /** One turn: frames in, poll, frames out. True when there was work. */
+  turn(): boolean {
+    const { exports, u32 } = this.core;
+    let work = 0;
+    for (const port of this.ports) {
+      const n = port.driver.rxBurst(RX_BURST);
+      if (n > 0) {
+        exports.rx(port.handle, 0, n);
+        work += n;
+      }
+    }
+    const now = this.clock.now();
+    if (work > 0 || u32[this.moreAt] !== 0 || this.deadline() <= now) {
+      work += exports.poll(now >>> 0, Math.floor(now / TWO_32), POLL_BUDGET);
+      this.afterPoll();
+    }
+    for (const port of this.ports) work += port.driver.txBurst();
+    return work > 0;
+  }
+
+  /** When the core's next timer is due, ns of its clock; Infinity when there is none. */
+  deadline(): number {
+    const { u32 } = this.core;
+    const hi = u32[this.deadlineAt + 1]!;
+    return hi === 0xffffffff ? Infinity : hi * TWO_32 + u32[this.deadlineAt]!;
+  }
+
+  private slice(): void {
+    this.queued = false;
+    if (this.closed) return;
+    clearTimeout(this.timer);
+    const begin = performance.now();
+    let last = begin;
+    for (;;) {
+      const worked = this.turn();
+      const now = performance.now();
+      if (worked) last = now;
+      if (this.closed) return;
+      if (now - last > SPIN_MS) break;
+      if (now - begin > SLICE_MS) {
+        this.kick();
+        return;
+      }
+    }
+    for (const port of this.ports) port.driver.arm();
+    const wait = (this.deadline() - this.clock.now()) / NS_PER_MS;
+    if (wait !== Infinity) this.timer = setTimeout(() => this.kick(), Math.max(0, Math.ceil(wait)));
+  }
+}

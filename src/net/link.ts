@@ -1,0 +1,253 @@
+/** A link (net_device) of a namespace: state, addresses, figures. `ip link`, `ip address`. */
+import { SkbDropReason } from '../../assembly/abi/drop_reason.js';
+import { AddrRec, LinkRec, LinkStatsRec, MsgType } from '../../assembly/abi/request.js';
+import { formatMac, parseMac } from '../config/ip_address.js';
+import type { Core } from '../core/core.js';
+import { NetError } from '../net_error.js';
+import { getAddressText, prefix, putAddress } from './ip.js';
+
+export const IFF_UP = 0x1;
+export const IFF_RUNNING = 0x40;
+const CARRIER_KEEP = 255;
+const FOREVER = 0xffffffff;
+export const IFA_F_NODAD = 0x02;
+
+export type LinkKind = 'loopback' | 'veth' | 'port';
+const KINDS: readonly LinkKind[] = ['loopback', 'veth', 'port'];
+
+export interface LinkInfo {
+  name: string;
+  ifindex: number;
+  handle: number;
+  kind: LinkKind;
+  /** IFF_* as `ip link` shows them. */
+  flags: number;
+  up: boolean;
+  carrier: boolean;
+  mtu: number;
+  mac: string;
+  features: number;
+  /** Address of a port's rings in the core, 0 for other kinds. */
+  port: number;
+}
+
+export interface LinkStats {
+  rxPackets: number;
+  txPackets: number;
+  rxBytes: number;
+  txBytes: number;
+  rxErrors: number;
+  txErrors: number;
+  rxDropped: number;
+  txDropped: number;
+  multicast: number;
+  qdiscLen: number;
+  qdiscDrops: number;
+  qdiscRequeues: number;
+  /** By reason, those that happened only. */
+  drops: Record<string, number>;
+}
+
+export interface AddressInfo {
+  address: string;
+  prefix: number;
+  ifindex: number;
+  flags: number;
+  scope: number;
+}
+
+/** Writes a device name into its 16 bytes. */
+export function putName(view: DataView, at: number, name: string): void {
+  if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..') {
+    throw new NetError('EINVAL', `${JSON.stringify(name)} is no device name: 1 to 15 characters, no space, "/" or ":"`);
+  }
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length > 15) throw new NetError('EINVAL', `the device name ${JSON.stringify(name)} has more than 15 bytes`);
+  new Uint8Array(view.buffer, view.byteOffset + at, bytes.length).set(bytes);
+}
+
+export function putMac(view: DataView, at: number, mac: string): void {
+  const bytes = parseMac(mac);
+  if (bytes === null) throw new NetError('EINVAL', `${JSON.stringify(mac)} is no MAC (like 02:00:00:00:00:01)`);
+  new Uint8Array(view.buffer, view.byteOffset + at, 6).set(bytes);
+}
+
+/** Reads a LinkRec. */
+export function linkInfo(view: DataView, at: number): LinkInfo {
+  const name = new Uint8Array(view.buffer, view.byteOffset + at + LinkRec.NAME, 16).slice();
+  const mac = new Uint8Array(view.buffer, view.byteOffset + at + LinkRec.MAC, 6).slice();
+  const flags = view.getUint32(at + LinkRec.FLAGS, true);
+  const end = name.indexOf(0);
+  return {
+    name: new TextDecoder().decode(name.subarray(0, end < 0 ? 16 : end)),
+    ifindex: view.getInt32(at + LinkRec.IFINDEX, true),
+    handle: view.getUint32(at + LinkRec.HANDLE, true),
+    kind: KINDS[view.getUint8(at + LinkRec.KIND) - 1] ?? 'port',
+    flags,
+    up: (flags & IFF_UP) !== 0,
+    carrier: view.getUint8(at + LinkRec.CARRIER) !== 0,
+    mtu: view.getUint32(at + LinkRec.MTU, true),
+    mac: formatMac(mac),
+    features: view.getUint32(at + LinkRec.FEATURES, true),
+    port: view.getUint32(at + LinkRec.PORT, true),
+  };
+}
+
+export interface LinkChange {
+  up?: boolean;
+  carrier?: boolean;
+  mtu?: number;
+  mac?: string;
+  name?: string;
+}
+
+export class Link {
+  constructor(
+    protected readonly core: Core,
+    readonly net: number,
+    readonly ifindex: number,
+    /** Name when it was made or found; `info()` has the present one. */
+    readonly name: string,
+  ) {}
+
+  async set(change: LinkChange): Promise<LinkInfo> {
+    const view = await this.core.request(
+      {
+        type: MsgType.LINK_SET,
+        bytes: LinkRec.SIZE,
+        fill: (v, at) => {
+          this.key(v, at);
+          v.setUint8(at + LinkRec.CARRIER, change.carrier === undefined ? CARRIER_KEEP : Number(change.carrier));
+          v.setUint32(at + LinkRec.MTU, change.mtu ?? 0, true);
+          if (change.mac !== undefined) putMac(v, at + LinkRec.MAC, change.mac);
+          if (change.name !== undefined) putName(v, at + LinkRec.NAME, change.name);
+          if (change.up === undefined) return;
+          v.setUint32(at + LinkRec.CHANGE, IFF_UP, true);
+          v.setUint32(at + LinkRec.FLAGS, change.up ? IFF_UP : 0, true);
+        },
+      },
+      `${this.name}: ${Object.keys(change).join(', ')}`,
+    );
+    return linkInfo(view, 0);
+  }
+
+  async up(): Promise<this> {
+    await this.set({ up: true });
+    return this;
+  }
+
+  async down(): Promise<this> {
+    await this.set({ up: false });
+    return this;
+  }
+
+  info(): Promise<LinkInfo> {
+    return this.set({});
+  }
+
+  /** Adds an address like "192.0.2.1/24". IPv6 ones are tentative until DAD found no other, unless `nodad`. */
+  async addAddress(cidr: string, options: { nodad?: boolean } = {}): Promise<this> {
+    await this.addr(MsgType.ADDR_NEW, cidr, options.nodad === true ? IFA_F_NODAD : 0);
+    return this;
+  }
+
+  async deleteAddress(cidr: string): Promise<this> {
+    await this.addr(MsgType.ADDR_DEL, cidr, 0);
+    return this;
+  }
+
+  private async addr(type: MsgType, cidr: string, flags: number): Promise<void> {
+    const { family, bytes, plen } = prefix(cidr);
+    await this.core.request(
+      {
+        type,
+        bytes: AddrRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + AddrRec.NET, this.net, true);
+          v.setInt32(at + AddrRec.IFINDEX, this.ifindex, true);
+          v.setUint8(at + AddrRec.FAMILY, family);
+          v.setUint8(at + AddrRec.PLEN, plen);
+          v.setUint32(at + AddrRec.FLAGS, flags, true);
+          v.setUint32(at + AddrRec.VALID, FOREVER, true);
+          v.setUint32(at + AddrRec.PREFERRED, FOREVER, true);
+          putAddress(v, at + AddrRec.ADDR, bytes);
+        },
+      },
+      `${this.name}: address ${cidr}`,
+    );
+  }
+
+  async addresses(): Promise<AddressInfo[]> {
+    const found: AddressInfo[] = [];
+    const read = (v: DataView, at: number) => {
+      const ifindex = v.getInt32(at + AddrRec.IFINDEX, true);
+      if (ifindex !== this.ifindex) return;
+      found.push({
+        address: getAddressText(v, at + AddrRec.ADDR, v.getUint8(at + AddrRec.FAMILY)) ?? '::',
+        prefix: v.getUint8(at + AddrRec.PLEN),
+        ifindex,
+        flags: v.getUint32(at + AddrRec.FLAGS, true),
+        scope: v.getUint8(at + AddrRec.SCOPE),
+      });
+    };
+    await this.core.dump(MsgType.ADDR_DUMP, this.net, 0, AddrRec.SIZE, read, `addresses of ${this.name}`);
+    return found;
+  }
+
+  async stats(): Promise<LinkStats> {
+    const bytes = LinkStatsRec.DROPS + SkbDropReason.MAX * 8;
+    const view = await this.core.request(
+      {
+        type: MsgType.LINK_STATS,
+        bytes,
+        fill: (v, at) => {
+          v.setUint32(at + LinkStatsRec.NET, this.net, true);
+          v.setInt32(at + LinkStatsRec.IFINDEX, this.ifindex, true);
+        },
+      },
+      `${this.name}: figures`,
+    );
+    return linkStats(view);
+  }
+
+  /** Deletes the link; a veth's other end goes with it. */
+  async delete(): Promise<void> {
+    await this.core.request(
+      { type: MsgType.LINK_DEL, bytes: LinkRec.SIZE, fill: (v, at) => this.key(v, at) },
+      `${this.name}: delete`,
+    );
+  }
+
+  private key(view: DataView, at: number): void {
+    view.setUint32(at + LinkRec.NET, this.net, true);
+    view.setInt32(at + LinkRec.IFINDEX, this.ifindex, true);
+  }
+}
+
+/** A u64 as a number: exact to 2^53. */
+export function u64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
+}
+
+function linkStats(view: DataView): LinkStats {
+  const drops: Record<string, number> = {};
+  for (let reason = 1; reason < SkbDropReason.MAX; reason++) {
+    const n = u64(view, LinkStatsRec.DROPS + reason * 8);
+    if (n > 0) drops[SkbDropReason[reason] ?? String(reason)] = n;
+  }
+  return {
+    rxPackets: u64(view, LinkStatsRec.RX_PACKETS),
+    txPackets: u64(view, LinkStatsRec.TX_PACKETS),
+    rxBytes: u64(view, LinkStatsRec.RX_BYTES),
+    txBytes: u64(view, LinkStatsRec.TX_BYTES),
+    rxErrors: u64(view, LinkStatsRec.RX_ERRORS),
+    txErrors: u64(view, LinkStatsRec.TX_ERRORS),
+    rxDropped: u64(view, LinkStatsRec.RX_DROPPED),
+    txDropped: u64(view, LinkStatsRec.TX_DROPPED),
+    multicast: u64(view, LinkStatsRec.MULTICAST),
+    qdiscLen: u64(view, LinkStatsRec.QDISC_QLEN),
+    qdiscDrops: u64(view, LinkStatsRec.QDISC_DROPS),
+    qdiscRequeues: u64(view, LinkStatsRec.QDISC_REQUEUES),
+    drops,
+  };
+}

@@ -1,0 +1,353 @@
+/**
+ * A namespace of the core: the typed client of its configuration. It keeps no copy of what the core knows: every
+ * question is asked, every list is a dump. Linux: ip-netns(8), and what `ip -n NAME ...` does.
+ */
+import { Mib } from '../../assembly/abi/snmp.js';
+import {
+  HookRec,
+  LinkRec,
+  MibRec,
+  MsgType,
+  NeighRec,
+  NetRec,
+  ROUTE_F_APPEND,
+  ROUTE_F_REPLACE,
+  RawRec,
+  RouteRec,
+  SysctlRec,
+  XmitRec,
+} from '../../assembly/abi/request.js';
+import type { Core, CoreDelivery } from '../core/core.js';
+import type { Message } from '../core/requests.js';
+import { NetError } from '../net_error.js';
+import type { AddressFamily } from './ip.js';
+import { Link, linkInfo, type LinkInfo, putMac, putName, u64 } from './link.js';
+import { neighbourInfo, type NeighbourInfo, type NeighbourSpec, putNeighbour } from './neighbour.js';
+import { putRoute, routeInfo, type RouteInfo, type RouteSpec } from './route.js';
+import { sysctlPlace } from './sysctl.js';
+
+const KIND_VETH = 2;
+const KIND_PORT = 3;
+
+export interface PortLinkSpec {
+  name: string;
+  mac: string;
+  mtu?: number;
+  /** NetifF bits of the driver. */
+  features?: number;
+  vnetHdrLen?: 0 | 10 | 12;
+  /** Descriptors each way, a power of two. */
+  ringEntries?: number;
+  /** Large slots for frames beyond 1,920 bytes. */
+  large?: boolean;
+  txQueueLen?: number;
+}
+
+export interface VethSpec {
+  name: string;
+  mac: string;
+  peer: { namespace: Namespace; name: string; mac: string };
+  mtu?: number;
+}
+
+export interface HookSpec {
+  /** 0: IPv4, 1: IPv6 */
+  family: 0 | 1;
+  /** abi NetfilterHook: 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting, 5 ingress, 6 egress. */
+  hook: number;
+  priority: number;
+  /** Op id (256 or above) whose function was set with setOp. */
+  op: number;
+  id: number;
+  priv?: number;
+  /** Of the device, for ingress and egress. */
+  ifindex?: number;
+}
+
+export class Namespace {
+  private closed = false;
+  private readonly disposers = new Set<() => void>();
+
+  constructor(
+    readonly core: Core,
+    /** What the core calls it. */
+    readonly handle: number,
+    readonly name: string,
+  ) {}
+
+  /** Sets a sysctl by Linux's name. ENOENT when there is none of that name, ENODEV when there is no such device. */
+  async setSysctl(name: string, value: number): Promise<void> {
+    await this.sysctlMessage(MsgType.SYSCTL_SET, name, value);
+  }
+
+  async getSysctl(name: string): Promise<number> {
+    const place = sysctlPlace(name);
+    const view = await this.sysctlMessage(MsgType.SYSCTL_GET, name, 0);
+    return view.getInt32(SysctlRec.VALUE, true) / (place?.scale ?? 1);
+  }
+
+  private async sysctlMessage(type: MsgType, name: string, value: number): Promise<DataView> {
+    const place = sysctlPlace(name);
+    if (place === null) throw new NetError('ENOENT', `there is no sysctl ${name}`);
+    const ifindex = await this.sysctlDevice(place.device);
+    return this.core.request(
+      {
+        type,
+        bytes: SysctlRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + SysctlRec.NET, this.handle, true);
+          v.setUint32(at + SysctlRec.GROUP, place.group, true);
+          v.setInt32(at + SysctlRec.IFINDEX, ifindex, true);
+          v.setUint32(at + SysctlRec.ID, place.id, true);
+          v.setInt32(at + SysctlRec.VALUE, Math.round(value * place.scale), true);
+        },
+      },
+      `sysctl ${name}`,
+    );
+  }
+
+  private async sysctlDevice(device: string | undefined): Promise<number> {
+    if (device === undefined || device === 'default') return 0;
+    if (device === 'all') return -1;
+    return (await this.link(device)).ifindex;
+  }
+
+  /** A device whose frames a driver moves; LocalCore.addPort puts the driver behind it. */
+  async addPortLink(spec: PortLinkSpec): Promise<LinkInfo> {
+    const view = await this.core.request(
+      {
+        type: MsgType.LINK_NEW,
+        bytes: LinkRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + LinkRec.NET, this.handle, true);
+          v.setUint8(at + LinkRec.KIND, KIND_PORT);
+          v.setUint32(at + LinkRec.MTU, spec.mtu ?? 0, true);
+          v.setUint32(at + LinkRec.FEATURES, spec.features ?? 0, true);
+          v.setUint32(at + LinkRec.TXQLEN, spec.txQueueLen ?? 0, true);
+          v.setUint32(at + LinkRec.RING_ENTRIES, spec.ringEntries ?? 256, true);
+          v.setUint32(at + LinkRec.VNET_HDR_LEN, spec.vnetHdrLen ?? 0, true);
+          v.setUint32(at + LinkRec.LARGE, spec.large === true ? 1 : 0, true);
+          putMac(v, at + LinkRec.MAC, spec.mac);
+          putName(v, at + LinkRec.NAME, spec.name);
+        },
+      },
+      `link ${spec.name}`,
+    );
+    return linkInfo(view, 0);
+  }
+
+  /** Two devices back to back, the other in `peer.namespace`. */
+  async addVeth(spec: VethSpec): Promise<{ link: Link; peer: Link }> {
+    const view = await this.core.request(
+      {
+        type: MsgType.LINK_NEW,
+        bytes: LinkRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + LinkRec.NET, this.handle, true);
+          v.setUint8(at + LinkRec.KIND, KIND_VETH);
+          v.setUint32(at + LinkRec.MTU, spec.mtu ?? 0, true);
+          v.setUint32(at + LinkRec.PEER_NET, spec.peer.namespace.handle, true);
+          putMac(v, at + LinkRec.MAC, spec.mac);
+          putName(v, at + LinkRec.NAME, spec.name);
+          putMac(v, at + LinkRec.PEER_MAC, spec.peer.mac);
+          putName(v, at + LinkRec.PEER_NAME, spec.peer.name);
+        },
+      },
+      `veth ${spec.name}`,
+    );
+    const peerIndex = view.getInt32(LinkRec.PEER_IFINDEX, true);
+    return {
+      link: new Link(this.core, this.handle, linkInfo(view, 0).ifindex, spec.name),
+      peer: new Link(this.core, spec.peer.namespace.handle, peerIndex, spec.peer.name),
+    };
+  }
+
+  async links(): Promise<LinkInfo[]> {
+    const found: LinkInfo[] = [];
+    const read = (v: DataView, at: number) => found.push(linkInfo(v, at));
+    await this.core.dump(MsgType.LINK_DUMP, this.handle, 0, LinkRec.SIZE, read, 'links');
+    return found;
+  }
+
+  /** The link called `name`, or ENODEV. */
+  async link(name: string): Promise<Link> {
+    const info = (await this.links()).find((link) => link.name === name);
+    if (info === undefined) throw new NetError('ENODEV', `there is no link ${name} in ${this.name}`);
+    return new Link(this.core, this.handle, info.ifindex, name);
+  }
+
+  async addRoute(spec: RouteSpec, how: 'add' | 'replace' | 'append' = 'add'): Promise<void> {
+    await this.core.request(this.routeMessage(MsgType.ROUTE_NEW, spec, how), `route ${spec.to}`);
+  }
+
+  /** Adds many routes in few crossings; the status of each (0 or a negative errno), in order. */
+  addRoutes(specs: Iterable<RouteSpec>): Promise<number[]> {
+    const route = this.routeMessage.bind(this);
+    function* messages(): Generator<Message> {
+      for (const spec of specs) yield route(MsgType.ROUTE_NEW, spec, 'add');
+    }
+    return this.core.batch(messages());
+  }
+
+  async deleteRoute(spec: RouteSpec): Promise<void> {
+    await this.core.request(this.routeMessage(MsgType.ROUTE_DEL, spec, 'add'), `route ${spec.to}`);
+  }
+
+  private routeMessage(type: MsgType, spec: RouteSpec, how: 'add' | 'replace' | 'append'): Message {
+    const flags = { add: 0, replace: ROUTE_F_REPLACE, append: ROUTE_F_APPEND }[how];
+    return { type, flags, bytes: RouteRec.SIZE, fill: (v, at) => putRoute(v, at, this.handle, spec) };
+  }
+
+  async routes(family: AddressFamily | 0 = 0): Promise<RouteInfo[]> {
+    const found: RouteInfo[] = [];
+    const read = (v: DataView, at: number) => found.push(routeInfo(v, at));
+    await this.core.dump(MsgType.ROUTE_DUMP, this.handle, family, RouteRec.SIZE, read, 'routes');
+    return found;
+  }
+
+  /** Which way a packet to `to` would go, and with which source. `ip route get`. */
+  async routeGet(to: string, options: { oif?: number; src?: string } = {}): Promise<RouteInfo> {
+    const spec: RouteSpec = { to, ...options };
+    const view = await this.core.request(this.routeMessage(MsgType.ROUTE_GET, spec, 'add'), `route to ${to}`);
+    return routeInfo(view, 0);
+  }
+
+  async addNeighbour(link: { ifindex: number }, spec: NeighbourSpec): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.NEIGH_NEW,
+        bytes: NeighRec.SIZE,
+        fill: (v, at) => putNeighbour(v, at, this.handle, link.ifindex, spec),
+      },
+      `neighbour ${spec.address}`,
+    );
+  }
+
+  async deleteNeighbour(link: { ifindex: number }, address: string): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.NEIGH_DEL,
+        bytes: NeighRec.SIZE,
+        fill: (v, at) => putNeighbour(v, at, this.handle, link.ifindex, { address }),
+      },
+      `neighbour ${address}`,
+    );
+  }
+
+  async neighbours(family: AddressFamily | 0 = 0): Promise<NeighbourInfo[]> {
+    const found: NeighbourInfo[] = [];
+    const read = (v: DataView, at: number) => found.push(neighbourInfo(v, at));
+    await this.core.dump(MsgType.NEIGH_DUMP, this.handle, family, NeighRec.SIZE, read, 'neighbours');
+    return found;
+  }
+
+  /** The SNMP counters under Linux's names (IpInReceives, Icmp6OutMsgs, ...). */
+  async snmp(): Promise<Record<string, number>> {
+    const view = await this.core.request(
+      {
+        type: MsgType.MIB_GET,
+        bytes: MibRec.VALUES + Mib.MAX * 8,
+        fill: (v, at) => v.setUint32(at + MibRec.NET, this.handle, true),
+      },
+      'counters',
+    );
+    const counters: Record<string, number> = {};
+    for (let id = 0; id < Mib.MAX; id++) counters[Mib[id]!] = u64(view, MibRec.VALUES + id * 8);
+    return counters;
+  }
+
+  async addHook(spec: HookSpec): Promise<void> {
+    await this.core.request(this.hookMessage(MsgType.HOOK_NEW, spec), `hook ${spec.id}`);
+  }
+
+  async deleteHook(spec: HookSpec): Promise<void> {
+    await this.core.request(this.hookMessage(MsgType.HOOK_DEL, spec), `hook ${spec.id}`);
+  }
+
+  private hookMessage(type: MsgType, spec: HookSpec): Message {
+    return {
+      type,
+      bytes: HookRec.SIZE,
+      fill: (v, at) => {
+        v.setUint32(at + HookRec.NET, this.handle, true);
+        v.setUint32(at + HookRec.FAMILY, spec.family, true);
+        v.setUint32(at + HookRec.HOOK, spec.hook, true);
+        v.setInt32(at + HookRec.IFINDEX, spec.ifindex ?? 0, true);
+        v.setInt32(at + HookRec.PRIORITY, spec.priority, true);
+        v.setUint32(at + HookRec.OP, spec.op, true);
+        v.setUint32(at + HookRec.PRIV, spec.priv ?? 0, true);
+        v.setUint32(at + HookRec.ID, spec.id, true);
+      },
+    };
+  }
+
+  /** Sees every delivered packet of an IP protocol, network header first. Returns how to stop. */
+  async rawSocket(
+    family: AddressFamily,
+    protocol: number,
+    receive: (packet: Uint8Array, delivery: CoreDelivery) => void,
+  ): Promise<() => Promise<void>> {
+    const socket = nextSocketId();
+    const message = (type: MsgType): Message => ({
+      type,
+      bytes: RawRec.SIZE,
+      fill: (v, at) => {
+        v.setUint32(at + RawRec.NET, this.handle, true);
+        v.setUint32(at + RawRec.FAMILY, family, true);
+        v.setUint32(at + RawRec.PROTOCOL, protocol, true);
+        v.setUint32(at + RawRec.SOCKET, socket, true);
+      },
+    });
+    await this.core.request(message(MsgType.RAW_BIND), 'raw socket');
+    const stop = this.core.onDelivery((delivery) => {
+      if (delivery.socket === socket) receive(delivery.packet, delivery);
+      return false;
+    });
+    this.disposers.add(stop);
+    return async () => {
+      stop();
+      this.disposers.delete(stop);
+      if (!this.closed) await this.core.request(message(MsgType.RAW_UNBIND), 'raw socket');
+    };
+  }
+
+  /** Sends an IP packet, header included (IP_HDRINCL). ENETUNREACH and the like when it cannot go. */
+  async send(family: AddressFamily, packet: Uint8Array, oif = 0): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.XMIT,
+        bytes: XmitRec.PACKET + packet.length,
+        fill: (v, at) => {
+          v.setUint32(at + XmitRec.NET, this.handle, true);
+          v.setUint32(at + XmitRec.FAMILY, family, true);
+          v.setInt32(at + XmitRec.OIF, oif, true);
+          v.setUint32(at + XmitRec.BYTES, packet.length, true);
+          new Uint8Array(v.buffer, v.byteOffset + at + XmitRec.PACKET, packet.length).set(packet);
+        },
+      },
+      'send',
+    );
+  }
+
+  /** Ends the namespace with all that is in it. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    for (const stop of this.disposers) stop();
+    await this.core.request(
+      {
+        type: MsgType.NET_DEL,
+        bytes: NetRec.SIZE,
+        fill: (v, at) => v.setUint32(at + NetRec.NET, this.handle, true),
+      },
+      `namespace ${this.name}`,
+    );
+  }
+}
+
+let lastSocketId = 0;
+/** Ids are the host's: unique in this process. */
+function nextSocketId(): number {
+  lastSocketId = (lastSocketId + 1) >>> 0;
+  return lastSocketId;
+}

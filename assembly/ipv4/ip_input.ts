@@ -115,7 +115,7 @@ function checkHeader(net: Net, skb: SkBuff): SkbDropReason {
     iph = skb.data;
   }
   const ihl = (<u32>first & 15) << 2;
-  if (ipFastCsum(iph, ihl) !== 0) {
+  if (ipFastCsum(iph, ihl >> 2) !== 0) {
     mibInc(net, Mib.IpExtInCsumErrors);
     mibInc(net, Mib.IpInHdrErrors);
     return SkbDropReason.IP_CSUM;

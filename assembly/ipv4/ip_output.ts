@@ -166,7 +166,7 @@ export function ipLocalOut(net: Net, skb: SkBuff): void {
   skb.protocol = ETH_P_IP;
   store<u16>(iph, bswap<u16>(<u16>skb.len), 2);
   store<u16>(iph, 0, 10);
-  store<u16>(iph, ipFastCsum(iph, (<u32>load<u8>(iph) & 15) << 2), 10);
+  store<u16>(iph, ipFastCsum(iph, <u32>load<u8>(iph) & 15), 10);
   const nh = changetype<FibNh>(skb.dst);
   if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, nh.dev)) return;
   ipLocalOutFinish(net, skb, nh);

@@ -14,7 +14,6 @@ import { Pool, poolFree } from '../lib/pool';
 import { root } from '../lib/root';
 import { FRAG_BYTES, FragTable, fragAt, fragTableAlloc, slotPut } from '../skb/pool';
 import {
-  CHECKSUM_PARTIAL,
   SKB_F_GRO,
   SKB_GSO_TCP_ECN,
   SKB_GSO_TCP_FIXEDID,

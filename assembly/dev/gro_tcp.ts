@@ -107,8 +107,10 @@ function merge(p: SkBuff, skb: SkBuff, nhlen: u32, hlen: u32): bool {
   // The slot of a segment without linear payload may be given back by the merge, its bytes stay until the next alloc.
   if (!groMerge(p, skb, hlen)) return false;
   groNoteId(p, iph, nhlen);
-  const th = p.data + nhlen;
-  store<u8>(th, load<u8>(th, 13) | flags, 13);
+  if (flags !== 0) {
+    const th = p.data + nhlen;
+    store<u8>(th, load<u8>(th, 13) | flags, 13);
+  }
   const cb = groCb(p);
   cb.seq += payload;
   cb.count++;

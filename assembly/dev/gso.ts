@@ -11,10 +11,12 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { NetifF } from '../abi/features';
-import { SKB_HEADROOM } from '../abi/layout';
-import { csumBlockAdd, csumPartial } from '../lib/checksum';
+import { SKB_HEADROOM, SLOT_BYTES } from '../abi/layout';
+import { csumBlockAdd, csumPartial, csumPartialCopy } from '../lib/checksum';
+import { Pool, poolAlloc } from '../lib/pool';
+import { root } from '../lib/root';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
-import { allocSkb, fragAt, slotGet, slotPut } from '../skb/pool';
+import { allocSkb, fragAt, slotAlloc, slotGet, slotPut } from '../skb/pool';
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
@@ -88,7 +90,7 @@ function cut(skb: SkBuff, hlen: u32, share: bool, sum: bool): SkBuff | null {
   let tail: usize = 0;
   do {
     const take = min(left, mss);
-    const made = allocSkb(share ? hlen : hlen + take);
+    const made = allocSegment(share ? hlen : hlen + take);
     if (made === null) {
       freeSegments(first);
       return null;
@@ -123,9 +125,8 @@ function cut(skb: SkBuff, hlen: u32, share: bool, sum: bool): SkBuff | null {
         if (sum) acc = csumBlockAdd(acc, csumPartial(from, piece, 0), done);
       } else {
         const at = to + hlen + done;
-        memory.copy(at, from, piece);
-        // What is summed is the copy, which is in the cache: the source may be foreign and change.
-        if (sum) acc = csumBlockAdd(acc, csumPartial(at, piece, 0), done);
+        if (sum) acc = csumBlockAdd(acc, csumPartialCopy(from, at, piece, 0), done);
+        else memory.copy(at, from, piece);
         segment.len += piece;
       }
       done += piece;
@@ -136,6 +137,23 @@ function cut(skb: SkBuff, hlen: u32, share: bool, sum: bool): SkBuff | null {
     left -= take;
   } while (left !== 0);
   return first;
+}
+
+/** allocSkb without zeroing the record, which inherit fills. */
+function allocSegment(bytes: u32): SkBuff | null {
+  if (bytes > SLOT_BYTES - SKB_HEADROOM) return allocSkb(bytes);
+  const slot = slotAlloc();
+  if (slot === 0) return null;
+  const record = poolAlloc(changetype<Pool>(root().skbPool));
+  if (record === 0) {
+    slotPut(slot);
+    return null;
+  }
+  const segment = changetype<SkBuff>(record);
+  segment.head = slot;
+  segment.end = slot + SLOT_BYTES;
+  segment.data = slot + SKB_HEADROOM;
+  return segment;
 }
 
 /** What a segment has of its packet: all but the bytes, and what they say about GSO and checksum. */

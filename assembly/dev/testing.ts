@@ -46,9 +46,16 @@ export function testGsoLoop(p: usize, features: u32, times: u32): u32 {
 
 /**
  * Receives the same `count` frames (u32 address and length each at `frames`) `times` times through GRO and frees
- * what comes up; their bytes are put into slots once. Returns how many packets came up.
+ * what comes up; their bytes are put into slots once. `summed` is their CHECKSUM_*. Returns how many packets came up.
  */
-export function testGroLoop(devPtr: usize, frames: usize, count: u32, times: u32, list: usize): u32 {
+export function testGroLoop(
+  devPtr: usize,
+  frames: usize,
+  count: u32,
+  times: u32,
+  list: usize,
+  summed: u32,
+): u32 {
   const dev = changetype<NetDevice>(devPtr);
   const slots = kzalloc(count << 2);
   for (let k: u32 = 0; k < count; k++) {
@@ -69,6 +76,7 @@ export function testGroLoop(devPtr: usize, frames: usize, count: u32, times: u32
       skb.end = slot + SLOT_BYTES;
       skb.data = slot + SKB_HEADROOM;
       skb.len = load<u32>(frames + (k << 3), 4);
+      skb.ipSummed = <u8>summed;
       ethTypeTrans(skb, dev);
       n = groReceive(dev, skb, list, n);
     }

@@ -8,36 +8,36 @@
  * Nothing is read behind ptr + len. Linux: lib/checksum.c, arch/x86/lib/csum-partial_64.c.
  */
 
-/** Bytes that one round of the SIMD loop sums at most: a lane gains 2 * 0xffff per 64 bytes and has 32 bits. */
-const SIMD_ROUND: u32 = 1 << 20;
-
 /** Adds `len` bytes at `ptr` to `sum`. */
 export function csumPartial(ptr: usize, len: u32, sum: u32): u32 {
   let acc: u64 = sum;
   let p = ptr;
   let left = len;
   if (ASC_FEATURE_SIMD) {
-    while (left >= 64) {
-      const round = min(left, SIMD_ROUND) & ~63;
-      const end = p + round;
-      let a = i32x4.splat(0);
+    if (left >= 64) {
+      // Words of 64 bits: their sum (modulo 2^64) and that of their upper halves, from which follows that of the lower.
+      const end = p + (left & ~63);
+      let a = i64x2.splat(0);
       let b = a;
       let c = a;
       let d = a;
       do {
-        a = i32x4.add(a, i32x4.extadd_pairwise_i16x8_u(v128.load(p)));
-        b = i32x4.add(b, i32x4.extadd_pairwise_i16x8_u(v128.load(p, 16)));
-        c = i32x4.add(c, i32x4.extadd_pairwise_i16x8_u(v128.load(p, 32)));
-        d = i32x4.add(d, i32x4.extadd_pairwise_i16x8_u(v128.load(p, 48)));
+        const w = v128.load(p);
+        const x = v128.load(p, 16);
+        const y = v128.load(p, 32);
+        const z = v128.load(p, 48);
+        a = i64x2.add(a, w);
+        b = i64x2.add(b, x);
+        c = i64x2.add(c, i64x2.shr_u(w, 32));
+        d = i64x2.add(d, i64x2.shr_u(x, 32));
+        a = i64x2.add(a, y);
+        b = i64x2.add(b, z);
+        c = i64x2.add(c, i64x2.shr_u(y, 32));
+        d = i64x2.add(d, i64x2.shr_u(z, 32));
         p += 64;
       } while (p < end);
-      a = i64x2.add(i64x2.extend_low_i32x4_u(a), i64x2.extend_high_i32x4_u(a));
-      b = i64x2.add(i64x2.extend_low_i32x4_u(b), i64x2.extend_high_i32x4_u(b));
-      c = i64x2.add(i64x2.extend_low_i32x4_u(c), i64x2.extend_high_i32x4_u(c));
-      d = i64x2.add(i64x2.extend_low_i32x4_u(d), i64x2.extend_high_i32x4_u(d));
-      a = i64x2.add(i64x2.add(a, b), i64x2.add(c, d));
-      acc += i64x2.extract_lane(a, 0) + i64x2.extract_lane(a, 1);
-      left -= round;
+      acc += laneSums(i64x2.add(a, b), i64x2.add(c, d));
+      left &= 63;
     }
   } else {
     let b: u64 = 0;
@@ -74,10 +74,83 @@ export function csumPartial(ptr: usize, len: u32, sum: u32): u32 {
   return csumFrom64(acc);
 }
 
-/** Copies `len` bytes from `src` to `dst` and adds them to `sum`. What is summed is the copy: src may be hostile. */
+/**
+ * Copies `len` bytes from `src` to `dst`, which do not overlap, and adds them to `sum`. Each byte is loaded once, so
+ * what is summed is what is copied: src may be hostile and change. One pass is faster than two from about 200 bytes.
+ */
 export function csumPartialCopy(src: usize, dst: usize, len: u32, sum: u32): u32 {
-  memory.copy(dst, src, len);
-  return csumPartial(dst, len, sum);
+  if (ASC_FEATURE_SIMD) {
+    let acc: u64 = sum;
+    let p = src;
+    let q = dst;
+    let left = len;
+    if (left >= 64) {
+      const end = p + (left & ~63);
+      let a = i64x2.splat(0);
+      let b = a;
+      let c = a;
+      let d = a;
+      do {
+        const w = v128.load(p);
+        const x = v128.load(p, 16);
+        const y = v128.load(p, 32);
+        const z = v128.load(p, 48);
+        v128.store(q, w);
+        v128.store(q, x, 16);
+        v128.store(q, y, 32);
+        v128.store(q, z, 48);
+        a = i64x2.add(a, w);
+        b = i64x2.add(b, x);
+        c = i64x2.add(c, i64x2.shr_u(w, 32));
+        d = i64x2.add(d, i64x2.shr_u(x, 32));
+        a = i64x2.add(a, y);
+        b = i64x2.add(b, z);
+        c = i64x2.add(c, i64x2.shr_u(y, 32));
+        d = i64x2.add(d, i64x2.shr_u(z, 32));
+        p += 64;
+        q += 64;
+      } while (p < end);
+      acc += laneSums(i64x2.add(a, b), i64x2.add(c, d));
+      left &= 63;
+    }
+    while (left >= 8) {
+      const w = load<u64>(p);
+      store<u64>(q, w);
+      acc += (w & 0xffffffff) + (w >> 32);
+      p += 8;
+      q += 8;
+      left -= 8;
+    }
+    if ((left & 4) !== 0) {
+      const w = load<u32>(p);
+      store<u32>(q, w);
+      acc += <u64>w;
+      p += 4;
+      q += 4;
+    }
+    if ((left & 2) !== 0) {
+      const w = load<u16>(p);
+      store<u16>(q, w);
+      acc += <u64>w;
+      p += 2;
+      q += 2;
+    }
+    if ((left & 1) !== 0) {
+      const w = load<u8>(p);
+      store<u8>(q, w);
+      acc += <u64>w;
+    }
+    return csumFrom64(acc);
+  } else {
+    memory.copy(dst, src, len);
+    return csumPartial(dst, len, sum);
+  }
+}
+
+/** Sum of all 32-bit words, from the sums of the 64-bit words and of their upper halves. */
+function laneSums(words: v128, upper: v128): u64 {
+  const all = i64x2.add(i64x2.sub(words, i64x2.shl(upper, 32)), upper);
+  return i64x2.extract_lane(all, 0) + i64x2.extract_lane(all, 1);
 }
 
 /** A 64-bit sum brought down to 32 bits. */

@@ -14,7 +14,7 @@ import {
   LAYOUT_VERSION,
   ROOT_BASE,
   ROOT_STATE_BYTES,
-  SLOT_BYTES,
+  SLOT_STRIDE,
   Status,
 } from './abi/layout';
 import { Op } from './abi/ops';
@@ -86,7 +86,7 @@ export function coreInit(config: usize): i32 {
     <u64>deliveries * Delivery.SIZE +
     <u64>handlesBytes(handles) +
     <u64>skbs * (SKB_BYTES + 4) +
-    <u64>small * (SLOT_BYTES + 6) +
+    <u64>small * (SLOT_STRIDE + 6) +
     <u64>large * (LARGE_SLOT_BYTES + 6) +
     <u64>fragTables * (FRAG_TABLE_BYTES + 4) +
     SCRATCH_BYTES;
@@ -147,7 +147,7 @@ export function coreInit(config: usize): i32 {
   r.smallRefs = at;
   at = carve(at, small << 1);
   r.smallPool = at;
-  at = carvePool(at, small, SLOT_BYTES);
+  at = carvePool(at, small, SLOT_STRIDE);
   r.smallBase = changetype<Pool>(r.smallPool).base;
   r.smallEnd = at;
   r.largeBase = at;

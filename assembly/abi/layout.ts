@@ -17,6 +17,8 @@ export const BURST_MAX: u32 = 256;
 
 /** A small buffer slot: headroom, then the linear part. */
 export const SLOT_BYTES: u32 = 2048;
+/** From slot to slot: an odd number of cache lines, so that headers do not all meet in the same few cache sets. */
+export const SLOT_STRIDE: u32 = 2112;
 export const SKB_HEADROOM: u32 = 128;
 /** A large slot for the part of a GSO-sized read that does not fit the small one. */
 export const LARGE_SLOT_BYTES: u32 = 65536;

@@ -70,11 +70,6 @@ export function nfHookSlow(
   outdev: usize,
 ): bool {
   const state = changetype<NfHookState>(memory.data(32, 8));
-  state.hook = hook;
-  state.family = family;
-  state.net = changetype<usize>(net);
-  state.in = indev;
-  state.out = outdev;
   let i = from;
   let repeats: u32 = 0;
   while (i < load<u32>(list)) {
@@ -85,6 +80,12 @@ export function nfHookSlow(
       i++;
       continue;
     }
+    // Set anew for each: what a hook sends runs through here itself.
+    state.hook = hook;
+    state.family = family;
+    state.net = changetype<usize>(net);
+    state.in = indev;
+    state.out = outdev;
     const verdict = call_indirect<i32>(fn, entry.priv, changetype<usize>(skb), changetype<usize>(state));
     const kind = verdict & NF_VERDICT_MASK;
     if (kind === NF_ACCEPT) {

@@ -3,7 +3,7 @@
  * 64 KB slots for GSO-sized reads, and fragment tables. A slot has a reference count (clones, fragments of merged
  * packets); the pools are fixed by init, and an empty one is NOMEM, never a crash.
  */
-import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS, SKB_HEADROOM, SLOT_BYTES } from '../abi/layout';
+import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS, SKB_HEADROOM, SLOT_BYTES, SLOT_STRIDE } from '../abi/layout';
 import { Pool, poolAlloc, poolFree } from '../lib/pool';
 import { root } from '../lib/root';
 import { SKB_BYTES, SkBuff } from './sk_buff';
@@ -35,7 +35,7 @@ export function fragAt(table: usize, i: u32): Frag {
 export function slotAlloc(): usize {
   const r = root();
   const slot = poolAlloc(changetype<Pool>(r.smallPool));
-  if (slot !== 0) store<u16>(r.smallRefs + (((slot - r.smallBase) / SLOT_BYTES) << 1), 1);
+  if (slot !== 0) store<u16>(r.smallRefs + (((slot - r.smallBase) / SLOT_STRIDE) << 1), 1);
   return slot;
 }
 
@@ -50,7 +50,7 @@ export function largeSlotAlloc(): usize {
 
 function refsOf(slot: usize): usize {
   const r = root();
-  if (slot - r.smallBase < r.smallEnd - r.smallBase) return r.smallRefs + (((slot - r.smallBase) / SLOT_BYTES) << 1);
+  if (slot - r.smallBase < r.smallEnd - r.smallBase) return r.smallRefs + (((slot - r.smallBase) / SLOT_STRIDE) << 1);
   return r.largeRefs + (((slot - r.largeBase) / LARGE_SLOT_BYTES) << 1);
 }
 

@@ -3,7 +3,7 @@
  * tells whether all came back. Not part of the core. Call testInit (lib/testing) first: the pools lie in its arena.
  */
 import { SkbDropReason } from '../abi/drop_reason';
-import { LARGE_SLOT_BYTES, SKB_HEADROOM, SLOT_BYTES } from '../abi/layout';
+import { LARGE_SLOT_BYTES, SKB_HEADROOM, SLOT_BYTES, SLOT_STRIDE } from '../abi/layout';
 import { PAGE_SIZE, pageAlloc } from '../lib/page_alloc';
 import { Pool, poolInit, poolMetaBytes } from '../lib/pool';
 import { root } from '../lib/root';
@@ -64,9 +64,9 @@ export function testSkbInit(skbs: u32, small: u32, large: u32): void {
   const r = root();
   r.skbPool = makePool(skbs, SKB_BYTES);
   r.fragTablePool = makePool(skbs, FRAG_TABLE_BYTES);
-  r.smallPool = makePool(small, SLOT_BYTES);
+  r.smallPool = makePool(small, SLOT_STRIDE);
   r.smallBase = changetype<Pool>(r.smallPool).base;
-  r.smallEnd = r.smallBase + small * SLOT_BYTES;
+  r.smallEnd = r.smallBase + small * SLOT_STRIDE;
   r.smallRefs = pages(small * 2);
   r.largePool = 0;
   r.largeBase = 0;

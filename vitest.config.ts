@@ -6,11 +6,23 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['assembly/**/*.test.ts', 'src/**/*.test.ts', 'test/unit/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['assembly/**/*.test.ts', 'src/**/*.test.ts', 'test/unit/**/*.test.ts'],
+        },
+      },
       { extends: true, test: { name: 'net', include: ['test/net/**/*.test.ts'] } },
-      { extends: true, test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], fileParallelism: false } },
+      {
+        extends: true,
+        test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], fileParallelism: false },
+      },
       { extends: true, test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false } },
-      { extends: true, test: { name: 'product', include: ['test/product/**/*.test.ts'], fileParallelism: false } },
+      {
+        extends: true,
+        test: { name: 'product', include: ['test/product/**/*.test.ts'], fileParallelism: false },
+      },
     ],
   },
 });

@@ -85,6 +85,6 @@ export function setOp(id: u32, fn: u32): i32 {
 
 /** The clock never goes back: a timer set later would otherwise come too early. */
 function setNow(lo: u32, hi: u32): void {
-  const now = (<u64>hi << 32) | <u64>lo;
+  const now = ((<u64>hi) << 32) | <u64>lo;
   if (now > root().now) root().now = now;
 }

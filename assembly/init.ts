@@ -71,7 +71,8 @@ export function coreInit(config: usize): i32 {
   const handles = load<u32>(config, InitConfig.HANDLES);
   const seed = load<u64>(config, InitConfig.SEED);
   const now = load<u64>(config, InitConfig.NOW);
-  if (skbs === 0 || skbs > 1 << 20 || small < skbs >> 2 || small > 1 << 20 || large > 1 << 14) return -Errno.EINVAL;
+  if (skbs === 0 || skbs > 1 << 20 || small < skbs >> 2 || small > 1 << 20 || large > 1 << 14)
+    return -Errno.EINVAL;
   if (devices === 0 || devices > 128 || nets === 0 || nets > 1024 || handles > 0xffff) return -Errno.EINVAL;
   if (requestBytes < 4096 || requestBytes > 1 << 24 || (requestBytes & 7) !== 0) return -Errno.EINVAL;
   if (events === 0 || (events & (events - 1)) !== 0 || events > 1 << 20) return -Errno.EINVAL;

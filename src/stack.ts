@@ -121,7 +121,12 @@ export class Stack {
 
   /** Hears of links, addresses, routes and neighbours that change. Returns how to stop. */
   on(event: 'link' | 'address' | 'route' | 'neighbour', listener: (event: CoreEvent) => void): () => void {
-    const type = { link: EventType.LINK, address: EventType.ADDR, route: EventType.ROUTE, neighbour: EventType.NEIGH }[event];
+    const type = {
+      link: EventType.LINK,
+      address: EventType.ADDR,
+      route: EventType.ROUTE,
+      neighbour: EventType.NEIGH,
+    }[event];
     return this.core.onEvent((e) => {
       if (e.type === type) listener(e);
     });

@@ -58,7 +58,16 @@ async function compile(entry: string, simd: boolean, asserts: boolean): Promise<
   if (existsSync(cached)) return readFileSync(cached);
 
   let binary: Uint8Array | undefined;
-  const args = [ENTRY, '--outFile', 'out.wasm', '-O3', '--runtime', 'stub', '--importMemory', '--exportTable'];
+  const args = [
+    ENTRY,
+    '--outFile',
+    'out.wasm',
+    '-O3',
+    '--runtime',
+    'stub',
+    '--importMemory',
+    '--exportTable',
+  ];
   args.push('--memoryBase', '1024', '--zeroFilledMemory', ...(asserts ? [] : ['--noAssert']));
   args.push(...(simd ? ['--enable', 'simd'] : ['--disable', 'simd']));
   const { error, stderr } = await asc.main(args, {

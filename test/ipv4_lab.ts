@@ -90,7 +90,14 @@ export function udp(src: string, dst: string, sport: number, dport: number, data
   return whole;
 }
 
-export function tcp(src: string, dst: string, seq: number, ack: number, flags: number, data = Buffer.alloc(0)): Buffer {
+export function tcp(
+  src: string,
+  dst: string,
+  seq: number,
+  ack: number,
+  flags: number,
+  data = Buffer.alloc(0),
+): Buffer {
   const h = Buffer.alloc(20);
   h.writeUInt16BE(4000, 0);
   h.writeUInt16BE(80, 2);
@@ -108,7 +115,10 @@ export function tcp(src: string, dst: string, seq: number, ack: number, flags: n
 export function transportSumOk(p: Buffer): boolean {
   const ihl = (p[0]! & 15) * 4;
   const body = p.subarray(ihl);
-  const ends = Buffer.concat([p.subarray(12, 20), Buffer.from([0, p[9]!, body.length >> 8, body.length & 255])]);
+  const ends = Buffer.concat([
+    p.subarray(12, 20),
+    Buffer.from([0, p[9]!, body.length >> 8, body.length & 255]),
+  ]);
   return sum16(body, sum16(ends)) === 0xffff;
 }
 
@@ -162,7 +172,9 @@ export class Lab {
     for (let i = 0; i < this.call('testLogCount'); i++) {
       const at = this.call('testLog', i);
       const length = view.getUint32(at, true);
-      const bytes = Buffer.from(new Uint8Array(this.m.memory.buffer).slice(at + 8, at + 8 + Math.min(length, 2048)));
+      const bytes = Buffer.from(
+        new Uint8Array(this.m.memory.buffer).slice(at + 8, at + 8 + Math.min(length, 2048)),
+      );
       out.push({ ifindex: view.getUint32(at + 4, true), bytes, length });
     }
     return out;

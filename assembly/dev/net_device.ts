@@ -262,26 +262,26 @@ export function devNamePtr(dev: NetDevice): usize {
 }
 
 export function conf4(dev: NetDevice, id: Ipv4Conf): i32 {
-  return load<i32>(dev.conf4 + (<usize>id << 2));
+  return load<i32>(dev.conf4 + ((<usize>id) << 2));
 }
 
 export function conf6(dev: NetDevice, id: Ipv6Conf): i32 {
-  return load<i32>(dev.conf6 + (<usize>id << 2));
+  return load<i32>(dev.conf6 + ((<usize>id) << 2));
 }
 
 /** Linux: IN_DEV_ORCONF, `all` or the device's own. */
 export function conf4Or(dev: NetDevice, id: Ipv4Conf): bool {
-  return conf4(dev, id) !== 0 || load<i32>(dev.net.conf4All + (<usize>id << 2)) !== 0;
+  return conf4(dev, id) !== 0 || load<i32>(dev.net.conf4All + ((<usize>id) << 2)) !== 0;
 }
 
 /** Linux: IN_DEV_ANDCONF, `all` and the device's own. */
 export function conf4And(dev: NetDevice, id: Ipv4Conf): bool {
-  return conf4(dev, id) !== 0 && load<i32>(dev.net.conf4All + (<usize>id << 2)) !== 0;
+  return conf4(dev, id) !== 0 && load<i32>(dev.net.conf4All + ((<usize>id) << 2)) !== 0;
 }
 
 /** Linux: IN_DEV_MAXCONF, the larger one. */
 export function conf4Max(dev: NetDevice, id: Ipv4Conf): i32 {
-  return max(conf4(dev, id), load<i32>(dev.net.conf4All + (<usize>id << 2)));
+  return max(conf4(dev, id), load<i32>(dev.net.conf4All + ((<usize>id) << 2)));
 }
 
 export function devHasFeature(dev: NetDevice, feature: NetifF): bool {

@@ -47,7 +47,14 @@ export class NfHookState {
  * Runs the hooks of an IP family. True: the packet goes on. False: it is dropped, stolen or queued.
  * `indev`/`outdev` are NetDevices or 0.
  */
-export function nfHook(net: Net, family: u32, hook: NetfilterHook, skb: SkBuff, indev: usize, outdev: usize): bool {
+export function nfHook(
+  net: Net,
+  family: u32,
+  hook: NetfilterHook,
+  skb: SkBuff,
+  indev: usize,
+  outdev: usize,
+): bool {
   const list = hookList(net, family, hook);
   return list === 0 || nfHookSlow(list, 0, net, family, hook, skb, indev, outdev);
 }
@@ -96,7 +103,7 @@ export function nfHookSlow(
     if (kind === NF_STOLEN) return false;
     if (kind === NF_REPEAT && ++repeats <= REPEAT_MAX) continue;
     if (kind === NF_QUEUE) {
-      const where = family | (<u32>hook << 4) | ((i + 1) << 8);
+      const where = family | ((<u32>hook) << 4) | ((i + 1) << 8);
       if (!handleGive(skb, DeliveryKind.QUEUE, <u32>verdict >> 16, net, where, outdev)) {
         kfreeSkbReason(skb, SkbDropReason.HOST_HANDLES_FULL);
       }

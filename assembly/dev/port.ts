@@ -109,7 +109,8 @@ function refill(desc: usize, large: bool): bool {
 /** The driver filled `count` more descriptors. */
 export function portRx(dev: NetDevice, count: u32): void {
   const port = dev.priv;
-  const room = load<u32>(port, Port.RX_MASK) + 1 - (load<u32>(port, Port.RX_HEAD) - load<u32>(port, Port.RX_TAIL));
+  const room =
+    load<u32>(port, Port.RX_MASK) + 1 - (load<u32>(port, Port.RX_HEAD) - load<u32>(port, Port.RX_TAIL));
   store<u32>(port, load<u32>(port, Port.RX_HEAD) + min(count, room), Port.RX_HEAD);
   napiSchedule(dev);
 }

@@ -53,7 +53,8 @@ function ingress(list: usize, n: u32): u32 {
   for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     const dev = changetype<NetDevice>(skb.dev);
-    if (dev.ingressHooks !== 0 && !nfHookDevice(dev.ingressHooks, NetfilterHook.NETDEV_INGRESS, skb, dev.net)) continue;
+    if (dev.ingressHooks !== 0 && !nfHookDevice(dev.ingressHooks, NetfilterHook.NETDEV_INGRESS, skb, dev.net))
+      continue;
     store<u32>(list + (kept++ << 2), changetype<usize>(skb));
   }
   return kept;

@@ -9,13 +9,7 @@ import { opIndex } from '../lib/ops';
 import { root } from '../lib/root';
 import { NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
-import {
-  CHECKSUM_PARTIAL,
-  SKB_GSO_TCPV4,
-  SKB_GSO_TCPV6,
-  SKB_GSO_UDP_L4,
-  SkBuff,
-} from '../skb/sk_buff';
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4, SkBuff } from '../skb/sk_buff';
 import { skbLinearize } from '../skb/skbuff';
 import { skbChecksumHelp } from './checksum_help';
 import { gsoSegment } from './gso';
@@ -35,7 +29,8 @@ export function devQueueXmit(skb: SkBuff): void {
     kfreeSkbReason(skb, SkbDropReason.DEV_READY);
     return;
   }
-  if (dev.egressHooks !== 0 && !nfHookDevice(dev.egressHooks, NetfilterHook.NETDEV_EGRESS, skb, dev.net)) return;
+  if (dev.egressHooks !== 0 && !nfHookDevice(dev.egressHooks, NetfilterHook.NETDEV_EGRESS, skb, dev.net))
+    return;
   devQueueXmitResume(skb);
 }
 

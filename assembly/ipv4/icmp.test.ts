@@ -1,5 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Lab, SEC, counting, icmp, ip, packet, sum16, tcp, transportSumOk, udp } from '../../test/ipv4_lab.js';
+import {
+  Lab,
+  SEC,
+  counting,
+  icmp,
+  ip,
+  packet,
+  sum16,
+  tcp,
+  transportSumOk,
+  udp,
+} from '../../test/ipv4_lab.js';
 import { SkbDropReason } from '../abi/drop_reason.js';
 import { Mib } from '../abi/snmp.js';
 import { Ipv4Conf, Sysctl } from '../abi/sysctl.js';
@@ -43,7 +54,9 @@ describe('echo', () => {
     bad[30]! ^= 1;
     expect(lab.rcv(bad)).toEqual([]);
     expect(lab.drops(SkbDropReason.ICMP_CSUM)).toBe(1);
-    expect([Mib.IcmpInMsgs, Mib.IcmpInErrors, Mib.IcmpInCsumErrors].map((id) => lab.mib(id))).toEqual([1, 1, 1]);
+    expect([Mib.IcmpInMsgs, Mib.IcmpInErrors, Mib.IcmpInCsumErrors].map((id) => lab.mib(id))).toEqual([
+      1, 1, 1,
+    ]);
   });
 
   it('is left unanswered when icmp_echo_ignore_all says so, and to a broadcast by default', () => {
@@ -147,7 +160,11 @@ describe('errors', () => {
     ['ICMP without a type', packet({ ttl: 1, proto: 1, dst: '10.0.2.2' }), 0],
     ['a later fragment', packet({ ttl: 1, frag: 5, dst: '10.0.2.2', payload: counting(40) }), 0],
     ['a link-layer multicast', toUdp(4), 2],
-    ['a broadcast', packet({ dst: '10.0.1.255', payload: udp('10.0.1.2', '10.0.1.255', 1, 2, counting(3)) }), 1],
+    [
+      'a broadcast',
+      packet({ dst: '10.0.1.255', payload: udp('10.0.1.2', '10.0.1.255', 1, 2, counting(3)) }),
+      1,
+    ],
     ['a packet from class E', packet({ ttl: 1, src: '240.1.1.1', dst: '10.0.2.2', payload: counting(8) }), 0],
   ];
   it.each(refused)('are not sent about %s', (_name, bytes, pktType) => {
@@ -218,7 +235,12 @@ describe('what routers tell', () => {
     lab.rcv(tooBig(68));
     expect(Math.max(...sizes())).toBeLessThanOrEqual(552);
     lab.run(601n * SEC);
-    const big = packet({ proto: 1, src: '10.0.1.1', dst: '10.0.2.2', payload: icmp(8, 0, 7, counting(1400)) });
+    const big = packet({
+      proto: 1,
+      src: '10.0.1.1',
+      dst: '10.0.2.2',
+      payload: icmp(8, 0, 7, counting(1400)),
+    });
     lab.rcv(packet({ proto: 1, payload: icmp(3, 4, 0, big.subarray(0, 60)) }));
     expect(sizes()).toEqual([1004, 444]);
   });
@@ -234,7 +256,8 @@ describe('what routers tell', () => {
   });
 
   it('with a quotation cut short is counted as an error', () => {
-    for (const n of [0, 10, 19, 20, 27]) lab.rcv(packet({ proto: 1, payload: icmp(3, 4, 1000, quoted.subarray(0, n)) }));
+    for (const n of [0, 10, 19, 20, 27])
+      lab.rcv(packet({ proto: 1, payload: icmp(3, 4, 1000, quoted.subarray(0, n)) }));
     expect(lab.mib(Mib.IcmpInErrors)).toBe(5);
     expect(lab.end()).toBe(0);
   });
@@ -244,7 +267,8 @@ describe('what routers tell', () => {
     lab.call('testIpRoute', lab.net, ip('172.16.0.0'), 16, ip('10.0.1.2'), lab.devs[0]!, 1);
     const ours = packet({ proto: 1, src: '10.0.1.1', dst: '172.16.0.5', payload: icmp(8, 0, 7) });
     const find = () => lab.call('testExceptionGw', lab.net, ip('172.16.0.5')) >>> 0;
-    const from = (src: string, gw: string) => lab.rcv(packet({ proto: 1, src, payload: icmp(5, 1, ip(gw), ours) }));
+    const from = (src: string, gw: string) =>
+      lab.rcv(packet({ proto: 1, src, payload: icmp(5, 1, ip(gw), ours) }));
     from('10.0.1.3', '10.0.1.4');
     expect(find()).toBe(0);
     from('10.0.1.2', '224.0.0.1');
@@ -275,7 +299,9 @@ describe('UDP', () => {
     }
     expect(lab.rcv(packet({ payload: counting(7) }))).toEqual([]);
     expect(lab.drops(SkbDropReason.PKT_TOO_SMALL)).toBe(4);
-    expect([Mib.UdpInErrors, Mib.UdpInCsumErrors, Mib.UdpNoPorts].map((id) => lab.mib(id))).toEqual([5, 1, 0]);
+    expect([Mib.UdpInErrors, Mib.UdpInCsumErrors, Mib.UdpNoPorts].map((id) => lab.mib(id))).toEqual([
+      5, 1, 0,
+    ]);
     expect(lab.end()).toBe(0);
   });
 
@@ -292,7 +318,9 @@ describe('TCP', () => {
   const RST = 4;
   const ACK = 16;
   const send = (seq: number, ack: number, flags: number, data = 0, f = {}) =>
-    lab.rcv(packet({ proto: 6, payload: tcp('10.0.1.2', '10.0.1.1', seq, ack, flags, counting(data)), ...f }));
+    lab.rcv(
+      packet({ proto: 6, payload: tcp('10.0.1.2', '10.0.1.1', seq, ack, flags, counting(data)), ...f }),
+    );
 
   it('to a closed port is reset: ACK of SEQ + LEN, DF, identifier 0, TOS without ECN', () => {
     const [reset] = send(1000, 0, SYN, 0, { tos: 0x1b });

@@ -24,7 +24,15 @@ import {
   SKB_F_CLONED,
   SkBuff,
 } from '../skb/sk_buff';
-import { pskbMayPull, skbChecksum, skbCopyBits, skbCowHead, skbPut, skbTrim, skbUnshare } from '../skb/skbuff';
+import {
+  pskbMayPull,
+  skbChecksum,
+  skbCopyBits,
+  skbCowHead,
+  skbPut,
+  skbTrim,
+  skbUnshare,
+} from '../skb/skbuff';
 import {
   ICMP_ADDRESS,
   ICMP_ADDRESSREPLY,
@@ -85,7 +93,17 @@ const INADDR_DUMMY: u32 = 0xc0000008;
 const NS_PER_MS: u64 = 1_000_000;
 /** Types whose messages are errors, or that we do not know to be queries: never answered by an error. */
 const ERROR_TYPES: u32 =
-  (1 << 1) | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) | (1 << 9) | (1 << 10) | (1 << 11) | (1 << 12);
+  (1 << 1) |
+  (1 << 2) |
+  (1 << 3) |
+  (1 << 4) |
+  (1 << 5) |
+  (1 << 6) |
+  (1 << 7) |
+  (1 << 9) |
+  (1 << 10) |
+  (1 << 11) |
+  (1 << 12);
 
 function isErrorType(type: u32): bool {
   return type > NR_ICMP_TYPES || ((ERROR_TYPES >> type) & 1) !== 0;
@@ -217,7 +235,8 @@ function globalAllow(net: Net, type: u32, code: u32): bool {
 function xrlimAllow(net: Net, fl: FlowI4, type: u32, code: u32): bool {
   if (maskAllow(net, type, code)) return true;
   const dev = changetype<FibNh>(fl.nh).dev;
-  if (fl.type === RtType.LOCAL || (dev !== 0 && (changetype<NetDevice>(dev).flags & IFF_LOOPBACK) !== 0)) return true;
+  if (fl.type === RtType.LOCAL || (dev !== 0 && (changetype<NetDevice>(dev).flags & IFF_LOOPBACK) !== 0))
+    return true;
   const key = memory.data(4, 4);
   store<u32>(key, bswap<u32>(fl.daddr));
   const timeout = <u64>max(sysctl(net, Sysctl.ICMP_RATELIMIT), 0) * NS_PER_MS;
@@ -242,7 +261,17 @@ function pushReply(
   const nh = changetype<FibNh>(fl.nh);
   const hopLimit = nhInfo(nh).hopLimit;
   const ttl = hopLimit !== 0 ? hopLimit : <u32>sysctl(net, Sysctl.IP_DEFAULT_TTL);
-  ipEmitHeader(skb, fl.saddr, fl.daddr, tos, ttl, IPPROTO_ICMP, false, replyOptionsData(options), options.optlen);
+  ipEmitHeader(
+    skb,
+    fl.saddr,
+    fl.daddr,
+    tos,
+    ttl,
+    IPPROTO_ICMP,
+    false,
+    replyOptionsData(options),
+    options.optlen,
+  );
   if (options.optlen !== 0) ipOptionsBuild(skb.data, options, finalBe);
   ipSelectIdent(net, skb.data, 1);
   skb.protocol = ETH_P_IP;

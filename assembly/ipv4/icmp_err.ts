@@ -129,7 +129,14 @@ function updatePmtu(net: Net, inner: usize, mtu: u32): void {
   const least = <u32>sysctl(net, Sysctl.ROUTE_MIN_PMTU);
   const locked = mtu < least;
   if (locked) mtu = min(old, least);
-  exceptionPmtu(net, AF_INET, key, mtu, locked, root().now + <u64>sysctl(net, Sysctl.ROUTE_MTU_EXPIRES) * NS_PER_SEC);
+  exceptionPmtu(
+    net,
+    AF_INET,
+    key,
+    mtu,
+    locked,
+    root().now + <u64>sysctl(net, Sysctl.ROUTE_MTU_EXPIRES) * NS_PER_SEC,
+  );
 }
 
 /** A redirect; data at the ICMP header. Linux: icmp_redirect, __ip_do_redirect. */
@@ -137,7 +144,8 @@ export function icmpRedirect(net: Net, skb: SkBuff): SkbDropReason {
   if (skb.len < ICMP_HDR_LEN + IPV4_HDR_LEN) return inError(net, SkbDropReason.PKT_TOO_SMALL);
   if (!pskbMayPull(skb, ICMP_HDR_LEN + IPV4_HDR_LEN)) return inError(net, SkbDropReason.NOMEM);
   if (ipv4Ihl(skb.data + ICMP_HDR_LEN) < IPV4_HDR_LEN) return inError(net, SkbDropReason.IP_INHDR);
-  if (!quotesOurs(net, skb) || (icmpCode(skb.data) & 7) > ICMP_REDIR_HOSTTOS) return SkbDropReason.NOT_DROPPED_YET;
+  if (!quotesOurs(net, skb) || (icmpCode(skb.data) & 7) > ICMP_REDIR_HOSTTOS)
+    return SkbDropReason.NOT_DROPPED_YET;
   const inner = skb.data + ICMP_HDR_LEN;
   const gwBe = load<u32>(skb.data, 4);
   const gw = bswap<u32>(gwBe);
@@ -151,14 +159,21 @@ export function icmpRedirect(net: Net, skb: SkBuff): SkbDropReason {
   // RFC 1122 §3.2.2.2: only the gateway that we use now may send us elsewhere, and only to a neighbour.
   if (currentGw(net, nh, inner + 16) !== bswap<u32>(sender)) return SkbDropReason.NOT_DROPPED_YET;
   const dev = changetype<NetDevice>(nh.dev);
-  if (gw === sender || !acceptRedirects(dev) || ipv4IsMulticast(gw) || ipv4IsLbcast(gw) || ipv4IsZeronet(gw)) {
+  if (
+    gw === sender ||
+    !acceptRedirects(dev) ||
+    ipv4IsMulticast(gw) ||
+    ipv4IsLbcast(gw) ||
+    ipv4IsZeronet(gw)
+  ) {
     return SkbDropReason.NOT_DROPPED_YET;
   }
   if (conf4Or(dev, Ipv4Conf.SHARED_MEDIA)) {
     if (inetAddrType(net, gw) !== RtType.UNICAST) return SkbDropReason.NOT_DROPPED_YET;
   } else {
     if (!inetAddrOnlink(dev, gw) || !inetAddrOnlink(dev, sender)) return SkbDropReason.NOT_DROPPED_YET;
-    if (conf4Or(dev, Ipv4Conf.SECURE_REDIRECTS) && !isDefaultGw(net, gw, nh.dev)) return SkbDropReason.NOT_DROPPED_YET;
+    if (conf4Or(dev, Ipv4Conf.SECURE_REDIRECTS) && !isDefaultGw(net, gw, nh.dev))
+      return SkbDropReason.NOT_DROPPED_YET;
   }
   exceptionRedirect(net, AF_INET, inner + 16, skb.data + 4, nh.dev);
   return SkbDropReason.NOT_DROPPED_YET;

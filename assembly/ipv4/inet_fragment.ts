@@ -14,7 +14,16 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS } from '../abi/layout';
-import { HashNode, HashTable, hashBucket, hashDestroy, hashHead, hashInit, hashInsert, hashRemove } from '../lib/hash_table';
+import {
+  HashNode,
+  HashTable,
+  hashBucket,
+  hashDestroy,
+  hashHead,
+  hashInit,
+  hashInsert,
+  hashRemove,
+} from '../lib/hash_table';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
@@ -22,7 +31,17 @@ import { hsiphash } from '../lib/siphash';
 import { Timer, timerAdd, timerDel, timerSetup } from '../lib/timer_wheel';
 import { Net } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
-import { FRAG_TABLE_BYTES, Frag, FragTable, fragAt, fragTableAlloc, fragTableFree, largeSlotAlloc, slotBytes, slotGet } from '../skb/pool';
+import {
+  FRAG_TABLE_BYTES,
+  Frag,
+  FragTable,
+  fragAt,
+  fragTableAlloc,
+  fragTableFree,
+  largeSlotAlloc,
+  slotBytes,
+  slotGet,
+} from '../skb/pool';
 import { SKB_BYTES, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { skbCopyBits } from '../skb/skbuff';
 
@@ -152,7 +171,8 @@ export function fragsFlushDev(p: usize, dev: usize): void {
     let at = hashBucket(changetype<HashTable>(p), i);
     while (at !== 0) {
       const next = changetype<FragQueue>(at).hnext;
-      if (holdsDev(changetype<FragQueue>(at), dev)) fragKill(changetype<FragQueue>(at), SkbDropReason.QUEUE_PURGE);
+      if (holdsDev(changetype<FragQueue>(at), dev))
+        fragKill(changetype<FragQueue>(at), SkbDropReason.QUEUE_PURGE);
       at = next;
     }
   }
@@ -160,7 +180,8 @@ export function fragsFlushDev(p: usize, dev: usize): void {
 
 function holdsDev(q: FragQueue, dev: usize): bool {
   for (let run = q.runs; run !== 0; run = changetype<SkBuff>(run).dst) {
-    for (let at = run; at !== 0; at = changetype<SkBuff>(at).next) if (changetype<SkBuff>(at).dev === dev) return true;
+    for (let at = run; at !== 0; at = changetype<SkBuff>(at).next)
+      if (changetype<SkBuff>(at).dev === dev) return true;
   }
   return false;
 }
@@ -215,7 +236,8 @@ export function fragFind(frags: Frags, key: usize, keyLen: u32, high: u32, timeo
   const table = changetype<HashTable>(changetype<usize>(frags));
   for (let at = hashHead(table, hash); at !== 0; at = changetype<HashNode>(at).hnext) {
     const q = changetype<FragQueue>(at);
-    if (q.hash === hash && q.keyLen === <u8>keyLen && memory.compare(fragKeyPtr(q), key, keyLen) === 0) return q;
+    if (q.hash === hash && q.keyLen === <u8>keyLen && memory.compare(fragKeyPtr(q), key, keyLen) === 0)
+      return q;
   }
   const p = kzalloc(QUEUE_BYTES);
   if (p === 0) return null;
@@ -262,7 +284,8 @@ export function fragInsert(q: FragQueue, skb: SkBuff, offset: u32, end: u32): Fr
       while (at !== 0) {
         const run = changetype<SkBuff>(at);
         if (end <= run.cb4) break;
-        if (offset < run.cb5) return offset >= run.cb4 && end <= run.cb5 ? FragInsert.DUP : FragInsert.OVERLAP;
+        if (offset < run.cb5)
+          return offset >= run.cb4 && end <= run.cb5 ? FragInsert.DUP : FragInsert.OVERLAP;
         before = at;
         at = run.dst;
       }
@@ -390,7 +413,8 @@ export function fragReasm(q: FragQueue): SkBuff | null {
   first.next = 0;
   first.dst = 0;
   let slots: u32 = 0;
-  for (let at = changetype<usize>(first); at !== 0; at = nextOf(at, first, rest)) slots += partsOf(changetype<SkBuff>(at));
+  for (let at = changetype<usize>(first); at !== 0; at = nextOf(at, first, rest))
+    slots += partsOf(changetype<SkBuff>(at));
   slots -= skbHeadlen(first) !== 0 ? 1 : 0;
   unaccount(q, q.mem - QUEUE_BYTES);
   release(q);

@@ -17,10 +17,26 @@ import { ipFastCsum } from '../lib/checksum';
 import { Net, mibInc } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { Frag, FragTable, allocSkb, fragAt, slotGet, slotPut } from '../skb/pool';
-import { CHECKSUM_PARTIAL, SKB_F_FORWARDED, SKB_F_IGNORE_DF, SKB_F_NFTRACE, SkBuff, skbHeadlen } from '../skb/sk_buff';
+import {
+  CHECKSUM_PARTIAL,
+  SKB_F_FORWARDED,
+  SKB_F_IGNORE_DF,
+  SKB_F_NFTRACE,
+  SkBuff,
+  skbHeadlen,
+} from '../skb/sk_buff';
 import { pskbMayPull, skbAddFrag, skbCopyBits, skbCowHead, skbPut } from '../skb/skbuff';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../wire/icmp';
-import { IPV4_HDR_LEN, IP_DF, IP_MF, IP_OFFSET, ipv4FragOff, ipv4Ihl, ipv4SetFragOff, ipv4SetTotLen } from '../wire/ipv4';
+import {
+  IPV4_HDR_LEN,
+  IP_DF,
+  IP_MF,
+  IP_OFFSET,
+  ipv4FragOff,
+  ipv4Ihl,
+  ipv4SetFragOff,
+  ipv4SetTotLen,
+} from '../wire/ipv4';
 import { icmpSend } from './icmp';
 import { IPSKB_FRAGLIST, IPSKB_FRAG_COMPLETE, IPSKB_FRAG_PMTU, ipCb } from './ip_cb';
 import { ipOptionsFragment } from './ip_options';
@@ -65,7 +81,13 @@ function fail(net: Net, skb: SkBuff, reason: SkbDropReason): SkBuff | null {
 /** Linux's fast path: the packet came in fragments that fit, so it goes on in the same ones. */
 function geometryFits(skb: SkBuff, hlen: u32, room: u32): bool {
   const first = skbHeadlen(skb) - hlen;
-  if (skb.frags === 0 || first > room || (first & 7) !== 0 || (ipv4FragOff(skb.data) & (IP_OFFSET | IP_MF)) !== 0) return false;
+  if (
+    skb.frags === 0 ||
+    first > room ||
+    (first & 7) !== 0 ||
+    (ipv4FragOff(skb.data) & (IP_OFFSET | IP_MF)) !== 0
+  )
+    return false;
   const n = changetype<FragTable>(skb.frags).n;
   for (let i: u32 = 0; i < n; i++) {
     const len = fragAt(skb.frags, i).len;

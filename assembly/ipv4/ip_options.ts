@@ -11,7 +11,16 @@ import { ipFastCsum } from '../lib/checksum';
 import { poptrieLookup4 } from '../lib/poptrie';
 import { root } from '../lib/root';
 import { AF_INET, Net } from '../net/net';
-import { Fib, FibNh, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RtType, infoPrefSrcPtr, nhGwPtr, nhInfo } from '../route/fib';
+import {
+  Fib,
+  FibNh,
+  RT_SCOPE_LINK,
+  RT_SCOPE_UNIVERSE,
+  RtType,
+  infoPrefSrcPtr,
+  nhGwPtr,
+  nhInfo,
+} from '../route/fib';
 import { PACKET_HOST, SkBuff, skbHeadroom } from '../skb/sk_buff';
 import { skbCowHead } from '../skb/skbuff';
 import { ICMP_PARAMETERPROB } from '../wire/icmp';
@@ -113,7 +122,8 @@ export function ipOptionsCompile(net: Net, skb: SkBuff): bool {
   cb.cipso = <u8>found.cipso;
   let addrBe: u32 = 0;
   if (found.rrNeedaddr !== 0 || found.tsNeedaddr !== 0) addrBe = bswap<u32>(fibComputeSpecDst(net, skb));
-  const ours = found.tsPrespec !== 0 && inetAddrType(net, bswap<u32>(found.tsPrespecAddrBe)) !== RtType.UNICAST;
+  const ours =
+    found.tsPrespec !== 0 && inetAddrType(net, bswap<u32>(found.tsPrespecAddrBe)) !== RtType.UNICAST;
   const changed = ipv4OptionsStamp(iph, found, addrBe, inetCurrentTimestamp(), ours);
   let flags: u8 = changed ? IPOPT_F_CHANGED : 0;
   if (found.isStrict !== 0) flags |= IPOPT_F_STRICTROUTE;

@@ -188,7 +188,8 @@ function loopBack(net: Net, skb: SkBuff, nh: FibNh): void {
   mibAdd(net, Mib.IpExtOutOctets, skb.len);
   skb.dst = changetype<usize>(nh);
   skb.dev = net.loopback;
-  if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.POST_ROUTING, skb, 0, net.loopback)) return;
+  if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.POST_ROUTING, skb, 0, net.loopback))
+    return;
   const neigh = neighCreate(AF_INET, skb.data + 16, changetype<NetDevice>(net.loopback));
   if (neigh === null) {
     kfreeSkbReason(skb, SkbDropReason.NEIGH_CREATEFAIL);

@@ -176,7 +176,11 @@ export function ipRouteInput(skb: SkBuff, net: Net, dev: NetDevice, daddr: u32, 
   skb.dst = changetype<usize>(nh);
   // RFC 1812 §5.2.7.2: a redirect only when the packet leaves by the interface it came in by and its source is
   // directly connected to it.
-  if (nh.dev === changetype<usize>(dev) && source === SOURCE_ONLINK && conf4Or(out, Ipv4Conf.SEND_REDIRECTS)) {
+  if (
+    nh.dev === changetype<usize>(dev) &&
+    source === SOURCE_ONLINK &&
+    conf4Or(out, Ipv4Conf.SEND_REDIRECTS)
+  ) {
     const gw = nh.gwFamily === AF_INET ? bswap<u32>(load<u32>(nhGwPtr(nh))) : daddr;
     if (conf4Or(out, Ipv4Conf.SHARED_MEDIA) || (inetAddrOnlink(out, saddr) && inetAddrOnlink(out, gw))) {
       return RouteInput.FORWARD_REDIRECT;
@@ -275,7 +279,12 @@ export function sourceFor(net: Net, info: FibInfo, daddr: u32): u32 {
   if (prefer !== 0) return prefer;
   const nh = fibNh(info, 0);
   const target = nh.gwFamily === AF_INET ? bswap<u32>(load<u32>(nhGwPtr(nh))) : daddr;
-  return inetSelectAddr(net, nh.dev, target, info.scope === RT_SCOPE_LINK ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
+  return inetSelectAddr(
+    net,
+    nh.dev,
+    target,
+    info.scope === RT_SCOPE_LINK ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+  );
 }
 
 /**
@@ -296,5 +305,7 @@ export function ipDstMtu(net: Net, nh: FibNh, daddr: u32, forward: bool): u32 {
 
 /** True when redirects to `addr` by way of `dev` are believed: net.ipv4.conf.*.accept_redirects. */
 export function acceptRedirects(dev: NetDevice): bool {
-  return inDevForward(dev) ? conf4And(dev, Ipv4Conf.ACCEPT_REDIRECTS) : conf4Or(dev, Ipv4Conf.ACCEPT_REDIRECTS);
+  return inDevForward(dev)
+    ? conf4And(dev, Ipv4Conf.ACCEPT_REDIRECTS)
+    : conf4Or(dev, Ipv4Conf.ACCEPT_REDIRECTS);
 }

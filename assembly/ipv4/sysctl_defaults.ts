@@ -13,7 +13,7 @@ const REDIRECT_LOAD_MS: i32 = 20;
 const REDIRECT_NUMBER: i32 = 9;
 
 function set(net: Net, id: Sysctl, value: i32): void {
-  store<i32>(net.sysctls + (<usize>id << 2), value);
+  store<i32>(net.sysctls + ((<usize>id) << 2), value);
 }
 
 /** Fills the IPv4 and net.core values of `net`, and conf.all and conf.default. */

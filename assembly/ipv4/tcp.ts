@@ -17,7 +17,16 @@ import { handleGive } from '../skb/handles';
 import { allocSkb } from '../skb/pool';
 import { PACKET_HOST, SkBuff } from '../skb/sk_buff';
 import { pskbMayPull, skbPush, skbPut } from '../skb/skbuff';
-import { INET_ECN_MASK, IPPROTO_TCP, IPTOS_TOS_MASK, ipv4Daddr, ipv4DaddrBe, ipv4Saddr, ipv4SaddrBe, ipv4Tos } from '../wire/ipv4';
+import {
+  INET_ECN_MASK,
+  IPPROTO_TCP,
+  IPTOS_TOS_MASK,
+  ipv4Daddr,
+  ipv4DaddrBe,
+  ipv4Saddr,
+  ipv4SaddrBe,
+  ipv4Tos,
+} from '../wire/ipv4';
 import {
   TCPHDR_ACK,
   TCPHDR_FIN,
@@ -33,7 +42,13 @@ import {
   tcpSetCheckBe,
   tcpSource,
 } from '../wire/tcp';
-import { REPLY_OPTIONS_BYTES, ReplyOptions, ipOptionsBuild, ipOptionsEcho, replyOptionsData } from './ip_options';
+import {
+  REPLY_OPTIONS_BYTES,
+  ReplyOptions,
+  ipOptionsBuild,
+  ipOptionsEcho,
+  replyOptionsData,
+} from './ip_options';
 import { ipEmitHeader, ipLocalOut } from './ip_output';
 import { FlowI4, inetAddrType, ipRouteOutput } from './route';
 
@@ -74,7 +89,8 @@ export function tcpV4Rcv(skb: SkBuff): void {
   const socket = tcp4Lookup(net, ipv4Saddr(iph), tcpSource(th), ipv4Daddr(iph), tcpDest(th), skb.iif);
   if (socket !== 0) {
     skbPush(skb, th - iph);
-    if (!handleGive(skb, DeliveryKind.RAW, socket, net, 0, 0)) kfreeSkbReason(skb, SkbDropReason.HOST_HANDLES_FULL);
+    if (!handleGive(skb, DeliveryKind.RAW, socket, net, 0, 0))
+      kfreeSkbReason(skb, SkbDropReason.HOST_HANDLES_FULL);
     return;
   }
   sendReset(net, skb, th, doff);
@@ -121,7 +137,17 @@ function sendReset(net: Net, skb: SkBuff, th: usize, doff: u32): void {
   const ttl = hopLimit !== 0 ? hopLimit : <u32>sysctl(net, Sysctl.IP_DEFAULT_TTL);
   // Linux: resets have DF and identifier 0; the TOS is the sender's without ECN (RFC 3168 §6.1.5).
   const tos = ipv4Tos(iph) & ~INET_ECN_MASK;
-  ipEmitHeader(reset, fl.saddr, fl.daddr, tos, ttl, IPPROTO_TCP, true, replyOptionsData(options), options.optlen);
+  ipEmitHeader(
+    reset,
+    fl.saddr,
+    fl.daddr,
+    tos,
+    ttl,
+    IPPROTO_TCP,
+    true,
+    replyOptionsData(options),
+    options.optlen,
+  );
   if (options.optlen !== 0) ipOptionsBuild(reset.data, options, ipv4SaddrBe(iph));
   reset.protocol = ETH_P_IP;
   reset.dst = fl.nh;

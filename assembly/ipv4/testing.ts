@@ -183,7 +183,7 @@ export function testIpRun(lo: u32, hi: u32): u32 {
 }
 
 export function testMib(net: usize, id: Mib): u32 {
-  return <u32>load<u64>(changetype<Net>(net).mib + (<usize>id << 3));
+  return <u32>load<u64>(changetype<Net>(net).mib + ((<usize>id) << 3));
 }
 
 export function testSysctl(net: usize, id: u32, value: i32): void {

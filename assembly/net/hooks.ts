@@ -75,7 +75,11 @@ export function hookRegister(slot: usize, priority: i32, op: u32, priv: usize, i
   while (at < n && hookEntry(old, at).priority <= priority) at++;
   if (at > 0) memory.copy(list + HOOK_LIST_HEADER, old + HOOK_LIST_HEADER, at * HOOK_ENTRY_BYTES);
   if (at < n) {
-    memory.copy(changetype<usize>(hookEntry(list, at + 1)), changetype<usize>(hookEntry(old, at)), (n - at) * HOOK_ENTRY_BYTES);
+    memory.copy(
+      changetype<usize>(hookEntry(list, at + 1)),
+      changetype<usize>(hookEntry(old, at)),
+      (n - at) * HOOK_ENTRY_BYTES,
+    );
   }
   const entry = hookEntry(list, at);
   entry.priority = priority;

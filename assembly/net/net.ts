@@ -107,16 +107,16 @@ export function netByHandle(handle: u32): Net | null {
 }
 
 export function sysctl(net: Net, id: Sysctl): i32 {
-  return load<i32>(net.sysctls + (<usize>id << 2));
+  return load<i32>(net.sysctls + ((<usize>id) << 2));
 }
 
 /** A counter goes up by one (SNMP names: abi/snmp). */
 export function mibInc(net: Net, id: Mib): void {
-  const p = net.mib + (<usize>id << 3);
+  const p = net.mib + ((<usize>id) << 3);
   store<u64>(p, load<u64>(p) + 1);
 }
 
 export function mibAdd(net: Net, id: Mib, n: u32): void {
-  const p = net.mib + (<usize>id << 3);
+  const p = net.mib + ((<usize>id) << 3);
   store<u64>(p, load<u64>(p) + n);
 }

@@ -7,7 +7,17 @@
  */
 import { root } from '../lib/root';
 import { AF_INET, Net } from '../net/net';
-import { LruNode, lruCount, lruDestroy, lruFind, lruGet, lruKey0, lruKey1, lruNewest, lruRemove } from './lru_table';
+import {
+  LruNode,
+  lruCount,
+  lruDestroy,
+  lruFind,
+  lruGet,
+  lruKey0,
+  lruKey1,
+  lruNewest,
+  lruRemove,
+} from './lru_table';
 
 @unmanaged
 @final
@@ -38,11 +48,21 @@ export const EXCEPTIONS_MAX: u32 = 1024;
 export const REDIRECT_EXPIRES_NS: u64 = 300_000_000_000;
 
 function slotOf(net: Net, family: u32): usize {
-  return changetype<usize>(net) + (family === AF_INET ? offsetof<Net>('exceptions4') : offsetof<Net>('exceptions6'));
+  return (
+    changetype<usize>(net) +
+    (family === AF_INET ? offsetof<Net>('exceptions4') : offsetof<Net>('exceptions6'))
+  );
 }
 
 /** The path to the address at `key` (4 or 16 bytes, network order) takes packets of `mtu` bytes, until `expiresNs`. */
-export function exceptionPmtu(net: Net, family: u32, key: usize, mtu: u32, locked: bool, expiresNs: u64): void {
+export function exceptionPmtu(
+  net: Net,
+  family: u32,
+  key: usize,
+  mtu: u32,
+  locked: bool,
+  expiresNs: u64,
+): void {
   const exception = get(net, family, key);
   if (exception === null) return;
   exception.pmtu = mtu;
@@ -64,7 +84,13 @@ function get(net: Net, family: u32, key: usize): Exception | null {
   const slot = slotOf(net, family);
   // One that has expired must not lend what it knew to the one that takes its place.
   exceptionFind(net, family, key);
-  const node = lruGet(slot, lruKey0(family, key), lruKey1(family, key), offsetof<Exception>(), EXCEPTIONS_MAX);
+  const node = lruGet(
+    slot,
+    lruKey0(family, key),
+    lruKey1(family, key),
+    offsetof<Exception>(),
+    EXCEPTIONS_MAX,
+  );
   return changetype<Exception | null>(changetype<usize>(node));
 }
 

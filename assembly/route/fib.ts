@@ -8,7 +8,15 @@
  * A FibInfo is shared by all prefixes with the same next hop, metric and type, and counted by them: a million
  * routes over ten next hops cost ten. `skb.dst` is a FibNh; it is valid until the burst ends, not longer.
  */
-import { HashNode, HashTable, hashDestroy, hashHead, hashInit, hashInsert, hashRemove } from '../lib/hash_table';
+import {
+  HashNode,
+  HashTable,
+  hashDestroy,
+  hashHead,
+  hashInit,
+  hashInsert,
+  hashRemove,
+} from '../lib/hash_table';
 import { jhash2 } from '../lib/jhash';
 import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
 import {
@@ -228,7 +236,8 @@ export function fibNextAlias(fib: Fib, key: usize, plen: u32, info: FibInfo): Fi
   const value = poptrieGet(fib.trie, key, plen);
   if ((value & ALIAS_TAG) === 0) return null;
   let at = <usize>(value - ALIAS_TAG);
-  while (at !== 0 && changetype<FibAlias>(at).info !== changetype<usize>(info)) at = changetype<FibAlias>(at).next;
+  while (at !== 0 && changetype<FibAlias>(at).info !== changetype<usize>(info))
+    at = changetype<FibAlias>(at).next;
   if (at === 0) return null;
   at = changetype<FibAlias>(at).next;
   return at === 0 ? null : changetype<FibInfo>(changetype<FibAlias>(at).info);
@@ -342,7 +351,11 @@ export function fibInfoIntern(fib: Fib, draft: usize): FibInfo | null {
   const infos = changetype<HashTable>(fib.infos);
   const n = changetype<FibInfo>(draft).nhCount;
   const bytes = FIB_INFO_BYTES + n * FIB_NH_BYTES;
-  const hash = jhash2(draft + IDENTITY, (FIB_INFO_BYTES - IDENTITY) >> 2, n === 0 ? 0 : fibNh(changetype<FibInfo>(draft), 0).dev);
+  const hash = jhash2(
+    draft + IDENTITY,
+    (FIB_INFO_BYTES - IDENTITY) >> 2,
+    n === 0 ? 0 : fibNh(changetype<FibInfo>(draft), 0).dev,
+  );
   let at = hashHead(infos, hash);
   while (at !== 0) {
     const have = changetype<FibInfo>(at);
@@ -376,7 +389,8 @@ function sameInfo(a: FibInfo, b: FibInfo): bool {
   for (let i: u32 = 0; i < a.nhCount; i++) {
     const x = fibNh(a, i);
     const y = fibNh(b, i);
-    if (x.dev !== y.dev || x.gwFamily !== y.gwFamily || x.scope !== y.scope || x.weight !== y.weight) return false;
+    if (x.dev !== y.dev || x.gwFamily !== y.gwFamily || x.scope !== y.scope || x.weight !== y.weight)
+      return false;
     if (((x.flags ^ y.flags) & RTNH_F_ONLINK) !== 0 || x.gw0 !== y.gw0 || x.gw1 !== y.gw1) return false;
   }
   return true;

@@ -76,7 +76,14 @@ export function inetPeerErrorAllow(net: Net, family: u32, key: usize): bool {
  * One more redirect to the peer may be sent: after each one twice the pause (`load` ms at first), none after `number`
  * until it was quiet for `silence` ms. Linux: ip_rt_send_redirect.
  */
-export function inetPeerRedirectAllow(net: Net, family: u32, key: usize, load: u32, number: u32, silence: u32): bool {
+export function inetPeerRedirectAllow(
+  net: Net,
+  family: u32,
+  key: usize,
+  load: u32,
+  number: u32,
+  silence: u32,
+): bool {
   const peer = inetPeerGet(net, family, key);
   if (peer === null) return true;
   const now = root().now;
@@ -90,7 +97,7 @@ export function inetPeerRedirectAllow(net: Net, family: u32, key: usize, load: u
     peer.last = now;
     return false;
   }
-  if (peer.nRedirects !== 0 && idle <= ((<u64>load * NS_PER_MS) << min<u32>(peer.nRedirects, 31))) return false;
+  if (peer.nRedirects !== 0 && idle <= (<u64>load * NS_PER_MS) << min<u32>(peer.nRedirects, 31)) return false;
   peer.last = now;
   peer.nRedirects++;
   return true;

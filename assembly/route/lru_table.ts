@@ -4,7 +4,15 @@
  *
  *   slot ─► LruTable { hash table; newest ◄─► ... ◄─► oldest }        record = LruNode, then what the owner keeps
  */
-import { HashNode, HashTable, hashDestroy, hashHead, hashInit, hashInsert, hashRemove } from '../lib/hash_table';
+import {
+  HashNode,
+  HashTable,
+  hashDestroy,
+  hashHead,
+  hashInit,
+  hashInsert,
+  hashRemove,
+} from '../lib/hash_table';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { hsiphash4u32 } from '../lib/siphash';
 import { AF_INET } from '../net/net';

@@ -28,7 +28,14 @@ export function requestAddr(type: u32, body: usize, len: u32): i32 {
   }
   if (family === AF_INET6) {
     if (!add) return addrconfDel(dev, addr, plen);
-    return addrconfAdd(dev, addr, plen, flags, load<u32>(body, AddrRec.VALID), load<u32>(body, AddrRec.PREFERRED));
+    return addrconfAdd(
+      dev,
+      addr,
+      plen,
+      flags,
+      load<u32>(body, AddrRec.VALID),
+      load<u32>(body, AddrRec.PREFERRED),
+    );
   }
   return -Errno.EAFNOSUPPORT;
 }

@@ -39,7 +39,9 @@ export function requestHook(type: u32, body: usize, len: u32): i32 {
     const dev = devGetByIndex(net, load<i32>(body, HookRec.IFINDEX));
     if (dev === null) return -Errno.ENODEV;
     const ingress = hook === NetfilterHook.NETDEV_INGRESS;
-    slot = changetype<usize>(dev) + (ingress ? offsetof<NetDevice>('ingressHooks') : offsetof<NetDevice>('egressHooks'));
+    slot =
+      changetype<usize>(dev) +
+      (ingress ? offsetof<NetDevice>('ingressHooks') : offsetof<NetDevice>('egressHooks'));
   } else {
     if (family > NFPROTO_IPV6) return -Errno.EAFNOSUPPORT;
     slot = hookSlot(net, family, <NetfilterHook>hook);

@@ -8,7 +8,6 @@ import { eventEmit } from '../dev/event';
 import { groFree } from '../dev/gro';
 import { napiDisable } from '../dev/napi';
 import {
-
   DevKind,
   IFF_LOWER_UP,
   IFF_RUNNING,
@@ -131,7 +130,8 @@ function vethNew(net: Net, body: usize): i32 {
   let err = a === null || b === null ? -Errno.ENOMEM : 0;
   if (a !== null && b !== null) {
     err = configure(a, body + LinkRec.NAME, load<u64>(body, LinkRec.MAC) & MAC_MASK, body);
-    if (err === 0) err = configure(b, body + LinkRec.PEER_NAME, load<u64>(body, LinkRec.PEER_MAC) & MAC_MASK, body);
+    if (err === 0)
+      err = configure(b, body + LinkRec.PEER_NAME, load<u64>(body, LinkRec.PEER_MAC) & MAC_MASK, body);
     if (err === 0 && a.net === b.net && a.name0 === b.name0 && a.name1 === b.name1) err = -Errno.EEXIST;
     if (err === 0 && !registerNetdev(a)) err = -Errno.ENFILE;
     if (err === 0 && !registerNetdev(b)) {
@@ -155,7 +155,8 @@ function linkSet(net: Net, dev: NetDevice, body: usize): i32 {
   const mtu = load<u32>(body, LinkRec.MTU);
   const mac = load<u64>(body, LinkRec.MAC) & MAC_MASK;
   const name = body + LinkRec.NAME;
-  if (mtu !== 0 && (mtu < MTU_MIN || mtu > MTU_MAX + <u32>(dev.kind === DevKind.LOOPBACK))) return -Errno.EINVAL;
+  if (mtu !== 0 && (mtu < MTU_MIN || mtu > MTU_MAX + <u32>(dev.kind === DevKind.LOOPBACK)))
+    return -Errno.EINVAL;
   if (mac !== 0 && !checkMac(mac)) return -Errno.EADDRNOTAVAIL;
   if (load<u8>(name) !== 0 && devGetByName(net, name) !== dev) {
     const err = checkName(net, name);

@@ -24,7 +24,15 @@ export function requestNeigh(type: u32, body: usize, len: u32): i32 {
   const state = load<u8>(body, NeighRec.STATE);
   const known = (load<u64>(body, NeighRec.LLADDR) & 0xffffffffffff) !== 0;
   const flags = <u32>load<u8>(body, NeighRec.FLAGS) | NEIGH_ADD_CREATE | NEIGH_ADD_REPLACE;
-  return neighAdd(net, family, key, dev, known ? body + NeighRec.LLADDR : 0, state === 0 ? NUD_PERMANENT : state, flags);
+  return neighAdd(
+    net,
+    family,
+    key,
+    dev,
+    known ? body + NeighRec.LLADDR : 0,
+    state === 0 ? NUD_PERMANENT : state,
+    flags,
+  );
 }
 
 /** CURSOR: [0] family, [1..2] where in the table. */

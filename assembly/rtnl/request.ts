@@ -44,7 +44,8 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.MIB_GET) return requestMib(body, len);
   if (type === <u32>MsgType.HOOK_NEW || type === <u32>MsgType.HOOK_DEL) return requestHook(type, body, len);
   if (type === <u32>MsgType.RAW_BIND || type === <u32>MsgType.RAW_UNBIND) return requestRaw(type, body, len);
-  if (type === <u32>MsgType.HANDLE_RELEASE || type === <u32>MsgType.HANDLE_VERDICT) return requestHandle(type, body, len);
+  if (type === <u32>MsgType.HANDLE_RELEASE || type === <u32>MsgType.HANDLE_VERDICT)
+    return requestHandle(type, body, len);
   if (type === <u32>MsgType.XMIT) return requestXmit(body, len);
   if (type === <u32>MsgType.SEED) return requestSeed(body, len);
   if (type === <u32>MsgType.MEMORY_STATS) return requestMemory(body, len);

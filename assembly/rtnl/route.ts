@@ -103,7 +103,7 @@ function routeNew(net: Net, family: u32, flags: u32, body: usize): i32 {
 
 function emitRoute(net: Net, family: u32, body: usize, info: FibInfo, removed: bool): void {
   const oif = info.nhCount > 0 ? changetype<NetDevice>(fibNh(info, 0).dev).ifindex : 0;
-  const b = (<u32>load<u8>(body, RouteRec.PLEN) << 8) | <u32>removed;
+  const b = ((<u32>load<u8>(body, RouteRec.PLEN)) << 8) | <u32>removed;
   eventEmit(EventType.ROUTE, family, net, oif, b, body + RouteRec.DST);
 }
 
@@ -182,7 +182,8 @@ function viaGateway(net: Net, info: FibInfo, nh: FibNh, oif: i32, family: u32): 
     if (via.type === <u8>RtType.LOCAL) return -Errno.EINVAL;
     const hop = fibNh(via, 0);
     // RFC 1122: a gateway behind another gateway is none.
-    if (via.type !== <u8>RtType.UNICAST || hop.gwFamily !== 0) return family === AF_INET ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
+    if (via.type !== <u8>RtType.UNICAST || hop.gwFamily !== 0)
+      return family === AF_INET ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
     dev = changetype<NetDevice>(hop.dev);
   }
   const out = changetype<NetDevice>(changetype<usize>(dev));
@@ -218,14 +219,24 @@ function matches(info: FibInfo, body: usize): bool {
   const table = load<u32>(body, RouteRec.TABLE);
   const oif = load<i32>(body, RouteRec.OIF);
   const gwFamily = load<u8>(body, RouteRec.GW_FAMILY);
-  if (info.table !== (table === 0 ? (type === <u8>RtType.LOCAL || type === <u8>RtType.BROADCAST ? RT_TABLE_LOCAL : RT_TABLE_MAIN) : table)) return false;
+  if (
+    info.table !==
+    (table === 0
+      ? type === <u8>RtType.LOCAL || type === <u8>RtType.BROADCAST
+        ? RT_TABLE_LOCAL
+        : RT_TABLE_MAIN
+      : table)
+  )
+    return false;
   if ((type !== 0 && info.type !== type) || (protocol !== 0 && info.protocol !== protocol)) return false;
   if ((metric !== 0 && info.metric !== metric) || info.tos !== load<u8>(body, RouteRec.TOS)) return false;
   if (oif === 0 && gwFamily === 0) return true;
   if (info.nhCount === 0) return false;
   const nh = fibNh(info, 0);
   if (oif !== 0 && changetype<NetDevice>(nh.dev).ifindex !== oif) return false;
-  return gwFamily === 0 || (nh.gwFamily === gwFamily && memory.compare(nhGwPtr(nh), body + RouteRec.GW, 16) === 0);
+  return (
+    gwFamily === 0 || (nh.gwFamily === gwFamily && memory.compare(nhGwPtr(nh), body + RouteRec.GW, 16) === 0)
+  );
 }
 
 function fill(net: Net, family: u32, info: FibInfo, key: usize, plen: u32, rec: usize): void {

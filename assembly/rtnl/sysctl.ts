@@ -28,8 +28,10 @@ export function requestSysctl(type: u32, body: usize, len: u32): i32 {
   const value = load<i32>(body, SysctlRec.VALUE);
   store<i32>(array + (id << 2), value);
   if (group === SysctlGroup.NET && id === <u32>Sysctl.IP_FORWARD) setForwarding4(net, value);
-  if (group === SysctlGroup.CONF4 && id === <u32>Ipv4Conf.FORWARDING && ifindex < 0) setForwarding4(net, value);
-  if (group === SysctlGroup.CONF6 && id === <u32>Ipv6Conf.FORWARDING && ifindex < 0) setForwarding6(net, value);
+  if (group === SysctlGroup.CONF4 && id === <u32>Ipv4Conf.FORWARDING && ifindex < 0)
+    setForwarding4(net, value);
+  if (group === SysctlGroup.CONF6 && id === <u32>Ipv6Conf.FORWARDING && ifindex < 0)
+    setForwarding6(net, value);
   return 0;
 }
 
@@ -59,8 +61,8 @@ function arrayOf(net: Net, group: u32, ifindex: i32): usize {
 
 /** Linux: inet_forward_change: ip_forward and conf.all.forwarding are one, and reach `default` and every device. */
 function setForwarding4(net: Net, on: i32): void {
-  const at = <usize>Ipv4Conf.FORWARDING << 2;
-  store<i32>(net.sysctls + (<usize>Sysctl.IP_FORWARD << 2), on);
+  const at = (<usize>Ipv4Conf.FORWARDING) << 2;
+  store<i32>(net.sysctls + ((<usize>Sysctl.IP_FORWARD) << 2), on);
   store<i32>(net.conf4All + at, on);
   store<i32>(net.conf4Default + at, on);
   for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
@@ -70,7 +72,7 @@ function setForwarding4(net: Net, on: i32): void {
 
 /** Linux: addrconf_fixup_forwarding. */
 function setForwarding6(net: Net, on: i32): void {
-  const at = <usize>Ipv6Conf.FORWARDING << 2;
+  const at = (<usize>Ipv6Conf.FORWARDING) << 2;
   store<i32>(net.conf6Default + at, on);
   for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
     store<i32>(changetype<NetDevice>(p).conf6 + at, on);

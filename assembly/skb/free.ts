@@ -23,7 +23,7 @@ export function kfreeSkbReason(skb: SkBuff, reason: SkbDropReason): void {
 
 /** Counts a drop for which no skb exists (a frame that found no room). `dev` may be 0. */
 export function countDrop(dev: usize, reason: SkbDropReason): void {
-  const at = <usize>reason << 3;
+  const at = (<usize>reason) << 3;
   const all = root().dropCounts + at;
   store<u64>(all, load<u64>(all) + 1);
   if (dev === 0) return;

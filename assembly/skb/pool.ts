@@ -50,7 +50,8 @@ export function largeSlotAlloc(): usize {
 
 function refsOf(slot: usize): usize {
   const r = root();
-  if (slot - r.smallBase < r.smallEnd - r.smallBase) return r.smallRefs + (((slot - r.smallBase) / SLOT_STRIDE) << 1);
+  if (slot - r.smallBase < r.smallEnd - r.smallBase)
+    return r.smallRefs + (((slot - r.smallBase) / SLOT_STRIDE) << 1);
   return r.largeRefs + (((slot - r.largeBase) / LARGE_SLOT_BYTES) << 1);
 }
 

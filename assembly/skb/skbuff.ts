@@ -104,7 +104,12 @@ function pullTail(skb: SkBuff, n: u32): bool {
   }
   skb.dataLen -= n;
   table.n -= used;
-  if (used > 0) memory.copy(changetype<usize>(fragAt(skb.frags, 0)), changetype<usize>(fragAt(skb.frags, used)), table.n * 12);
+  if (used > 0)
+    memory.copy(
+      changetype<usize>(fragAt(skb.frags, 0)),
+      changetype<usize>(fragAt(skb.frags, used)),
+      table.n * 12,
+    );
   if (table.n === 0) {
     fragTableFree(skb.frags);
     skb.frags = 0;
@@ -123,7 +128,8 @@ export function skbLinearize(skb: SkBuff): bool {
  * Linux: skb_cow_head.
  */
 export function skbCowHead(skb: SkBuff, headroom: u32): bool {
-  if (skb.data - skb.head >= headroom && ((skb.flags & SKB_F_CLONED) === 0 || !slotShared(skb.head))) return true;
+  if (skb.data - skb.head >= headroom && ((skb.flags & SKB_F_CLONED) === 0 || !slotShared(skb.head)))
+    return true;
   return moveLinear(skb, max(headroom, SKB_HEADROOM), 0);
 }
 

@@ -48,7 +48,8 @@ export class Requests {
   callStatus(message: Message): number {
     const { view, u8 } = this.core;
     const len = Msg.BODY + ((message.bytes + 7) & ~7);
-    if (len > this.bytes) throw new NetError('EMSGSIZE', `a request of ${len} bytes; the area has ${this.bytes}`);
+    if (len > this.bytes)
+      throw new NetError('EMSGSIZE', `a request of ${len} bytes; the area has ${this.bytes}`);
     u8.fill(0, this.area, this.area + len);
     this.put(this.area, len, message);
     this.submit(len);

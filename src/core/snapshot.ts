@@ -108,7 +108,8 @@ export async function restoreSnapshot(snapshot: Uint8Array, options: InstanceOpt
     const at = view.getUint32(fixed + i * 8, true);
     const len = view.getUint32(fixed + i * 8 + 4, true);
     if (len > snapshot.length - from) refuse('it is cut off');
-    if (at < ROOT_BASE || at > core.u8.length || len > core.u8.length - at) refuse('an extent lies outside of memory');
+    if (at < ROOT_BASE || at > core.u8.length || len > core.u8.length - at)
+      refuse('an extent lies outside of memory');
     core.u8.set(snapshot.subarray(from, from + len), at);
     from += len;
   }

@@ -22,7 +22,8 @@ function familyOf(bytes: Uint8Array): AddressFamily {
 /** An address, or EINVAL. */
 export function address(text: string): Address {
   const ip = parseIp(text);
-  if (ip === null) throw new NetError('EINVAL', `${JSON.stringify(text)} is no IP address (like 192.0.2.1 or 2001:db8::1)`);
+  if (ip === null)
+    throw new NetError('EINVAL', `${JSON.stringify(text)} is no IP address (like 192.0.2.1 or 2001:db8::1)`);
   return { family: familyOf(ip.bytes), bytes: ip.bytes };
 }
 
@@ -33,7 +34,8 @@ export function prefix(text: string): Prefix {
     return { ...one, plen: one.bytes.length * 8 };
   }
   const cidr: Cidr | null = parseCidr(text);
-  if (cidr === null) throw new NetError('EINVAL', `${JSON.stringify(text)} is no prefix (like 192.0.2.0/24 or 2001:db8::/32)`);
+  if (cidr === null)
+    throw new NetError('EINVAL', `${JSON.stringify(text)} is no prefix (like 192.0.2.0/24 or 2001:db8::/32)`);
   return { family: familyOf(cidr.address), bytes: cidr.address, plen: cidr.prefix };
 }
 

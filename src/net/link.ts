@@ -59,16 +59,21 @@ export interface AddressInfo {
 /** Writes a device name into its 16 bytes. */
 export function putName(view: DataView, at: number, name: string): void {
   if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..') {
-    throw new NetError('EINVAL', `${JSON.stringify(name)} is no device name: 1 to 15 characters, no space, "/" or ":"`);
+    throw new NetError(
+      'EINVAL',
+      `${JSON.stringify(name)} is no device name: 1 to 15 characters, no space, "/" or ":"`,
+    );
   }
   const bytes = new TextEncoder().encode(name);
-  if (bytes.length > 15) throw new NetError('EINVAL', `the device name ${JSON.stringify(name)} has more than 15 bytes`);
+  if (bytes.length > 15)
+    throw new NetError('EINVAL', `the device name ${JSON.stringify(name)} has more than 15 bytes`);
   new Uint8Array(view.buffer, view.byteOffset + at, bytes.length).set(bytes);
 }
 
 export function putMac(view: DataView, at: number, mac: string): void {
   const bytes = parseMac(mac);
-  if (bytes === null) throw new NetError('EINVAL', `${JSON.stringify(mac)} is no MAC (like 02:00:00:00:00:01)`);
+  if (bytes === null)
+    throw new NetError('EINVAL', `${JSON.stringify(mac)} is no MAC (like 02:00:00:00:00:01)`);
   new Uint8Array(view.buffer, view.byteOffset + at, 6).set(bytes);
 }
 
@@ -117,7 +122,10 @@ export class Link {
         bytes: LinkRec.SIZE,
         fill: (v, at) => {
           this.key(v, at);
-          v.setUint8(at + LinkRec.CARRIER, change.carrier === undefined ? CARRIER_KEEP : Number(change.carrier));
+          v.setUint8(
+            at + LinkRec.CARRIER,
+            change.carrier === undefined ? CARRIER_KEEP : Number(change.carrier),
+          );
           v.setUint32(at + LinkRec.MTU, change.mtu ?? 0, true);
           if (change.mac !== undefined) putMac(v, at + LinkRec.MAC, change.mac);
           if (change.name !== undefined) putName(v, at + LinkRec.NAME, change.name);

@@ -37,7 +37,13 @@ export interface NeighbourInfo {
   updatedMs: number;
 }
 
-export function putNeighbour(view: DataView, at: number, net: number, ifindex: number, spec: NeighbourSpec): void {
+export function putNeighbour(
+  view: DataView,
+  at: number,
+  net: number,
+  ifindex: number,
+  spec: NeighbourSpec,
+): void {
   const { family, bytes } = address(spec.address);
   view.setUint32(at + NeighRec.NET, net, true);
   view.setInt32(at + NeighRec.IFINDEX, ifindex, true);

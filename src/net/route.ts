@@ -25,7 +25,9 @@ export const ROUTE_TYPES = {
   prohibit: 8,
 } as const;
 export type RouteType = keyof typeof ROUTE_TYPES;
-const TYPE_NAMES = new Map<number, RouteType>(Object.entries(ROUTE_TYPES).map(([name, id]) => [id, name as RouteType]));
+const TYPE_NAMES = new Map<number, RouteType>(
+  Object.entries(ROUTE_TYPES).map(([name, id]) => [id, name as RouteType]),
+);
 
 export const RTPROT_STATIC = 4;
 const RTNH_F_ONLINK = 4;
@@ -101,7 +103,10 @@ export function routeInfo(view: DataView, at: number): RouteInfo {
   return {
     family,
     to: plen === 0 ? 'default' : formatCidr(bytes, plen),
-    via: view.getUint8(at + RouteRec.GW_FAMILY) === 0 ? undefined : getAddressText(view, at + RouteRec.GW, family),
+    via:
+      view.getUint8(at + RouteRec.GW_FAMILY) === 0
+        ? undefined
+        : getAddressText(view, at + RouteRec.GW, family),
     oif: view.getInt32(at + RouteRec.OIF, true),
     type: TYPE_NAMES.get(view.getUint8(at + RouteRec.TYPE)) ?? 'unicast',
     metric: view.getUint32(at + RouteRec.METRIC, true),

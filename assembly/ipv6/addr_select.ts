@@ -1,0 +1,88 @@
+/**
+ * Which of our addresses a packet is sent from: RFC 6724 5, in the order and with the departures of Linux
+ * (net/ipv6/addrconf.c, ipv6_dev_get_saddr; net/ipv6/addrlabel.c). The rules are one number each, the first the
+ * highest digits, so that the best address is the one with the largest number.
+ *
+ *   bit 32 same address │ 24-31 scope │ 20 preferred │ 16 outgoing interface │ 12 label │ 0-7 matching prefix
+ */
+import { NetDevice, IFF_UP } from '../dev/net_device';
+import { Net } from '../net/net';
+import {
+  IPV6_ADDR_COMPATV4,
+  IPV6_ADDR_LOOPBACK,
+  IPV6_ADDR_MAPPED,
+  IPV6_ADDR_SCOPE_LINKLOCAL,
+  ipv6AddrCopy,
+  ipv6AddrDiff,
+  ipv6AddrEqual,
+  ipv6AddrIsMulticast,
+  ipv6AddrNeedsScopeId,
+  ipv6AddrScope,
+  ipv6AddrType,
+} from '../wire/ipv6_addr';
+import { IFA_F_DEPRECATED, IFA_F_TENTATIVE, Inet6Ifaddr, ifaAddr, inet6Dev } from './addr_hash';
+
+/**
+ * Chooses a source for `daddr` and writes it to `out`. `dstDev`: NetDevice by which the packet leaves, or 0.
+ * False, and `out` is left as it is: there is none.
+ */
+export function ipv6DevGetSaddr(net: Net, dstDev: usize, daddr: usize, out: usize): bool {
+  // RFC 6724 4: for groups and link-local destinations only addresses of the outgoing interface are candidates.
+  const own = dstDev !== 0 && (ipv6AddrIsMulticast(daddr) || ipv6AddrNeedsScopeId(daddr));
+  const scope = ipv6AddrScope(daddr);
+  const label = ipv6AddrLabel(daddr);
+  let best: u64 = 0;
+  let found: usize = 0;
+  for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
+    const dev = changetype<NetDevice>(p);
+    if (dev.ip6Ptr === 0 || (own && p !== dstDev) || ((dev.flags & IFF_UP) === 0 && p !== dstDev)) continue;
+    for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
+      const ifa = changetype<Inet6Ifaddr>(at);
+      if ((ifa.flags & IFA_F_TENTATIVE) !== 0) continue;
+      const score = scoreOf(ifa, daddr, scope, label, p === dstDev);
+      if (score > best) {
+        best = score;
+        found = ifaAddr(ifa);
+      }
+    }
+  }
+  if (found === 0) return false;
+  ipv6AddrCopy(out, found);
+  return true;
+}
+
+function scoreOf(ifa: Inet6Ifaddr, daddr: usize, scope: u32, label: u32, outgoing: bool): u64 {
+  const addr = ifaAddr(ifa);
+  // Rule 1: prefer the same address.
+  let score: u64 = ipv6AddrEqual(addr, daddr) ? (<u64>1) << 32 : 0;
+  // Rule 2: the smallest scope that is not smaller than the destination's, else the largest one.
+  const mine = sourceScope(addr);
+  score |= (<u64>(mine >= scope ? 255 - mine : 127 + mine)) << 24;
+  // Rule 3: avoid deprecated addresses.
+  if ((ifa.flags & IFA_F_DEPRECATED) === 0) score |= 1 << 20;
+  // Rule 5: prefer the outgoing interface.
+  if (outgoing) score |= 1 << 16;
+  // Rule 6: prefer the same label.
+  if (ipv6AddrLabel(addr) === label) score |= 1 << 12;
+  // Rule 8: the longest matching prefix, not beyond the prefix of the address.
+  return score | <u64>(min(ipv6AddrDiff(addr, daddr), <u32>ifa.plen) + 1);
+}
+
+/** Linux: ipv6_addr_src_scope: loopback counts as link-local. */
+function sourceScope(addr: usize): u32 {
+  return (ipv6AddrType(addr) & IPV6_ADDR_LOOPBACK) !== 0 ? IPV6_ADDR_SCOPE_LINKLOCAL : ipv6AddrScope(addr);
+}
+
+/** The label of the policy table that Linux starts with. */
+function ipv6AddrLabel(a: usize): u32 {
+  const type = ipv6AddrType(a);
+  if ((type & IPV6_ADDR_LOOPBACK) !== 0) return 0;
+  if ((type & IPV6_ADDR_MAPPED) !== 0) return 4;
+  if ((type & IPV6_ADDR_COMPATV4) !== 0) return 3;
+  const first = <u32>bswap<u32>(load<u32>(a));
+  if (first >> 25 === 0xfc >> 1) return 5;
+  if (first >> 16 === 0x2002) return 2;
+  if (first === 0x20010000) return 6;
+  if (first >> 4 === 0x2001001) return 7;
+  return 1;
+}

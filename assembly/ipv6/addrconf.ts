@@ -1,0 +1,425 @@
+/**
+ * IPv6 addresses of devices: made, added, aged, removed. Linux: net/ipv6/addrconf.c.
+ *
+ *   device up + carrier ─► link-local address (EUI-64), groups, DAD of all that wait
+ *   device down         ─► all addresses and routes of it go (keep_addr_on_down 0)
+ *   MTU below 1280      ─► no IPv6 on the device (RFC 8200 5)
+ */
+import { EventType } from '../abi/event';
+import { Op } from '../abi/ops';
+import { AddrRec } from '../abi/request';
+import { Ipv6Conf } from '../abi/sysctl';
+import { eventEmit } from '../dev/event';
+import { IFF_LOOPBACK, IFF_UP, NetDevice, conf6, devAddrPtr, netifRunning } from '../dev/net_device';
+import { kfree, kzalloc } from '../lib/kmalloc';
+import { opSet } from '../lib/ops';
+import { root } from '../lib/root';
+import { timerAdd, timerDel, timerSetup } from '../lib/timer_wheel';
+import { Errno } from '../net/errno';
+import { AF_INET6, Net } from '../net/net';
+import { NetdevEvent } from '../net/registry';
+import { exceptionFlushDev } from '../route/exception';
+import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE } from '../route/fib';
+import { fibFlushDev, fibSyncLinkState } from '../route/fib_dev';
+import { IPV6_MIN_MTU } from '../wire/ipv6';
+import {
+  IPV6_ADDR_ANY,
+  IPV6_ADDR_LINKLOCAL,
+  IPV6_ADDR_LOOPBACK,
+  IPV6_ADDR_MULTICAST,
+  IPV6_ADDR_SITELOCAL,
+  ipv6AddrCopy,
+  ipv6AddrEqual,
+  ipv6AddrIsLinklocal,
+  ipv6AddrScope,
+  ipv6AddrType,
+  ipv6Eui64,
+} from '../wire/ipv6_addr';
+import {
+  ADDRS6_MAX,
+  DadState,
+  IFA_F_DEPRECATED,
+  IFA_F_NODAD,
+  IFA_F_NOPREFIXROUTE,
+  IFA_F_PERMANENT,
+  IFA_F_TENTATIVE,
+  INFINITY_LIFE_TIME,
+  Inet6Dev,
+  Inet6Ifaddr,
+  addrHashInsert,
+  addrHashRemove,
+  addrs6Count,
+  dadTimer,
+  gqTimer,
+  ifaAddr,
+  ifcTimer,
+  inet6Dev,
+  ipv6GetIfaddr,
+  ipv6GetLladdr,
+  lftTimer,
+} from './addr_hash';
+import { addMulticastRoute, addPrefixRoute, delHostRoute, delPrefixRoute } from './addrconf_routes';
+import { dadStart } from './dad';
+import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRoutersChanged } from './mcast';
+import { ndiscSendUnsolicitedNa } from './ndisc_send';
+
+const SECOND: u64 = 1_000_000_000;
+
+/** Tells the host about an address. */
+export function addrconfNotify(ifa: Inet6Ifaddr, removed: bool): void {
+  const dev = changetype<NetDevice>(ifa.dev);
+  eventEmit(EventType.ADDR, AF_INET6, dev.net, dev.ifindex, (<u32>ifa.plen << 8) | <u32>removed, ifaAddr(ifa));
+}
+
+/** Linux: rt_scope. */
+function scopeOf(type: u32): u8 {
+  if ((type & IPV6_ADDR_LINKLOCAL) !== 0) return RT_SCOPE_LINK;
+  if ((type & IPV6_ADDR_LOOPBACK) !== 0) return RT_SCOPE_HOST;
+  if ((type & IPV6_ADDR_SITELOCAL) !== 0) return RT_SCOPE_SITE;
+  return RT_SCOPE_UNIVERSE;
+}
+
+/**
+ * Adds the address at `addr` (16 bytes). `flags`: IFA_F_NODAD, IFA_F_NOPREFIXROUTE; lifetimes in seconds, all ones
+ * for ever. 0, -EINVAL, -EEXIST, -ENODEV (no IPv6 on the device), -EACCES (disabled), -ENOBUFS, -ENOMEM.
+ */
+export function addrconfAdd(dev: NetDevice, addr: usize, plen: u32, flags: u32, validLft: u32, preferredLft: u32): i32 {
+  if (plen > 128 || validLft === 0 || preferredLft > validLft) return -Errno.EINVAL;
+  const type = ipv6AddrType(addr);
+  if (type === IPV6_ADDR_ANY || (type & IPV6_ADDR_MULTICAST) !== 0) return -Errno.EINVAL;
+  if ((type & IPV6_ADDR_LOOPBACK) !== 0 && (dev.flags & IFF_LOOPBACK) === 0) return -Errno.EADDRNOTAVAIL;
+  if (dev.ip6Ptr === 0) return -Errno.ENODEV;
+  if (conf6(dev, Ipv6Conf.DISABLE_IPV6) !== 0) return -Errno.EACCES;
+  if (ipv6GetIfaddr(dev.net, addr, changetype<usize>(dev)) !== null) return -Errno.EEXIST;
+  if (addrs6Count(dev.net) >= ADDRS6_MAX) return -Errno.ENOBUFS;
+  const p = kzalloc(offsetof<Inet6Ifaddr>());
+  if (p === 0) return -Errno.ENOMEM;
+  const ifa = changetype<Inet6Ifaddr>(p);
+  ifa.dev = changetype<usize>(dev);
+  ipv6AddrCopy(ifaAddr(ifa), addr);
+  ifa.plen = <u8>plen;
+  ifa.scope = scopeOf(type);
+  ifa.scopeOrder = <u8>ipv6AddrScope(addr);
+  ifa.flags = (flags & (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)) | IFA_F_TENTATIVE;
+  timerSetup(dadTimer(ifa), Op.TIMER_DAD, p);
+  timerSetup(lftTimer(ifa), Op.TIMER_ADDR6, p);
+  setLifetimes(ifa, validLft, preferredLft);
+  linkIfaddr(inet6Dev(dev), ifa);
+  addrHashInsert(dev.net, ifa);
+  if ((dev.flags & IFF_UP) !== 0) {
+    const err = addPrefixRoute(ifa);
+    if (err !== 0) {
+      unlinkIfaddr(ifa);
+      kfree(p);
+      return err;
+    }
+  }
+  addrconfNotify(ifa, false);
+  if ((dev.flags & IFF_UP) !== 0) dadStart(ifa);
+  return 0;
+}
+
+/** In the order that Linux keeps: by scope, the widest first, then as they came. */
+function linkIfaddr(idev: Inet6Dev, ifa: Inet6Ifaddr): void {
+  let slot = changetype<usize>(idev) + offsetof<Inet6Dev>('addrs');
+  while (load<u32>(slot) !== 0 && changetype<Inet6Ifaddr>(load<u32>(slot)).scopeOrder >= ifa.scopeOrder) {
+    slot = load<u32>(slot) + offsetof<Inet6Ifaddr>('next');
+  }
+  ifa.next = load<u32>(slot);
+  store<u32>(slot, changetype<usize>(ifa));
+  idev.addrCount++;
+}
+
+function unlinkIfaddr(ifa: Inet6Ifaddr): void {
+  const dev = changetype<NetDevice>(ifa.dev);
+  const idev = inet6Dev(dev);
+  timerDel(dadTimer(ifa));
+  timerDel(lftTimer(ifa));
+  let slot = changetype<usize>(idev) + offsetof<Inet6Dev>('addrs');
+  while (load<u32>(slot) !== changetype<usize>(ifa)) slot = load<u32>(slot) + offsetof<Inet6Ifaddr>('next');
+  store<u32>(slot, ifa.next);
+  idev.addrCount--;
+  addrHashRemove(dev.net, ifa);
+}
+
+/** Removes the address `addr`/`plen`. 0, -ENODEV, -EADDRNOTAVAIL, -EINVAL. */
+export function addrconfDel(dev: NetDevice, addr: usize, plen: u32): i32 {
+  if (plen > 128) return -Errno.EINVAL;
+  if (dev.ip6Ptr === 0) return -Errno.ENODEV;
+  for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
+    const ifa = changetype<Inet6Ifaddr>(at);
+    if (ifa.plen === <u8>plen && ipv6AddrEqual(ifaAddr(ifa), addr)) {
+      inet6DelIfaddr(ifa);
+      return 0;
+    }
+  }
+  return -Errno.EADDRNOTAVAIL;
+}
+
+/** Ends an address: routes, group, timers, record. Linux: ipv6_del_addr. */
+export function inet6DelIfaddr(ifa: Inet6Ifaddr): void {
+  const dev = changetype<NetDevice>(ifa.dev);
+  delHostRoute(ifa);
+  delPrefixRoute(ifa);
+  unlinkIfaddr(ifa);
+  if (ifa.joined !== 0) mcastLeaveSolicited(dev, ifaAddr(ifa));
+  addrconfNotify(ifa, true);
+  kfree(changetype<usize>(ifa));
+}
+
+/** New lifetimes (a request, later a router advertisement); arms the timer for the one that ends first. */
+export function setLifetimes(ifa: Inet6Ifaddr, validLft: u32, preferredLft: u32): void {
+  ifa.validLft = validLft;
+  ifa.preferredLft = preferredLft;
+  ifa.stamp = root().now;
+  ifa.flags &= ~(IFA_F_PERMANENT | IFA_F_DEPRECATED);
+  if (validLft === INFINITY_LIFE_TIME) ifa.flags |= IFA_F_PERMANENT;
+  if (preferredLft === 0) ifa.flags |= IFA_F_DEPRECATED;
+  armLifetime(ifa);
+}
+
+function armLifetime(ifa: Inet6Ifaddr): void {
+  timerDel(lftTimer(ifa));
+  const preferred = (ifa.flags & IFA_F_DEPRECATED) === 0 && ifa.preferredLft !== INFINITY_LIFE_TIME;
+  if (preferred) timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.preferredLft * SECOND);
+  else if (ifa.validLft !== INFINITY_LIFE_TIME) timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.validLft * SECOND);
+}
+
+/** TIMER_ADDR6: no longer preferred, then no longer valid (RFC 4862 5.5.4). */
+export function lifetimeHandler(p: usize): void {
+  const ifa = changetype<Inet6Ifaddr>(p);
+  if (ifa.validLft !== INFINITY_LIFE_TIME && root().now >= ifa.stamp + <u64>ifa.validLft * SECOND) {
+    inet6DelIfaddr(ifa);
+    return;
+  }
+  ifa.flags |= IFA_F_DEPRECATED;
+  addrconfNotify(ifa, false);
+  armLifetime(ifa);
+}
+
+/**
+ * The address (Inet6Ifaddr) behind `cursor` {u32 ifindex, u32 index; zeros at first}, 0 at the end. A dump over
+ * several requests may miss or repeat what changed meanwhile, as Linux's does.
+ */
+export function addrconfDumpNext(net: Net, cursor: usize): usize {
+  for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
+    const dev = changetype<NetDevice>(p);
+    if (dev.ifindex < load<i32>(cursor) || dev.ip6Ptr === 0) continue;
+    if (dev.ifindex > load<i32>(cursor)) {
+      store<i32>(cursor, dev.ifindex);
+      store<u32>(cursor, 0, 4);
+    }
+    let skip = load<u32>(cursor, 4);
+    let at = inet6Dev(dev).addrs;
+    while (at !== 0 && skip > 0) {
+      at = changetype<Inet6Ifaddr>(at).next;
+      skip--;
+    }
+    if (at === 0) continue;
+    store<u32>(cursor, load<u32>(cursor, 4) + 1, 4);
+    return at;
+  }
+  return 0;
+}
+
+/** Fills the AddrRec (zeroed) at `rec`; the lifetimes are what is left of them. */
+export function addrconfFillRec(p: usize, rec: usize): void {
+  const ifa = changetype<Inet6Ifaddr>(p);
+  const dev = changetype<NetDevice>(ifa.dev);
+  const elapsed = <u32>((root().now - ifa.stamp) / SECOND);
+  store<u32>(rec, dev.net.handle, AddrRec.NET);
+  store<i32>(rec, dev.ifindex, AddrRec.IFINDEX);
+  store<u8>(rec, <u8>AF_INET6, AddrRec.FAMILY);
+  store<u8>(rec, ifa.plen, AddrRec.PLEN);
+  store<u8>(rec, ifa.scope, AddrRec.SCOPE);
+  store<u32>(rec, ifa.flags, AddrRec.FLAGS);
+  ipv6AddrCopy(rec + AddrRec.ADDR, ifaAddr(ifa));
+  store<u32>(rec, left(ifa.validLft, elapsed), AddrRec.VALID);
+  store<u32>(rec, left(ifa.preferredLft, elapsed), AddrRec.PREFERRED);
+}
+
+function left(lifetime: u32, elapsed: u32): u32 {
+  if (lifetime === INFINITY_LIFE_TIME) return lifetime;
+  return lifetime > elapsed ? lifetime - elapsed : 0;
+}
+
+/** Gives the device its IPv6 half; without one (memory, MTU, disabled) it speaks no IPv6. Linux: ipv6_add_dev. */
+function addDev(dev: NetDevice): void {
+  store<i32>(dev.conf6 + (Ipv6Conf.MTU << 2), <i32>dev.mtu);
+  if (dev.mtu < IPV6_MIN_MTU || dev.ip6Ptr !== 0) return;
+  const p = kzalloc(offsetof<Inet6Dev>());
+  if (p === 0) return;
+  const idev = changetype<Inet6Dev>(p);
+  idev.dev = changetype<usize>(dev);
+  idev.mldVersion = 2;
+  timerSetup(ifcTimer(idev), Op.TIMER_MLD_IFC, p);
+  timerSetup(gqTimer(idev), Op.TIMER_MLD_GQ, p);
+  dev.ip6Ptr = p;
+  mcastJoinAllNodes(dev);
+}
+
+function delDev(dev: NetDevice): void {
+  if (dev.ip6Ptr === 0) return;
+  ifdown(dev);
+  mcastDown(dev);
+  kfree(dev.ip6Ptr);
+  dev.ip6Ptr = 0;
+}
+
+/** The device is up: its routes, and with a carrier its link-local address and DAD. Linux: addrconf_notify, NETDEV_UP. */
+function ifup(dev: NetDevice): void {
+  if (dev.ip6Ptr === 0 || conf6(dev, Ipv6Conf.DISABLE_IPV6) !== 0) return;
+  const idev = inet6Dev(dev);
+  if ((dev.flags & IFF_LOOPBACK) !== 0) {
+    idev.ready = 1;
+    const addr = memory.data(16, 8);
+    store<u64>(addr, 0);
+    store<u64>(addr, 0x0100000000000000, 8);
+    addrconfAdd(dev, addr, 128, 0, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME);
+    startAll(idev);
+    return;
+  }
+  for (let at = idev.addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) addPrefixRoute(changetype<Inet6Ifaddr>(at));
+  addMulticastRoute(dev);
+  if (netifRunning(dev)) linkReady(dev);
+}
+
+function linkReady(dev: NetDevice): void {
+  const idev = inet6Dev(dev);
+  if (idev.ready !== 0) return;
+  idev.ready = 1;
+  mcastRoutersChanged(dev);
+  if (conf6(dev, Ipv6Conf.ADDR_GEN_MODE) === 0 && ipv6GetLladdr(dev, 0) === 0) {
+    const addr = memory.data(16, 8);
+    store<u64>(addr, 0x80fe);
+    ipv6Eui64(addr + 8, devAddrPtr(dev));
+    addrconfAdd(dev, addr, 64, 0, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME);
+  }
+  startAll(idev);
+}
+
+/** Begins DAD of all addresses that wait for the link. */
+function startAll(idev: Inet6Dev): void {
+  let at = idev.addrs;
+  while (at !== 0) {
+    const ifa = changetype<Inet6Ifaddr>(at);
+    at = ifa.next;
+    if (ifa.dadState === DadState.PREDAD) dadStart(ifa);
+  }
+}
+
+/** Addresses and routes of the device go. Linux: addrconf_ifdown with keep_addr_on_down 0. */
+function ifdown(dev: NetDevice): void {
+  const idev = inet6Dev(dev);
+  idev.ready = 0;
+  timerDel(ifcTimer(idev));
+  timerDel(gqTimer(idev));
+  idev.mcReports = 0;
+  idev.mcQuery = 0;
+  while (idev.addrs !== 0) inet6DelIfaddr(changetype<Inet6Ifaddr>(idev.addrs));
+  fibFlushDev(dev.net, AF_INET6, dev, true);
+  exceptionFlushDev(dev.net, changetype<usize>(dev));
+}
+
+/** DAD of the link-local address failed and accept_dad is 2: no IPv6 here until somebody turns it on again. */
+export function addrconfDisable(dev: NetDevice): void {
+  store<i32>(dev.conf6 + (Ipv6Conf.DISABLE_IPV6 << 2), 1);
+  if (dev.ip6Ptr !== 0) ifdown(dev);
+}
+
+/**
+ * Sets net.ipv6.conf.DEV.* (dev), or of `all` (dev null), with what follows from it. Linux: addrconf_sysctl_*.
+ */
+export function addrconfSysctlSet(net: Net, dev: NetDevice | null, id: Ipv6Conf, value: i32): i32 {
+  if (dev !== null) {
+    if (id === Ipv6Conf.MTU && (value < <i32>IPV6_MIN_MTU || value > <i32>dev.mtu)) return -Errno.EINVAL;
+    setConf(dev, id, value);
+    return 0;
+  }
+  store<i32>(net.conf6All + (<usize>id << 2), value);
+  // `all` of these two reaches every device and those to come; the others are looked at beside the device's own.
+  if (id !== Ipv6Conf.FORWARDING && id !== Ipv6Conf.DISABLE_IPV6) return 0;
+  store<i32>(net.conf6Default + (<usize>id << 2), value);
+  for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) setConf(changetype<NetDevice>(p), id, value);
+  return 0;
+}
+
+function setConf(dev: NetDevice, id: Ipv6Conf, value: i32): void {
+  const at = dev.conf6 + (<usize>id << 2);
+  const old = load<i32>(at);
+  store<i32>(at, value);
+  if (old === value || dev.ip6Ptr === 0) return;
+  if (id === Ipv6Conf.FORWARDING) {
+    if ((old === 0) !== (value === 0)) mcastRoutersChanged(dev);
+  } else if (id === Ipv6Conf.DISABLE_IPV6) {
+    if (value !== 0) ifdown(dev);
+    else if ((dev.flags & IFF_UP) !== 0) ifup(dev);
+  }
+}
+
+/** The netdev notifier of IPv6 (op NETDEV_EVENT_IPV6). */
+export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
+  const dev = changetype<NetDevice>(devPtr);
+  switch (event) {
+    case NetdevEvent.REGISTER: {
+      addDev(dev);
+      return;
+    }
+    case NetdevEvent.UNREGISTER: {
+      delDev(dev);
+      fibFlushDev(dev.net, AF_INET6, dev, true);
+      return;
+    }
+    case NetdevEvent.CHANGEMTU: {
+      changeMtu(dev);
+      return;
+    }
+  }
+  if (dev.ip6Ptr === 0) return;
+  switch (event) {
+    case NetdevEvent.UP: {
+      ifup(dev);
+      return;
+    }
+    case NetdevEvent.DOWN: {
+      ifdown(dev);
+      return;
+    }
+    case NetdevEvent.CHANGE: {
+      fibSyncLinkState(dev.net, AF_INET6, dev);
+      if (netifRunning(dev) && conf6(dev, Ipv6Conf.DISABLE_IPV6) === 0) linkReady(dev);
+      return;
+    }
+    case NetdevEvent.CHANGEADDR: {
+      changeAddr(dev);
+      return;
+    }
+  }
+}
+
+function changeMtu(dev: NetDevice): void {
+  if (dev.mtu < IPV6_MIN_MTU) {
+    delDev(dev);
+    store<i32>(dev.conf6 + (Ipv6Conf.MTU << 2), <i32>dev.mtu);
+    return;
+  }
+  store<i32>(dev.conf6 + (Ipv6Conf.MTU << 2), <i32>dev.mtu);
+  if (dev.ip6Ptr !== 0) return;
+  addDev(dev);
+  if (dev.ip6Ptr !== 0 && (dev.flags & IFF_UP) !== 0) ifup(dev);
+}
+
+/** Another MAC: neighbours are told when ndisc_notify says so (RFC 4861 7.2.6). The link-local address stays. */
+function changeAddr(dev: NetDevice): void {
+  const notify = conf6(dev, Ipv6Conf.NDISC_NOTIFY) | load<i32>(dev.net.conf6All + (Ipv6Conf.NDISC_NOTIFY << 2));
+  if (notify === 0 || inet6Dev(dev).ready === 0) return;
+  for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
+    const ifa = changetype<Inet6Ifaddr>(at);
+    if ((ifa.flags & IFA_F_TENTATIVE) === 0) ndiscSendUnsolicitedNa(dev, ifa);
+  }
+}
+
+export function addrconfOpsInit(): void {
+  opSet(Op.TIMER_ADDR6, lifetimeHandler.index);
+  opSet(Op.NETDEV_EVENT_IPV6, addrconfNetdevEvent.index);
+}

@@ -1,0 +1,114 @@
+/**
+ * The routes that follow from addresses and devices, all of protocol kernel. Linux: net/ipv6/addrconf.c,
+ * addrconf_prefix_route, addrconf_add_mroute, addrconf_f6i_alloc.
+ *
+ *   address/plen   prefix → dev     main   metric 256    while the device is up
+ *   address/128    local            local  metric 0      once the address is no longer tentative
+ *   ff00::/8       multicast → dev  local  metric 256    per device that is up
+ */
+import { NetDevice } from '../dev/net_device';
+import { Errno } from '../net/errno';
+import {
+  FIB_INFO_BYTES,
+  FIB_NH_BYTES,
+  Fib,
+  FibInfo,
+  RTPROT_KERNEL,
+  RT_SCOPE_LINK,
+  RT_SCOPE_NOWHERE,
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  RtType,
+  fibFirst,
+  fibInfoIntern,
+  fibInfoPut,
+  fibInsert,
+  fibNextAlias,
+  fibNh,
+  fibRemove,
+} from '../route/fib';
+import { ipv6AddrPrefix, ipv6PrefixEqual } from '../wire/ipv6_addr';
+import { IFA_F_NOPREFIXROUTE, Inet6Ifaddr, ifaAddr, inet6Dev } from './addr_hash';
+
+/** Metric of routes that come from addresses. */
+export const IP6_RT_PRIO_ADDRCONF: u32 = 256;
+
+function addRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32, metric: u32): i32 {
+  const fib = changetype<Fib>(dev.net.fib6);
+  const draft = memory.data(FIB_INFO_BYTES + FIB_NH_BYTES, 8);
+  memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
+  const info = changetype<FibInfo>(draft);
+  info.type = <u8>type;
+  info.protocol = RTPROT_KERNEL;
+  info.scope = RT_SCOPE_UNIVERSE;
+  info.table = table;
+  info.metric = metric;
+  info.nhCount = 1;
+  const nh = fibNh(info, 0);
+  nh.dev = changetype<usize>(dev);
+  nh.scope = type === RtType.LOCAL ? RT_SCOPE_NOWHERE : RT_SCOPE_LINK;
+  nh.weight = 1;
+  const interned = fibInfoIntern(fib, draft);
+  if (interned === null) return -Errno.ENOMEM;
+  const err = fibInsert(fib, key, plen, interned, true);
+  if (err !== 0) fibInfoPut(fib, interned);
+  return err === -Errno.EEXIST ? 0 : err;
+}
+
+function delRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32): void {
+  const fib = changetype<Fib>(dev.net.fib6);
+  let info = fibFirst(fib, key, plen);
+  while (info !== null) {
+    const match = info.table === table && info.type === <u8>type && info.protocol === RTPROT_KERNEL;
+    if (match && info.nhCount === 1 && fibNh(info, 0).dev === changetype<usize>(dev)) {
+      fibRemove(fib, key, plen, info);
+      return;
+    }
+    info = fibNextAlias(fib, key, plen, info);
+  }
+}
+
+/** The route to the prefix of the address. */
+export function addPrefixRoute(ifa: Inet6Ifaddr): i32 {
+  if ((ifa.flags & IFA_F_NOPREFIXROUTE) !== 0) return 0;
+  const key = memory.data(16, 8);
+  ipv6AddrPrefix(key, ifaAddr(ifa), ifa.plen);
+  return addRoute(changetype<NetDevice>(ifa.dev), key, ifa.plen, RtType.UNICAST, RT_TABLE_MAIN, IP6_RT_PRIO_ADDRCONF);
+}
+
+/** Removes it, unless another address of the device has the same prefix. Linux: check_cleanup_prefix_route. */
+export function delPrefixRoute(ifa: Inet6Ifaddr): void {
+  if ((ifa.flags & IFA_F_NOPREFIXROUTE) !== 0) return;
+  const dev = changetype<NetDevice>(ifa.dev);
+  for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
+    const other = changetype<Inet6Ifaddr>(at);
+    if (other === ifa || other.plen !== ifa.plen || (other.flags & IFA_F_NOPREFIXROUTE) !== 0) continue;
+    if (ipv6PrefixEqual(ifaAddr(other), ifaAddr(ifa), ifa.plen)) return;
+  }
+  const key = memory.data(16, 8);
+  ipv6AddrPrefix(key, ifaAddr(ifa), ifa.plen);
+  delRoute(dev, key, ifa.plen, RtType.UNICAST, RT_TABLE_MAIN);
+}
+
+/** From now on the address receives. */
+export function addHostRoute(ifa: Inet6Ifaddr): i32 {
+  if (ifa.routed !== 0) return 0;
+  const err = addRoute(changetype<NetDevice>(ifa.dev), ifaAddr(ifa), 128, RtType.LOCAL, RT_TABLE_LOCAL, 0);
+  if (err === 0) ifa.routed = 1;
+  return err;
+}
+
+export function delHostRoute(ifa: Inet6Ifaddr): void {
+  if (ifa.routed === 0) return;
+  ifa.routed = 0;
+  delRoute(changetype<NetDevice>(ifa.dev), ifaAddr(ifa), 128, RtType.LOCAL, RT_TABLE_LOCAL);
+}
+
+/** Groups are reached by every device. */
+export function addMulticastRoute(dev: NetDevice): i32 {
+  const key = memory.data(16, 8);
+  memory.fill(key, 0, 16);
+  store<u8>(key, 0xff);
+  return addRoute(dev, key, 8, RtType.MULTICAST, RT_TABLE_LOCAL, IP6_RT_PRIO_ADDRCONF);
+}

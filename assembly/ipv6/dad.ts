@@ -1,0 +1,117 @@
+/**
+ * Duplicate address detection: RFC 4862 5.4, with the nonces of RFC 7527. Linux: net/ipv6/addrconf.c, addrconf_dad_*.
+ *
+ *   PREDAD ─ link ready ─► DAD ─ dad_transmits solicitations, retrans_time apart ─► POSTDAD
+ *                           └── somebody answers or solicits the same address ────► ERRDAD
+ *
+ * Until POSTDAD the address is tentative: no source, no host route, no answers to solicitations for it.
+ */
+import { Op } from '../abi/ops';
+import { Ipv6Conf, NeighVar } from '../abi/sysctl';
+import { IFF_LOOPBACK, IFF_NOARP, NetDevice, conf6 } from '../dev/net_device';
+import { opSet } from '../lib/ops';
+import { randomBelow, randomU64 } from '../lib/random';
+import { root } from '../lib/root';
+import { timerAdd, timerDel } from '../lib/timer_wheel';
+import { AF_INET6 } from '../net/net';
+import { neighVarNs } from '../neigh/neigh_table';
+import { ipv6AddrIsLinklocal } from '../wire/ipv6_addr';
+import {
+  DadState,
+  IFA_F_DADFAILED,
+  IFA_F_NODAD,
+  IFA_F_PERMANENT,
+  IFA_F_TENTATIVE,
+  Inet6Ifaddr,
+  dadTimer,
+  ifaAddr,
+  inet6Dev,
+} from './addr_hash';
+import { addrconfDisable, addrconfNotify, inet6DelIfaddr } from './addrconf';
+import { addHostRoute } from './addrconf_routes';
+import { mcastDadComplete, mcastJoinSolicited } from './mcast';
+import { ndiscSendDadNs, ndiscSendUnsolicitedNa } from './ndisc_send';
+
+const MS: u64 = 1_000_000;
+/** RFC 4861 10: MAX_RTR_SOLICITATION_DELAY, before which the first solicitation waits by chance. */
+const MAX_RTR_SOLICITATION_DELAY_MS: u32 = 1000;
+
+/** Linux: accept_dad, `all` and the device's own: the larger counts as "on". */
+function dadMode(dev: NetDevice): i32 {
+  return max(conf6(dev, Ipv6Conf.ACCEPT_DAD), load<i32>(dev.net.conf6All + (Ipv6Conf.ACCEPT_DAD << 2)));
+}
+
+/** Begins for an address whose device is ready; does nothing while that is not. */
+export function dadStart(ifa: Inet6Ifaddr): void {
+  const dev = changetype<NetDevice>(ifa.dev);
+  if (ifa.dadState === DadState.ERRDAD) return;
+  const exempt =
+    (dev.flags & (IFF_LOOPBACK | IFF_NOARP)) !== 0 ||
+    dadMode(dev) < 1 ||
+    (ifa.flags & IFA_F_NODAD) !== 0 ||
+    (ifa.flags & IFA_F_TENTATIVE) === 0;
+  if (!exempt && inet6Dev(dev).ready === 0) return;
+  if (ifa.joined === 0) {
+    ifa.joined = 1;
+    mcastJoinSolicited(dev, ifaAddr(ifa));
+  }
+  if (exempt) {
+    dadCompleted(ifa);
+    return;
+  }
+  ifa.dadState = DadState.DAD;
+  ifa.dadProbes = <u8>max(0, min(255, conf6(dev, Ipv6Conf.DAD_TRANSMITS)));
+  ifa.dadNonce = randomU64() >> 16;
+  // RFC 4862 5.4.2: "a node should delay joining and the first solicitation by a random delay between 0 and
+  // MAX_RTR_SOLICITATION_DELAY".
+  timerAdd(dadTimer(ifa), root().now + <u64>randomBelow(MAX_RTR_SOLICITATION_DELAY_MS) * MS);
+}
+
+/** TIMER_DAD: the next solicitation, or the end. */
+export function dadTimerHandler(p: usize): void {
+  const ifa = changetype<Inet6Ifaddr>(p);
+  const dev = changetype<NetDevice>(ifa.dev);
+  if (ifa.dadProbes === 0) {
+    dadCompleted(ifa);
+    return;
+  }
+  ifa.dadProbes--;
+  timerAdd(dadTimer(ifa), root().now + max(neighVarNs(ifa.dev, AF_INET6, NeighVar.RETRANS_TIME_MS), 10 * MS));
+  ndiscSendDadNs(dev, ifa);
+}
+
+/** In DAD, on silence: the address is ours, go to POSTDAD (RFC 4862 5.4.5). */
+function dadCompleted(ifa: Inet6Ifaddr): void {
+  const dev = changetype<NetDevice>(ifa.dev);
+  timerDel(dadTimer(ifa));
+  ifa.flags &= ~(IFA_F_TENTATIVE | IFA_F_DADFAILED);
+  ifa.dadState = DadState.POSTDAD;
+  addHostRoute(ifa);
+  addrconfNotify(ifa, false);
+  if ((dev.flags & IFF_LOOPBACK) !== 0 || inet6Dev(dev).ready === 0) return;
+  if (ipv6AddrIsLinklocal(ifaAddr(ifa))) mcastDadComplete(dev);
+  const notify = conf6(dev, Ipv6Conf.NDISC_NOTIFY) | load<i32>(dev.net.conf6All + (Ipv6Conf.NDISC_NOTIFY << 2));
+  if (notify !== 0) ndiscSendUnsolicitedNa(dev, ifa);
+}
+
+/** In DAD, on another's claim: the address is not to be used, go to ERRDAD (RFC 4862 5.4.5). */
+export function dadFailure(ifa: Inet6Ifaddr): void {
+  const dev = changetype<NetDevice>(ifa.dev);
+  timerDel(dadTimer(ifa));
+  if (ifa.dadState === DadState.ERRDAD) return;
+  ifa.dadState = DadState.ERRDAD;
+  // "If the address is a link-local address formed from an interface identifier based on the hardware address, IP
+  // operation on the interface SHOULD be disabled": net.ipv6.conf.DEV.accept_dad = 2.
+  const disable = dadMode(dev) > 1 && ipv6AddrIsLinklocal(ifaAddr(ifa));
+  if ((ifa.flags & IFA_F_PERMANENT) === 0) {
+    inet6DelIfaddr(ifa);
+  } else {
+    ifa.flags |= IFA_F_TENTATIVE | IFA_F_DADFAILED;
+    addrconfNotify(ifa, false);
+  }
+  if (disable) addrconfDisable(dev);
+}
+
+export function dadOpsInit(): void {
+  opSet(Op.TIMER_DAD, dadTimerHandler.index);
+}

@@ -1,0 +1,204 @@
+/**
+ * Neighbour discovery messages that arrive (RFC 4861), each with the checks of its section. Linux: net/ipv6/ndisc.c.
+ * All return why the message was dropped; NOT_DROPPED_YET: it did its work. The skb stays the caller's.
+ */
+import { SkbDropReason } from '../abi/drop_reason';
+import { Op } from '../abi/ops';
+import { Ipv6Conf } from '../abi/sysctl';
+import { NetDevice, conf6 } from '../dev/net_device';
+import { opIndex, opSet } from '../lib/ops';
+import { Net } from '../net/net';
+import { AF_INET6 } from '../net/net';
+import { ndiscConstructOpInit } from '../neigh/ndisc';
+import {
+  NEIGH_UPDATE_F_ISROUTER,
+  NEIGH_UPDATE_F_OVERRIDE,
+  NEIGH_UPDATE_F_OVERRIDE_ISROUTER,
+  NEIGH_UPDATE_F_WEAK_OVERRIDE,
+  NUD_FAILED,
+  NUD_REACHABLE,
+  NUD_STALE,
+  Neighbour,
+  neighCreate,
+  neighLookup,
+  neighUpdate,
+} from '../neigh/neighbour';
+import { PACKET_LOOPBACK, SkBuff } from '../skb/sk_buff';
+import { pskbMayPull } from '../skb/skbuff';
+import { ICMPV6_ADDR_UNREACH, ICMPV6_DEST_UNREACH, icmpv6Code, icmpv6Type } from '../wire/icmpv6';
+import { ipv6Daddr, ipv6HopLimit, ipv6Saddr } from '../wire/ipv6';
+import { ipv6AddrIsAny, ipv6AddrIsLinklocal, ipv6AddrIsMulticast, ipv6AddrIsSolictMult } from '../wire/ipv6_addr';
+import {
+  NDISC_HOPLIMIT,
+  NDISC_NEIGHBOUR_ADVERTISEMENT,
+  NDISC_NEIGHBOUR_SOLICITATION,
+  NDISC_REDIRECT,
+  NDISC_ROUTER_ADVERTISEMENT,
+  NDISC_ROUTER_SOLICITATION,
+  ND_NA_FLAG_OVERRIDE,
+  ND_NA_FLAG_ROUTER,
+  ND_NA_FLAG_SOLICITED,
+  ND_NA_LEN,
+  ND_NS_LEN,
+  ND_RA_LEN,
+  ND_RS_LEN,
+  ndNaFlags,
+  ndTarget,
+} from '../wire/ndisc';
+import { ND_OPTIONS_BYTES, NdOptions, ndOptLen, ndOptLladdr, parseNdOptions } from '../wire/ndisc_options';
+import { IFA_F_TENTATIVE, Inet6Ifaddr, ifaAddr, ipv6GetIfaddr } from './addr_hash';
+import { dadFailure } from './dad';
+import { icmpv6Send } from './icmp';
+import { IP6SKB_FRAGMENTED, ip6cbHas } from './ip6cb';
+import { ndiscRedirectRcv } from './ndisc_redirect';
+import { ndiscDefend, ndiscSendNa, ndiscSolicit } from './ndisc_send';
+
+/** Any message of neighbour discovery, data at its header. Linux: ndisc_rcv. */
+export function ndiscRcv(skb: SkBuff, net: Net): SkbDropReason {
+  const dev = changetype<NetDevice>(skb.dev);
+  // RFC 6980 5: "nodes MUST silently ignore Neighbor Discovery messages if packets carrying them include a
+  // Fragmentation Header".
+  if (ip6cbHas(skb, IP6SKB_FRAGMENTED) && conf6(dev, Ipv6Conf.SUPPRESS_FRAG_NDISC) !== 0) {
+    return SkbDropReason.IPV6_NDISC_FRAG;
+  }
+  if (!pskbMayPull(skb, skb.len)) return SkbDropReason.NOMEM;
+  // "The IP Hop Limit field has a value of 255, i.e., the packet could not possibly have been forwarded by a router."
+  if (ipv6HopLimit(skb.networkHeader) !== NDISC_HOPLIMIT) return SkbDropReason.IPV6_NDISC_HOP_LIMIT;
+  if (icmpv6Code(skb.data) !== 0) return SkbDropReason.IPV6_NDISC_BAD_CODE;
+  switch (icmpv6Type(skb.data)) {
+    case NDISC_NEIGHBOUR_SOLICITATION:
+      return rcvNs(skb, net, dev);
+    case NDISC_NEIGHBOUR_ADVERTISEMENT:
+      return rcvNa(skb, net, dev);
+    case NDISC_ROUTER_SOLICITATION:
+      return rcvRs(skb, dev);
+    case NDISC_ROUTER_ADVERTISEMENT:
+      return rcvRa(skb, dev);
+    case NDISC_REDIRECT:
+      return ndiscRedirectRcv(skb, net, dev);
+    default:
+      return SkbDropReason.UNHANDLED_PROTO;
+  }
+}
+
+/** The options behind the first `fixed` bytes; false: the message is void. */
+function options(skb: SkBuff, fixed: u32, out: usize): bool {
+  return parseNdOptions(skb.data + fixed, skb.len - fixed, out) === 0;
+}
+
+function scratchOptions(): usize {
+  return memory.data(ND_OPTIONS_BYTES, 8);
+}
+
+/** RFC 4861 7.1.1, 7.2.3. */
+function rcvNs(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
+  if (skb.len < ND_NS_LEN) return SkbDropReason.PKT_TOO_SMALL;
+  const target = ndTarget(skb.data);
+  const saddr = ipv6Saddr(skb.networkHeader);
+  const daddr = ipv6Daddr(skb.networkHeader);
+  if (ipv6AddrIsMulticast(target)) return SkbDropReason.IP_INVALID_DEST;
+  // "If the IP source address is the unspecified address, the IP destination address is a solicited-node multicast
+  // address", and "there is no source link-layer address option in the message".
+  const dad = ipv6AddrIsAny(saddr);
+  if (dad && !ipv6AddrIsSolictMult(daddr)) return SkbDropReason.IP_INVALID_DEST;
+  const opts = changetype<NdOptions>(scratchOptions());
+  if (!options(skb, ND_NS_LEN, changetype<usize>(opts))) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+  const source = opts.sourceLlAddr;
+  if (dad && source !== 0) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+  const ifa = ipv6GetIfaddr(net, target, changetype<usize>(dev));
+  if (ifa === null) return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
+  if ((ifa.flags & IFA_F_TENTATIVE) !== 0) {
+    // RFC 4862 5.4.3: a solicitation by another for what we want ourselves: neither gets it. Our own, come back, is
+    // known by its nonce (RFC 7527); anything else for a tentative address is ignored.
+    if (dad && !ownNonce(opts, ifa)) dadFailure(ifa);
+    return SkbDropReason.NOT_DROPPED_YET;
+  }
+  if (dad) {
+    ndiscDefend(dev, ifa);
+    return SkbDropReason.NOT_DROPPED_YET;
+  }
+  const group = ipv6AddrIsMulticast(daddr);
+  const lladdr: usize = source === 0 ? 0 : ndOptLladdr(source);
+  const known = !group || lladdr !== 0 ? neighCreate(AF_INET6, saddr, dev) : neighLookup(AF_INET6, saddr, dev);
+  if (known === null) return SkbDropReason.NOT_DROPPED_YET;
+  neighUpdate(known, lladdr, NUD_STALE, NEIGH_UPDATE_F_WEAK_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE);
+  ndiscSendNa(dev, saddr, ifaAddr(ifa), ifaAddr(ifa), conf6(dev, Ipv6Conf.FORWARDING) !== 0, true, group, group);
+  return SkbDropReason.NOT_DROPPED_YET;
+}
+
+function ownNonce(opts: NdOptions, ifa: Inet6Ifaddr): bool {
+  const p = opts.nonce;
+  if (p === 0 || ndOptLen(p) !== 8) return false;
+  return load<u64>(p) >> 16 === ifa.dadNonce;
+}
+
+/** RFC 4861 7.1.2, 7.2.5. */
+function rcvNa(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
+  if (skb.len < ND_NA_LEN) return SkbDropReason.PKT_TOO_SMALL;
+  const target = ndTarget(skb.data);
+  if (ipv6AddrIsMulticast(target)) return SkbDropReason.IP_INVALID_DEST;
+  const flags = ndNaFlags(skb.data);
+  const solicited = (flags & ND_NA_FLAG_SOLICITED) !== 0;
+  // "If the IP Destination Address is a multicast address the Solicited flag is zero."
+  if (solicited && ipv6AddrIsMulticast(ipv6Daddr(skb.networkHeader))) return SkbDropReason.IP_INVALID_DEST;
+  if (!solicited && conf6(dev, Ipv6Conf.DROP_UNSOLICITED_NA) !== 0) return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
+  const opts = changetype<NdOptions>(scratchOptions());
+  if (!options(skb, ND_NA_LEN, changetype<usize>(opts))) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+  const ifa = ipv6GetIfaddr(net, target, changetype<usize>(dev));
+  if (ifa !== null) {
+    // RFC 4862 5.4.4: somebody has the address that we are about to take; once it is ours, the claim is ignored.
+    if (skb.pktType !== PACKET_LOOPBACK && (ifa.flags & IFA_F_TENTATIVE) !== 0) dadFailure(ifa);
+    return SkbDropReason.NOT_DROPPED_YET;
+  }
+  // "If no entry exists, the advertisement SHOULD be silently discarded."
+  const found = neighLookup(AF_INET6, target, dev);
+  if (found === null || found.dead !== 0 || found.nudState === <u8>NUD_FAILED) return SkbDropReason.NOT_DROPPED_YET;
+  const lladdr: usize = opts.targetLlAddr === 0 ? 0 : ndOptLladdr(opts.targetLlAddr);
+  const how =
+    NEIGH_UPDATE_F_WEAK_OVERRIDE |
+    NEIGH_UPDATE_F_OVERRIDE_ISROUTER |
+    ((flags & ND_NA_FLAG_OVERRIDE) !== 0 ? NEIGH_UPDATE_F_OVERRIDE : 0) |
+    ((flags & ND_NA_FLAG_ROUTER) !== 0 ? NEIGH_UPDATE_F_ISROUTER : 0);
+  neighUpdate(found, lladdr, solicited ? NUD_REACHABLE : NUD_STALE, how);
+  return SkbDropReason.NOT_DROPPED_YET;
+}
+
+/** RFC 4861 6.1.1: a router learns who asks; the answer is the router advertisement daemon's. */
+function rcvRs(skb: SkBuff, dev: NetDevice): SkbDropReason {
+  if (skb.len < ND_RS_LEN) return SkbDropReason.PKT_TOO_SMALL;
+  const saddr = ipv6Saddr(skb.networkHeader);
+  if (conf6(dev, Ipv6Conf.FORWARDING) === 0 || ipv6AddrIsAny(saddr)) return SkbDropReason.NOT_DROPPED_YET;
+  const opts = changetype<NdOptions>(scratchOptions());
+  if (!options(skb, ND_RS_LEN, changetype<usize>(opts))) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+  const neigh = neighCreate(AF_INET6, saddr, dev);
+  if (neigh === null) return SkbDropReason.NOT_DROPPED_YET;
+  const lladdr: usize = opts.sourceLlAddr === 0 ? 0 : ndOptLladdr(opts.sourceLlAddr);
+  const how = NEIGH_UPDATE_F_WEAK_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE_ISROUTER;
+  neighUpdate(neigh, lladdr, NUD_STALE, how);
+  return SkbDropReason.NOT_DROPPED_YET;
+}
+
+/** RFC 4861 6.1.2. Who forwards ignores them unless accept_ra is 2; what is in them is for op NDISC_RCV_RA. */
+function rcvRa(skb: SkBuff, dev: NetDevice): SkbDropReason {
+  if (skb.len < ND_RA_LEN) return SkbDropReason.PKT_TOO_SMALL;
+  if (!ipv6AddrIsLinklocal(ipv6Saddr(skb.networkHeader))) return SkbDropReason.IP_INVALID_SOURCE;
+  const opts = scratchOptions();
+  if (!options(skb, ND_RA_LEN, opts)) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+  const accept = conf6(dev, Ipv6Conf.ACCEPT_RA);
+  if (conf6(dev, Ipv6Conf.FORWARDING) !== 0 ? accept !== 2 : accept < 1) return SkbDropReason.NOT_DROPPED_YET;
+  const fn = opIndex(Op.NDISC_RCV_RA);
+  if (fn !== 0) call_indirect<void>(fn, changetype<usize>(skb), opts);
+  return SkbDropReason.NOT_DROPPED_YET;
+}
+
+/** Op NEIGH_NDISC_ERROR: the neighbour does not answer (RFC 4861 7.2.2). The skb stays the caller's. */
+export function ndiscErrorReport(neigh: usize, skb: usize): void {
+  assert(changetype<Neighbour>(neigh).family === <u8>AF_INET6, 'an IPv6 neighbour');
+  icmpv6Send(changetype<SkBuff>(skb), ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, 0);
+}
+
+export function ndiscOpsInit(): void {
+  ndiscConstructOpInit();
+  opSet(Op.NEIGH_NDISC_SOLICIT, ndiscSolicit.index);
+  opSet(Op.NEIGH_NDISC_ERROR, ndiscErrorReport.index);
+}

@@ -1,0 +1,303 @@
+/**
+ * Reassembly of IPv6 (RFC 8200 4.5, RFC 5722, RFC 6946, RFC 7112): fragments for us. The queues are those of
+ * ipv4/inet_fragment. Linux: net/ipv6/reassembly.c.
+ *
+ * Each skb is kept as its payload; its headers stay in front of it, from networkHeader on, for the error on timeout
+ * and as the headers of the whole, from which the Fragment header is taken out.
+ */
+import { SkbDropReason } from '../abi/drop_reason';
+import { Op } from '../abi/ops';
+import { Mib } from '../abi/snmp';
+import { Sysctl } from '../abi/sysctl';
+import { NetDevice, devGetByIndex } from '../dev/net_device';
+import {
+  FragInsert,
+  FragQueue,
+  Frags,
+  INET_FRAG_FIRST_IN,
+  INET_FRAG_LAST_IN,
+  fragComplete,
+  fragFind,
+  fragInsert,
+  fragKill,
+  fragPullHead,
+  fragReasm,
+  fragsCreate,
+  fragsDestroy,
+  fragsFlushDev,
+  ipFragEcn,
+} from '../ipv4/inet_fragment';
+import { opSet } from '../lib/ops';
+import { Errno } from '../net/errno';
+import { Net, mibInc, sysctl } from '../net/net';
+import { kfreeSkbReason } from '../skb/free';
+import { CHECKSUM_NONE, SkBuff, skbHeadlen } from '../skb/sk_buff';
+import { pskbMayPull, skbCowHead, skbPull, skbPush, skbTrim } from '../skb/skbuff';
+import {
+  ICMPV6_EXC_FRAGTIME,
+  ICMPV6_HDR_FIELD,
+  ICMPV6_HDR_INCOMP,
+  ICMPV6_HDR_LEN,
+  ICMPV6_TIME_EXCEED,
+} from '../wire/icmpv6';
+import {
+  IPV6_HDR_LEN,
+  IPV6_MAXPLEN,
+  NEXTHDR_ICMP,
+  NEXTHDR_NONE,
+  NEXTHDR_TCP,
+  NEXTHDR_UDP,
+  ipv6Daddr,
+  ipv6Ecn,
+  ipv6PayloadLen,
+  ipv6Saddr,
+  ipv6SetPayloadLen,
+} from '../wire/ipv6';
+import { ipv6AddrCopy, ipv6AddrIsLinklocal, ipv6AddrIsMulticast } from '../wire/ipv6_addr';
+import {
+  IPV6_FRAG_HDR_LEN,
+  ipv6ExtHdr,
+  ipv6ExtLen,
+  ipv6ExtNexthdr,
+  ipv6FragMf,
+  ipv6FragOffBytes,
+} from '../wire/ipv6_ext';
+import { TCP_HDR_LEN } from '../wire/tcp';
+import { UDP_HDR_LEN } from '../wire/udp';
+import { icmpv6ParamProb } from './exthdrs';
+import { icmpv6Send } from './icmp';
+import { IP6SKB_FRAGMENTED, ip6cbFlag, ip6cbHas, ip6cbNhoff, ip6cbSetFragMaxSize, ip6cbSetNhoff } from './ip6cb';
+
+const SECOND: u64 = 1_000_000_000;
+/** Key: source, destination, identification, ifindex (only where addresses are of one link). */
+const KEY_BYTES: u32 = 40;
+/** Offset of payload_len in the IPv6 header, of frag_off in the Fragment header. */
+const PAYLOAD_LEN_OFFSET: u32 = 4;
+const FRAG_OFF_OFFSET: u32 = 2;
+/** Headers of a first fragment that are looked through for its upper layer. */
+const HEADERS_MAX: u32 = 1024;
+
+export function ipv6FragOpsInit(): void {
+  opSet(Op.TIMER_FRAG6, ipv6FragExpire.index);
+}
+
+/** 0 or -ENOMEM. */
+export function ipv6FragNetInit(net: Net): i32 {
+  net.frags6 = fragsCreate(net, Op.TIMER_FRAG6);
+  return net.frags6 === 0 ? -Errno.ENOMEM : 0;
+}
+
+export function ipv6FragNetExit(net: Net): void {
+  fragsDestroy(net.frags6);
+  net.frags6 = 0;
+}
+
+/** The device goes away: so do the fragments that came by it. */
+export function ipv6FragDevGone(net: Net, dev: usize): void {
+  fragsFlushDev(net.frags6, dev);
+}
+
+/**
+ * A packet with a Fragment header, which is at data. The packet to go on with, its transport header behind the
+ * Fragment header (or where that was); null when it is kept or dropped.
+ */
+export function ipv6FragRcv(skb: SkBuff, net: Net): SkBuff | null {
+  mibInc(net, Mib.Ip6ReasmReqds);
+  const hdr = skb.networkHeader;
+  // A jumbogram must not be fragmented (RFC 2675 3); whole headers only; not twice.
+  const sound = !ip6cbHas(skb, IP6SKB_FRAGMENTED) && ipv6PayloadLen(hdr) !== 0;
+  if (!sound || !pskbMayPull(skb, IPV6_FRAG_HDR_LEN)) {
+    mibInc(net, Mib.Ip6InHdrErrors);
+    icmpv6ParamProb(skb, ICMPV6_HDR_FIELD, skb.data - skb.networkHeader);
+    return null;
+  }
+  const fhdr = skb.data;
+  if (ipv6FragOffBytes(fhdr) === 0 && !ipv6FragMf(fhdr)) return atomic(skb, net);
+  if (ipv6FragOffBytes(fhdr) === 0 && upperTruncated(skb)) {
+    // RFC 8200 4.5, RFC 7112 5: the first fragment must have all headers through the upper layer's.
+    mibInc(net, Mib.Ip6InHdrErrors);
+    icmpv6ParamProb(skb, ICMPV6_HDR_INCOMP, 0);
+    return null;
+  }
+  const high = <u32>max(sysctl(net, Sysctl.IP6FRAG_HIGH_THRESH), 0);
+  const timeout = <u64>max(sysctl(net, Sysctl.IP6FRAG_TIME), 0) * SECOND;
+  const q = fragFind(changetype<Frags>(net.frags6), keyOf(skb), KEY_BYTES, high, timeout);
+  if (q === null) {
+    mibInc(net, Mib.Ip6ReasmFails);
+    kfreeSkbReason(skb, SkbDropReason.FRAG_LIMIT);
+    return null;
+  }
+  return queue(skb, net, q);
+}
+
+/** RFC 6946: a packet whole in itself; it never meets others. */
+function atomic(skb: SkBuff, net: Net): SkBuff {
+  const fhdr = skb.data;
+  mibInc(net, Mib.Ip6ReasmOKs);
+  skb.transportHeader = fhdr + IPV6_FRAG_HDR_LEN;
+  ip6cbSetNhoff(skb, fhdr - skb.networkHeader);
+  ip6cbFlag(skb, IP6SKB_FRAGMENTED);
+  ip6cbSetFragMaxSize(skb, ipv6PayloadLen(skb.networkHeader) + IPV6_HDR_LEN);
+  return skb;
+}
+
+/** Linux: ipv6frag_thdr_truncated. Data at the Fragment header of a first fragment. */
+function upperTruncated(skb: SkBuff): bool {
+  if (!pskbMayPull(skb, min(skb.len, HEADERS_MAX))) return true;
+  const len = skbHeadlen(skb);
+  let nexthdr = ipv6ExtNexthdr(skb.data);
+  let offset = IPV6_FRAG_HDR_LEN;
+  while (ipv6ExtHdr(nexthdr)) {
+    if (nexthdr === NEXTHDR_NONE) return false;
+    if (offset + 2 > len) return true;
+    const next = ipv6ExtNexthdr(skb.data + offset);
+    offset += ipv6ExtLen(skb.data + offset, nexthdr);
+    nexthdr = next;
+  }
+  if (nexthdr === NEXTHDR_TCP) offset += TCP_HDR_LEN;
+  else if (nexthdr === NEXTHDR_UDP) offset += UDP_HDR_LEN;
+  else if (nexthdr === NEXTHDR_ICMP) offset += ICMPV6_HDR_LEN;
+  else offset += 1;
+  return offset > skb.len;
+}
+
+function keyOf(skb: SkBuff): usize {
+  const key = memory.data(40, 8);
+  const hdr = skb.networkHeader;
+  const daddr = ipv6Daddr(hdr);
+  ipv6AddrCopy(key, ipv6Saddr(hdr));
+  ipv6AddrCopy(key + 16, daddr);
+  store<u32>(key, load<u32>(skb.data, 4), 32);
+  const oneLink = ipv6AddrIsMulticast(daddr) || ipv6AddrIsLinklocal(daddr);
+  store<i32>(key, oneLink ? changetype<NetDevice>(skb.dev).ifindex : 0, 36);
+  return key;
+}
+
+/** The queue is corrupt: it ends, and so does the fragment. */
+function discard(skb: SkBuff, net: Net, q: FragQueue, reason: SkbDropReason): SkBuff | null {
+  fragKill(q, reason);
+  mibInc(net, Mib.Ip6ReasmFails);
+  kfreeSkbReason(skb, reason);
+  return null;
+}
+
+/** A length or offset that cannot be: told to the sender. */
+function problem(skb: SkBuff, net: Net, pointer: u32): SkBuff | null {
+  mibInc(net, Mib.Ip6InHdrErrors);
+  icmpv6ParamProb(skb, ICMPV6_HDR_FIELD, pointer);
+  return null;
+}
+
+/** Linux: ip6_frag_queue. */
+function queue(skb: SkBuff, net: Net, q: FragQueue): SkBuff | null {
+  const fhdr = skb.data;
+  const offset = ipv6FragOffBytes(fhdr);
+  const size = skb.len - IPV6_FRAG_HDR_LEN;
+  const end = offset + size;
+  // RFC 8200 4.5: "If the length and offset of a fragment are such that the Payload Length of the packet reassembled
+  // from that fragment would exceed 65,535 octets": Parameter Problem at the Fragment Offset.
+  if (end > IPV6_MAXPLEN) return problem(skb, net, fhdr - skb.networkHeader + FRAG_OFF_OFFSET);
+  if (!ipv6FragMf(fhdr)) {
+    if (end < q.len || ((q.flags & INET_FRAG_LAST_IN) !== 0 && end !== q.len)) {
+      return discard(skb, net, q, SkbDropReason.FRAG_INVALID);
+    }
+    q.flags |= INET_FRAG_LAST_IN;
+    q.len = end;
+  } else {
+    // "If the length of a fragment ... is not a multiple of 8 octets and the M flag of that fragment is 1": at the
+    // Payload Length.
+    if ((end & 7) !== 0) return problem(skb, net, PAYLOAD_LEN_OFFSET);
+    if (end > q.len) {
+      if ((q.flags & INET_FRAG_LAST_IN) !== 0) return discard(skb, net, q, SkbDropReason.FRAG_INVALID);
+      q.len = end;
+    }
+  }
+  if (size === 0) return discard(skb, net, q, SkbDropReason.FRAG_INVALID);
+  const nhoff = ip6cbNhoff(skb);
+  const dev = skb.dev;
+  const dst = skb.dst;
+  skbPull(skb, IPV6_FRAG_HDR_LEN);
+  skbTrim(skb, size);
+  const header = skb.networkHeader;
+  const result = fragInsert(q, skb, offset, end);
+  if (result === FragInsert.DUP) {
+    skb.dst = dst;
+    kfreeSkbReason(skb, SkbDropReason.DUP_FRAG);
+    return null;
+  }
+  if (result === FragInsert.OVERLAP) {
+    // RFC 5722 4: "all the fragments received so far and those to come must be discarded".
+    return discard(skb, net, q, SkbDropReason.FRAG_OVERLAP);
+  }
+  q.iif = changetype<NetDevice>(dev).ifindex;
+  q.ecn |= <u8>((<u32>1) << ipv6Ecn(header));
+  const length = skb.data - header + size;
+  if (length > q.maxSize) q.maxSize = length;
+  if (offset === 0) {
+    q.nhoff = nhoff;
+    q.flags |= INET_FRAG_FIRST_IN;
+  }
+  return fragComplete(q) ? reasm(net, q, dev, dst) : null;
+}
+
+/** Linux: ip6_frag_reasm. */
+function reasm(net: Net, q: FragQueue, dev: usize, dst: usize): SkBuff | null {
+  const first = changetype<SkBuff>(q.runs);
+  const hlen = first.data - first.networkHeader;
+  const payload = hlen - IPV6_HDR_LEN - IPV6_FRAG_HDR_LEN + q.len;
+  const ecn = ipFragEcn(q.ecn);
+  if (ecn === 0xff || payload > IPV6_MAXPLEN) {
+    mibInc(net, Mib.Ip6ReasmFails);
+    fragKill(q, ecn === 0xff ? SkbDropReason.FRAG_INVALID : SkbDropReason.PKT_TOO_BIG);
+    return null;
+  }
+  const nhoff = q.nhoff;
+  const maxSize = q.maxSize;
+  const whole = fragReasm(q);
+  if (whole === null) {
+    mibInc(net, Mib.Ip6ReasmFails);
+    return null;
+  }
+  skbPush(whole, hlen);
+  if (!skbCowHead(whole, 0)) {
+    mibInc(net, Mib.Ip6ReasmFails);
+    kfreeSkbReason(whole, SkbDropReason.NOMEM);
+    return null;
+  }
+  // The Fragment header goes: what stood before it moves up to it.
+  const old = whole.data;
+  store<u8>(old + nhoff, load<u8>(old + hlen - IPV6_FRAG_HDR_LEN));
+  memory.copy(old + IPV6_FRAG_HDR_LEN, old, hlen - IPV6_FRAG_HDR_LEN);
+  skbPull(whole, IPV6_FRAG_HDR_LEN);
+  const hdr = whole.data;
+  whole.macHeader = 0;
+  whole.networkHeader = hdr;
+  whole.transportHeader = hdr + hlen - IPV6_FRAG_HDR_LEN;
+  whole.dev = dev;
+  whole.dst = dst;
+  whole.cb4 = 0;
+  whole.cb5 = 0;
+  whole.ipSummed = CHECKSUM_NONE;
+  ipv6SetPayloadLen(hdr, payload);
+  store<u8>(hdr, load<u8>(hdr, 1) | (ecn << 4), 1);
+  ip6cbSetNhoff(whole, nhoff);
+  ip6cbFlag(whole, IP6SKB_FRAGMENTED);
+  ip6cbSetFragMaxSize(whole, maxSize);
+  mibInc(net, Mib.Ip6ReasmOKs);
+  return whole;
+}
+
+/** Op TIMER_FRAG6: 60 seconds were not enough. "If the first fragment has been received, Time Exceeded code 1". */
+export function ipv6FragExpire(p: usize): void {
+  const q = changetype<FragQueue>(p);
+  const net = q.frags.net;
+  mibInc(net, Mib.Ip6ReasmFails);
+  mibInc(net, Mib.Ip6ReasmTimeout);
+  const dev = devGetByIndex(net, q.iif);
+  const head = (q.flags & INET_FRAG_FIRST_IN) !== 0 && dev !== null ? fragPullHead(q) : null;
+  fragKill(q, SkbDropReason.FRAG_REASM_TIMEOUT);
+  if (head === null || dev === null) return;
+  head.dev = changetype<usize>(dev);
+  icmpv6Send(head, ICMPV6_TIME_EXCEED, ICMPV6_EXC_FRAGTIME, 0);
+  kfreeSkbReason(head, SkbDropReason.FRAG_REASM_TIMEOUT);
+}

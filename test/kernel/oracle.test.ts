@@ -1,0 +1,71 @@
+/**
+ * The oracle: every case of test/oracle/cases runs on Linux's own router in a namespace and on ours, and what comes
+ * out has to be the same, byte for byte (design: tier 3; what is left out of the comparison: oracle/normalise.ts, what
+ * deliberately differs: oracle/differences.ts).
+ *
+ * WW_ORACLE=text runs the cases whose name contains it, and prints what Linux sent.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cases } from '../oracle/cases.js';
+import { CoreRouter } from '../oracle/core_router.js';
+import { differences } from '../oracle/differences.js';
+import { explain, outputLines } from '../oracle/frame_dump.js';
+import { LinuxRouter } from '../oracle/linux_router.js';
+import { Normaliser } from '../oracle/normalise.js';
+import { type OracleCase, type Output, type Target } from '../oracle/router.js';
+import { tapMissing } from './netns.js';
+
+const missing = tapMissing();
+if (missing !== undefined) console.log(`test/kernel/oracle skipped: ${missing}`);
+const only = process.env.WW_ORACLE;
+const chosen = cases.filter((one) => only === undefined || one.name.includes(only));
+
+async function outputOf(target: Target, one: OracleCase): Promise<Output> {
+  const given = one.steps.flatMap((step) => (step.kind === 'frame' ? [step.frame] : []));
+  return new Normaliser(given).output(await target.run(one.setup ?? {}, one.steps));
+}
+
+function counts(output: Output): { lan0: number; wan0: number } {
+  return { lan0: output.lan0.length, wan0: output.wan0.length };
+}
+
+describe('the case file', () => {
+  it('has at least 100 cases, each with a name of its own', () => {
+    expect(cases.length).toBeGreaterThanOrEqual(100);
+    expect(new Set(cases.map((one) => one.name)).size).toBe(cases.length);
+  });
+
+  it('has a case for each deliberate difference', () => {
+    const names = new Set(cases.map((one) => one.name));
+    for (const difference of differences) expect(names).toContain(difference.name);
+  });
+});
+
+describe.skipIf(missing !== undefined)('the same packets through Linux and through our router', () => {
+  let linux: LinuxRouter;
+  let core: CoreRouter;
+  beforeAll(async () => {
+    linux = new LinuxRouter();
+    core = await CoreRouter.create();
+  });
+  afterAll(async () => {
+    await linux.close();
+    await core.close();
+  });
+
+  it.each(chosen.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
+    const expected = await outputOf(linux, one);
+    const actual = await outputOf(core, one);
+    if (only !== undefined) console.log(`${one.name}\n${outputLines(expected).join('\n')}`);
+    const want = { lan0: 0, wan0: 0, ...one.out };
+    expect(counts(expected), `what Linux sent:\n${outputLines(expected).join('\n')}`).toEqual(want);
+    const difference = differences.find((entry) => entry.name === one.name);
+    const lines = [outputLines(actual), outputLines(expected)];
+    if (difference === undefined) {
+      expect(lines[0], explain(expected, actual)).toEqual(lines[1]);
+    } else {
+      expect(lines[0], 'they agree: the deliberate difference is none any more').not.toEqual(lines[1]);
+      expect(counts(actual), `what ours sent:\n${lines[0]!.join('\n')}`).toEqual(difference.ours);
+    }
+  });
+});

@@ -1,0 +1,15 @@
+/** The one case file, in parts: every packet and situation that Linux and the core are compared in. */
+import { arpCases } from './cases/arp.js';
+import { ipv4Forward } from './cases/ipv4_forward.js';
+import { ipv4Fragment } from './cases/ipv4_fragment.js';
+import { ipv4Local } from './cases/ipv4_local.js';
+import { ipv4Options } from './cases/ipv4_options.js';
+import type { OracleCase } from './router.js';
+
+export const cases: readonly OracleCase[] = [
+  ...ipv4Forward,
+  ...ipv4Options,
+  ...ipv4Fragment,
+  ...ipv4Local,
+  ...arpCases,
+];

@@ -1,0 +1,88 @@
+/** The lines of ip -batch that the oracle's cases use, done to a namespace of the core. */
+import { AF_INET, AF_INET6 } from '../../src/net/ip.js';
+import type { Namespace } from '../../src/net/namespace.js';
+import { type NudState } from '../../src/net/neighbour.js';
+import { ROUTE_TYPES, type RouteSpec, type RouteType } from '../../src/net/route.js';
+
+/** Words that stand for themselves; every other word of a line is followed by its value. */
+const FLAGS = new Set(['nodad', 'onlink', 'up', 'down']);
+
+interface Line {
+  words: Map<string, string>;
+  rest: string[];
+}
+
+function parse(words: readonly string[], keys: readonly string[]): Line {
+  const line: Line = { words: new Map(), rest: [] };
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (FLAGS.has(word)) line.words.set(word, 'yes');
+    else if (keys.includes(word)) line.words.set(word, words[++i]!);
+    else line.rest.push(word);
+  }
+  return line;
+}
+
+export async function configureByIp(namespace: Namespace, text: string): Promise<void> {
+  const [object, verb, ...words] = text.split(' ');
+  switch (`${object} ${verb}`) {
+    case 'link set':
+      return linkSet(namespace, words);
+    case 'addr add':
+      return addrAdd(namespace, words);
+    case 'neigh add':
+      return neighAdd(namespace, words);
+    case 'route add':
+      return routeAdd(namespace, words);
+    default:
+      throw new Error(`test/oracle/ip_line.ts does not know: ip ${text}`);
+  }
+}
+
+async function linkSet(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const { words: w, rest } = parse(words, ['mtu']);
+  const link = await namespace.link(rest[0]!);
+  const mtu = w.get('mtu');
+  if (mtu !== undefined) await link.set({ mtu: Number(mtu) });
+}
+
+async function addrAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const { words: w, rest } = parse(words, ['brd', 'dev']);
+  const link = await namespace.link(w.get('dev')!);
+  await link.addAddress(rest[0]!, { nodad: w.has('nodad') });
+}
+
+async function neighAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const { words: w, rest } = parse(words, ['lladdr', 'dev', 'nud']);
+  const link = await namespace.link(w.get('dev')!);
+  const mac = w.get('lladdr');
+  await namespace.addNeighbour(link, {
+    address: rest[0]!,
+    state: (w.get('nud') ?? 'permanent') as NudState,
+    ...(mac === undefined ? {} : { mac }),
+  });
+}
+
+async function routeAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const { words: w, rest } = parse(words, ['via', 'dev', 'metric', 'mtu', 'src', 'hoplimit']);
+  const type = rest[0]! in ROUTE_TYPES ? (rest.shift() as RouteType) : undefined;
+  const to = rest[0]!;
+  const spec: RouteSpec = { to, family: text6(to, w.get('via')) ? AF_INET6 : AF_INET };
+  if (type !== undefined) spec.type = type;
+  const via = w.get('via');
+  if (via !== undefined) spec.via = via;
+  const dev = w.get('dev');
+  if (dev !== undefined) spec.oif = (await namespace.link(dev)).ifindex;
+  const metric = w.get('metric');
+  if (metric !== undefined) spec.metric = Number(metric);
+  const mtu = w.get('mtu');
+  if (mtu !== undefined) spec.mtu = Number(mtu);
+  const src = w.get('src');
+  if (src !== undefined) spec.src = src;
+  if (w.has('onlink')) spec.onLink = true;
+  await namespace.addRoute(spec);
+}
+
+function text6(to: string, via: string | undefined): boolean {
+  return to.includes(':') || (via?.includes(':') ?? false);
+}

@@ -1,0 +1,168 @@
+/**
+ * Linux's own router as a target: a network namespace with two TAPs per run, plain ones (no vnet header), so that
+ * nothing is merged or left undone. A frame written to a TAP is handled within write(2); an ARP request of a host that
+ * no case uses follows each step, and its answer says that all before it is done.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import * as tun from '../../src/sys/if_tun.js';
+import { O_NONBLOCK, O_RDWR, POLLIN, Sys } from '../../src/sys/sys.js';
+import { enterOwnNetns } from '../kernel/netns.js';
+import { arp, be16, cat, ETH_P_ARP, mac } from './packet.js';
+import {
+  type Output,
+  type PortName,
+  PORTS,
+  ROUTER_MAC,
+  type Setup,
+  STANDARD_IP,
+  STANDARD_SYSCTL,
+  type Step,
+  type Target,
+} from './router.js';
+
+const FRAME_BYTES = 70_000;
+const SENTINEL_MAC = '02:00:00:00:01:fe';
+/** How long Linux may take to answer the end marker. */
+const PATIENCE_MS = 2000;
+
+/**
+ * What only Linux needs to be still: no automatic addresses, no duplicate address detection; and auto_flowlabels, see
+ * differences.ts.
+ */
+const QUIET_SYSCTL: Readonly<Record<string, number>> = {
+  'net.ipv6.conf.all.accept_dad': 0,
+  'net.ipv6.conf.default.accept_dad': 0,
+  'net.ipv6.conf.default.dad_transmits': 0,
+  'net.ipv6.conf.default.addr_gen_mode': 1,
+  'net.ipv6.conf.lan0.addr_gen_mode': 1,
+  'net.ipv6.conf.wan0.addr_gen_mode': 1,
+  'net.ipv6.conf.lan0.accept_ra': 0,
+  'net.ipv6.conf.wan0.accept_ra': 0,
+  'net.ipv6.auto_flowlabels': 0,
+};
+
+function sysctl(values: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(values)) {
+    writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, String(value));
+  }
+}
+
+class Tap {
+  readonly fd: number;
+
+  constructor(
+    private readonly sys: Sys,
+    private readonly buffer: Uint8Array,
+    name: string,
+  ) {
+    this.fd = sys.open('/dev/net/tun', O_RDWR | O_NONBLOCK, `tap ${name}`);
+    const errno = sys.ioctl(this.fd, tun.TUNSETIFF, tun.packIfreqFlags(name, tun.IFF_TAP | tun.IFF_NO_PI));
+    if (errno !== 0) throw new Error(`TUNSETIFF ${name}: errno ${errno}`);
+  }
+
+  write(frame: Uint8Array): void {
+    this.buffer.set(frame);
+    const n = this.sys.write(this.fd, this.sys.addressOf(this.buffer), frame.length);
+    if (n !== frame.length) throw new Error(`write to TAP: errno ${this.sys.errno()}`);
+  }
+
+  read(): Uint8Array | undefined {
+    const n = this.sys.read(this.fd, this.sys.addressOf(this.buffer), FRAME_BYTES);
+    return n > 0 ? this.buffer.slice(0, n) : undefined;
+  }
+
+  waiting(): boolean {
+    return (this.sys.pollNow(this.fd, POLLIN) & POLLIN) !== 0;
+  }
+
+  close(): void {
+    this.sys.close(this.fd);
+  }
+}
+
+const SENTINEL = cat(
+  mac(ROUTER_MAC.lan0),
+  mac(SENTINEL_MAC),
+  be16(ETH_P_ARP),
+  arp({ sha: SENTINEL_MAC, spa: '192.0.2.254', tpa: '192.0.2.1' }),
+);
+
+function isSentinelReply(frame: Uint8Array): boolean {
+  return mac(SENTINEL_MAC).every((byte, i) => frame[i] === byte);
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class LinuxRouter implements Target {
+  readonly name = 'Linux';
+  private readonly sys = new Sys();
+  private readonly buffer = new Uint8Array(new SharedArrayBuffer(FRAME_BYTES));
+
+  async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
+    const netns = enterOwnNetns();
+    const taps: Partial<Record<PortName, Tap>> = {};
+    try {
+      for (const port of PORTS) taps[port] = new Tap(this.sys, this.buffer, port);
+      this.configure(setup);
+      return await this.drive(taps as Record<PortName, Tap>, steps);
+    } finally {
+      for (const tap of Object.values(taps)) tap.close();
+      netns.leave();
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  private configure(setup: Setup): void {
+    sysctl(QUIET_SYSCTL);
+    const links = PORTS.map((port) => `link set ${port} address ${ROUTER_MAC[port]} up`);
+    const early = (setup.ip ?? []).filter((line) => line.startsWith('link '));
+    const late = (setup.ip ?? []).filter((line) => !line.startsWith('link '));
+    this.ip(['link set lo up', ...links, ...early, ...STANDARD_IP, ...late]);
+    sysctl(STANDARD_SYSCTL);
+    sysctl(setup.sysctl ?? {});
+  }
+
+  private ip(lines: readonly string[]): void {
+    try {
+      execFileSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n`, stdio: ['pipe', 'pipe', 'pipe'] });
+    } catch (error) {
+      const { stderr } = error as { stderr?: Buffer };
+      throw new Error(`ip -batch: ${stderr?.toString() ?? error}\n${lines.join('\n')}`);
+    }
+  }
+
+  private async drive(taps: Record<PortName, Tap>, steps: readonly Step[]): Promise<Output> {
+    const output: Output = { lan0: [], wan0: [] };
+    for (const step of steps) {
+      if (step.kind === 'wait') await sleep(step.ms);
+      else {
+        taps[step.port].write(step.frame);
+        await this.settle(taps, output);
+      }
+    }
+    await this.settle(taps, output);
+    return output;
+  }
+
+  private async settle(taps: Record<PortName, Tap>, output: Output): Promise<void> {
+    taps.lan0.write(SENTINEL);
+    const begin = performance.now();
+    for (let done = false; !done; ) {
+      for (let frame = taps.lan0.read(); frame !== undefined; frame = taps.lan0.read()) {
+        if (isSentinelReply(frame)) done = true;
+        else output.lan0.push(frame);
+      }
+      if (done) break;
+      if (performance.now() - begin > PATIENCE_MS) throw new Error('Linux does not answer the end marker');
+      await sleep(1);
+    }
+    for (let frame = taps.wan0.read(); frame !== undefined; frame = taps.wan0.read()) output.wan0.push(frame);
+  }
+}
+
+/** Whether this kernel has IPv6 at all. */
+export function ipv6Missing(): boolean {
+  return !existsSync('/proc/sys/net/ipv6');
+}

@@ -1,0 +1,112 @@
+/**
+ * Makes the frames of two routers comparable. Only what cannot be equal is touched, after it was checked:
+ *
+ *   identification of packets that the router itself made   its number becomes the order in which it first appeared
+ *     (IPv4 without DF, IPv6 fragment header)               (pieces of one packet stay together); the IPv4 header
+ *                                                           checksum is checked and then left out
+ *   ICMP timestamp reply: receive and transmit times        zero; the ICMP checksum is checked and left out
+ *   MLD reports (ICMPv6 131, 143), IGMP                     left out: Linux sends them at random times after a link
+ *                                                           comes up, and the core has no multicast membership to report
+ *   ARP padding, other frames                               nothing
+ */
+import { be16, sum16 } from './packet.js';
+import { type Output, type PortName, PORTS } from './router.js';
+
+const ETH_HLEN = 14;
+
+function u16(b: Uint8Array, at: number): number {
+  return ((b[at] ?? 0) << 8) | (b[at + 1] ?? 0);
+}
+
+/** Whether the router is the sender: its addresses are those of `own`. */
+class Renumber {
+  private readonly seen = new Map<string, number>();
+
+  number(key: string): number {
+    let n = this.seen.get(key);
+    if (n === undefined) {
+      n = this.seen.size + 1;
+      this.seen.set(key, n);
+    }
+    return n;
+  }
+}
+
+export class Normaliser {
+  private readonly ids = new Renumber();
+
+  /** `given` are the frames that the case sent: an identification that stands there was not made by the router. */
+  private readonly given = new Set<string>();
+
+  constructor(given: readonly Uint8Array[]) {
+    for (const frame of given) {
+      const id = identification(frame);
+      if (id !== undefined) this.given.add(id.key);
+    }
+  }
+
+  output(output: Output): Output {
+    const result: Output = { lan0: [], wan0: [] };
+    for (const port of PORTS) {
+      for (const frame of output[port]) {
+        if (!isMembershipReport(frame)) result[port].push(this.frame(frame, port));
+      }
+    }
+    return result;
+  }
+
+  private frame(frame: Uint8Array, _port: PortName): Uint8Array {
+    const out = frame.slice();
+    const id = identification(frame);
+    if (id !== undefined && !this.given.has(id.key)) {
+      const n = this.ids.number(id.key);
+      out.set(id.bytes === 2 ? be16(n) : be16(0, n), id.at);
+      if (id.bytes === 2 && headerSumRight(frame)) out.set(be16(0), ETH_HLEN + 10);
+    }
+    clearTimestamps(out);
+    return out;
+  }
+}
+
+/** The identification of a fragmentable packet, and the key of its packet: addresses, protocol, number. */
+function identification(frame: Uint8Array): { at: number; bytes: 2 | 4; key: string } | undefined {
+  const type = u16(frame, 12);
+  const b = frame.subarray(ETH_HLEN);
+  if (type === 0x0800 && b.length >= 20) {
+    if ((b[6]! & 0x40) !== 0) return undefined;
+    return { at: ETH_HLEN + 4, bytes: 2, key: `4 ${b.subarray(12, 20).join('.')} ${b[9]} ${u16(b, 4)}` };
+  }
+  if (type !== 0x86dd || b.length < 48) return undefined;
+  let next = b[6]!;
+  let at = 40;
+  while ((next === 0 || next === 43 || next === 60) && at + 8 <= b.length) {
+    next = b[at]!;
+    at += 8 * (b[at + 1]! + 1);
+  }
+  if (next !== 44 || at + 8 > b.length) return undefined;
+  const key = `6 ${b.subarray(8, 40).join('.')} ${b.subarray(at + 4, at + 8).join('.')}`;
+  return { at: ETH_HLEN + at + 4, bytes: 4, key };
+}
+
+function headerSumRight(frame: Uint8Array): boolean {
+  const headerBytes = (frame[ETH_HLEN]! & 15) * 4;
+  return sum16(frame.subarray(ETH_HLEN, ETH_HLEN + headerBytes)) === 0xffff;
+}
+
+function clearTimestamps(frame: Uint8Array): void {
+  if (u16(frame, 12) !== 0x0800 || frame[ETH_HLEN + 9] !== 1) return;
+  const at = ETH_HLEN + (frame[ETH_HLEN]! & 15) * 4;
+  if (frame[at] !== 14 || frame.length < at + 20) return;
+  const end = ETH_HLEN + u16(frame, ETH_HLEN + 2);
+  if (sum16(frame.subarray(at, end)) !== 0xffff) return;
+  frame.set(be16(0), at + 2);
+  frame.fill(0, at + 12, at + 20);
+}
+
+function isMembershipReport(frame: Uint8Array): boolean {
+  const b = frame.subarray(ETH_HLEN);
+  if (u16(frame, 12) === 0x0800) return b[9] === 2;
+  if (u16(frame, 12) !== 0x86dd || b[6] !== 0) return false;
+  const type = b[40 + 8 * (b[41]! + 1)];
+  return b[40] === 58 && (type === 131 || type === 143 || type === 132);
+}

@@ -27,7 +27,6 @@ import {
   icmpType,
 } from '../wire/icmp';
 import {
-  IPPROTO_ICMP,
   IPPROTO_TCP,
   IPPROTO_UDP,
   IPV4_HDR_LEN,

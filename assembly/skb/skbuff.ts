@@ -148,7 +148,7 @@ function moveLinear(skb: SkBuff, headroom: u32, tailroom: u32): bool {
   if (before > headroom) before = headroom;
   const need = headroom + linear + tailroom;
   if (need > LARGE_SLOT_BYTES) return false;
-  let slot = need <= 2048 ? slotAlloc() : largeSlotAlloc();
+  const slot = need <= 2048 ? slotAlloc() : largeSlotAlloc();
   if (slot === 0) return false;
   const data = slot + headroom;
   memory.copy(data - before, skb.data - before, before + linear);

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { InitConfig, ROOT_BASE, Status } from '../../assembly/abi/layout.js';
+import { InitConfig, ROOT_BASE, type Status } from '../../assembly/abi/layout.js';
 import { NetError } from '../net_error.js';
 import { errnoName } from './errno_name.js';
 

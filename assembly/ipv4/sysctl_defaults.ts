@@ -8,6 +8,7 @@ import { IPDEFTTL } from '../wire/ipv4';
 
 /** Types whose rate per peer is limited: unreachable 3, source quench 4, time exceeded 11, parameter problem 12. */
 const ICMP_RATEMASK_DEFAULT: i32 = (1 << 3) | (1 << 4) | (1 << 11) | (1 << 12);
+const ICMP_MSGS_BURST_DEFAULT: i32 = 50;
 /** HZ / 50 in ms, and that doubled once more than redirect_number allows. */
 const REDIRECT_LOAD_MS: i32 = 20;
 const REDIRECT_NUMBER: i32 = 9;
@@ -29,7 +30,9 @@ export function ipv4SysctlDefaults(net: Net): void {
   set(net, Sysctl.ICMP_RATELIMIT, 1000);
   set(net, Sysctl.ICMP_RATEMASK, ICMP_RATEMASK_DEFAULT);
   set(net, Sysctl.ICMP_MSGS_PER_SEC, 1000);
-  set(net, Sysctl.ICMP_MSGS_BURST, 50);
+  set(net, Sysctl.ICMP_MSGS_BURST, ICMP_MSGS_BURST_DEFAULT);
+  // The clock starts at zero here: without this the first 20 ms of a namespace would be silent.
+  net.icmpGlobalCredit = ICMP_MSGS_BURST_DEFAULT;
   set(net, Sysctl.IPFRAG_HIGH_THRESH, 4 * 1024 * 1024);
   set(net, Sysctl.IPFRAG_LOW_THRESH, 3 * 1024 * 1024);
   set(net, Sysctl.IPFRAG_TIME, 30);

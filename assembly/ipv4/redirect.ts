@@ -7,7 +7,7 @@ import { Sysctl } from '../abi/sysctl';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { FibNh, nhGwPtr } from '../route/fib';
 import { inetPeerRedirectAllow } from '../route/inet_peer';
-import type { SkBuff } from '../skb/sk_buff';
+import { SkBuff } from '../skb/sk_buff';
 import { icmpSend } from './icmp';
 
 const ICMP_REDIRECT: u32 = 5;

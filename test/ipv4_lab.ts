@@ -3,8 +3,8 @@
  * 10.0.1.1/24 and MTU 1500, 2 with 10.0.2.1/24; the neighbours need no ARP, and what is sent is read from a log.
  */
 import { type AsModule, loadAs } from './as.js';
-import { Mib } from '../assembly/abi/snmp.js';
-import { SkbDropReason } from '../assembly/abi/drop_reason.js';
+import type { Mib } from '../assembly/abi/snmp.js';
+import type { SkbDropReason } from '../assembly/abi/drop_reason.js';
 
 export const SEC = 1_000_000_000n;
 const ARENA = 24 << 20;

@@ -9,8 +9,9 @@
  * A fragment that is wholly inside a run is a duplicate and ignored; one that overlaps otherwise ends the queue
  * (RFC 5722 §4 and its erratum 3089, which Linux follows for both families).
  *
- * Memory (root().reserved3 counts it for all namespaces): slots held by queues count with their whole size. A namespace holds at most ipfrag_high_thresh, all of them
- * together at most half of the pools; above it fragments are refused, and no queue gives way to a newer one.
+ * Memory: slots held by queues count with their whole size (root().reserved3 has the sum of all namespaces). A
+ * namespace holds at most ipfrag_high_thresh, all of them together at most half of the pools; above it fragments are
+ * refused, and no queue gives way to a newer one.
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS } from '../abi/layout';

@@ -96,16 +96,97 @@ describe('reassembly', () => {
   });
 
   const hostile: [string, Piece[], SkbDropReason, number][] = [
-    ['teardrop: inside the first', [{ at: 0, end: 336 }, { at: 24, end: 28, more: false }], SkbDropReason.FRAG_INVALID, 0],
-    ['an overlap with the end of the first', [{ at: 0, end: 336 }, { at: 328, end: 672 }], SkbDropReason.FRAG_OVERLAP, 1],
-    ['an overlap with the beginning of the second', [{ at: 336, end: 672 }, { at: 0, end: 344 }], SkbDropReason.FRAG_OVERLAP, 1],
-    ['one around another', [{ at: 336, end: 672 }, { at: 328, end: 680 }], SkbDropReason.FRAG_OVERLAP, 1],
-    ['one over two runs', [{ at: 0, end: 96 }, { at: 192, end: 288 }, { at: 96, end: 200 }], SkbDropReason.FRAG_OVERLAP, 1],
-    ['a second last fragment that ends elsewhere', [{ at: 672, end: 1000 }, { at: 336, end: 672, more: false }], SkbDropReason.FRAG_INVALID, 0],
-    ['something behind the last', [{ at: 672, end: 1000 }, { at: 1000, end: 1008, more: true }], SkbDropReason.FRAG_INVALID, 0],
-    ['a last one in front of others', [{ at: 672, end: 1000, more: true }, { at: 336, end: 672, more: false }], SkbDropReason.FRAG_INVALID, 0],
-    ['an empty one', [{ at: 0, end: 336 }, { at: 336, end: 336, more: true }], SkbDropReason.FRAG_INVALID, 0],
-    ['one of less than eight bytes', [{ at: 0, end: 336 }, { at: 336, end: 343, more: true }], SkbDropReason.FRAG_INVALID, 0],
+    [
+      'teardrop: inside the first',
+      [
+        { at: 0, end: 336 },
+        { at: 24, end: 28, more: false },
+      ],
+      SkbDropReason.FRAG_INVALID,
+      0,
+    ],
+    [
+      'an overlap with the end of the first',
+      [
+        { at: 0, end: 336 },
+        { at: 328, end: 672 },
+      ],
+      SkbDropReason.FRAG_OVERLAP,
+      1,
+    ],
+    [
+      'an overlap with the beginning of the second',
+      [
+        { at: 336, end: 672 },
+        { at: 0, end: 344 },
+      ],
+      SkbDropReason.FRAG_OVERLAP,
+      1,
+    ],
+    [
+      'one around another',
+      [
+        { at: 336, end: 672 },
+        { at: 328, end: 680 },
+      ],
+      SkbDropReason.FRAG_OVERLAP,
+      1,
+    ],
+    [
+      'one over two runs',
+      [
+        { at: 0, end: 96 },
+        { at: 192, end: 288 },
+        { at: 96, end: 200 },
+      ],
+      SkbDropReason.FRAG_OVERLAP,
+      1,
+    ],
+    [
+      'a second last fragment that ends elsewhere',
+      [
+        { at: 672, end: 1000 },
+        { at: 336, end: 672, more: false },
+      ],
+      SkbDropReason.FRAG_INVALID,
+      0,
+    ],
+    [
+      'something behind the last',
+      [
+        { at: 672, end: 1000 },
+        { at: 1000, end: 1008, more: true },
+      ],
+      SkbDropReason.FRAG_INVALID,
+      0,
+    ],
+    [
+      'a last one in front of others',
+      [
+        { at: 672, end: 1000, more: true },
+        { at: 336, end: 672, more: false },
+      ],
+      SkbDropReason.FRAG_INVALID,
+      0,
+    ],
+    [
+      'an empty one',
+      [
+        { at: 0, end: 336 },
+        { at: 336, end: 336, more: true },
+      ],
+      SkbDropReason.FRAG_INVALID,
+      0,
+    ],
+    [
+      'one of less than eight bytes',
+      [
+        { at: 0, end: 336 },
+        { at: 336, end: 343, more: true },
+      ],
+      SkbDropReason.FRAG_INVALID,
+      0,
+    ],
   ];
   it.each(hostile)('ends the queue at %s', (_name, pieces, reason, overlaps) => {
     expect(send(m, pieces).length).toBe(0);

@@ -12,7 +12,8 @@ beforeEach(async () => {
 const addr = (text: string) => text.split('.').map(Number);
 const forward = (options: number[], f = {}) =>
   lab.rcv(packet({ proto: 17, dst: '10.0.2.2', options, payload: counting(20), ...f }));
-const ping = (options: number[]) => lab.rcv(packet({ proto: 1, options, payload: icmp(8, 0, 1, counting(8)) }));
+const ping = (options: number[]) =>
+  lab.rcv(packet({ proto: 1, options, payload: icmp(8, 0, 1, counting(8)) }));
 /** Options of the header of what was sent. */
 const optionsOf = (bytes: Buffer) => [...bytes.subarray(20, (bytes[0]! & 15) * 4)];
 const NONE = [0, 0, 0, 0];

@@ -96,7 +96,7 @@ export function tcp(
   seq: number,
   ack: number,
   flags: number,
-  data = Buffer.alloc(0),
+  data: Buffer = Buffer.alloc(0),
 ): Buffer {
   const h = Buffer.alloc(20);
   h.writeUInt16BE(4000, 0);

@@ -2,13 +2,14 @@
  * What GRO asks of the headers below the transport: that two packets are of one flow, and that nothing would be lost
  * by taking the first one's headers for both. Linux: inet_gro_receive, inet_gro_flush, ipv6_gro_receive.
  */
-import { csumFold, csumPartial, ipFastCsum } from '../lib/checksum';
+import { csumFold, csumIpv6Nofold, csumPartial, csumTcpUdpNofold, ipFastCsum } from '../lib/checksum';
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { skbChecksum, skbTrim } from '../skb/skbuff';
-import { IPV4_HDR_LEN, ipv4TotLen } from '../wire/ipv4';
+import { IPPROTO_TCP, IPV4_HDR_LEN, ipv4TotLen } from '../wire/ipv4';
 import { IPV6_HDR_LEN, ipv6PayloadLen, ipv6Version } from '../wire/ipv6';
-import { pseudoSum } from './checksum_help';
-import { GRO_FIXED_ID, GroCb, groCb, groFirst, groNext } from './gro_table';
+import { TCP_CHECK_OFFSET } from '../wire/tcp';
+import { UDP_CHECK_OFFSET } from '../wire/udp';
+import { GRO_FIXED_ID, groCb, groEmpty, groFirst, groNext, groRecent } from './gro_table';
 
 /** IP_DF and all other bits of the fragment field, as a little-endian load shows them. */
 const DF_LE: u32 = 0x0040;
@@ -51,8 +52,12 @@ export function groHash(iph: usize, nhlen: u32): u32 {
 }
 
 /** Address of the link to the held packet of the same protocol, addresses and ports; 0 when there is none. */
-export function groFind(table: usize, skb: SkBuff, hash: u32, nhlen: u32): usize {
-  let link = groFirst(table, hash);
+export function groFind(table: usize, skb: SkBuff, nhlen: u32): usize {
+  if (groEmpty(table)) return 0;
+  let link = groRecent(table);
+  if (link !== 0 && sameFlow(changetype<SkBuff>(load<u32>(link)), skb, nhlen)) return link;
+  const hash = groHash(skb.data, nhlen);
+  link = groFirst(table, hash);
   while (link !== 0 && !sameFlow(changetype<SkBuff>(load<u32>(link)), skb, nhlen)) link = groNext(link, hash);
   return link;
 }
@@ -95,31 +100,25 @@ function idStep(a: usize, b: usize): u32 {
   return (<u32>bswap<u16>(load<u16>(b, 4)) - <u32>bswap<u16>(load<u16>(a, 4))) & 0xffff;
 }
 
-/** The second segment decides whether ids count up or repeat; `iph` is its IPv4 header. */
-export function groNoteId(p: SkBuff, iph: usize, nhlen: u32): void {
-  const cb = groCb(p);
-  if (cb.count === 1 && nhlen === IPV4_HDR_LEN && idStep(p.data, iph) === 0) cb.flags |= GRO_FIXED_ID;
-}
-
-/** Makes `skb` the first segment of a flow to be held. */
-export function groBegin(skb: SkBuff, hash: u32, hlen: u32): GroCb {
-  const cb = groCb(skb);
-  cb.hash = hash;
-  cb.count = 1;
-  cb.mss = skb.len - hlen;
-  cb.hlen = hlen;
-  cb.flags = 0;
-  return cb;
+/** IPv4, and both have the same id: all that follow must have it, too. */
+export function groSameId(p: SkBuff, skb: SkBuff, nhlen: u32): bool {
+  return nhlen === IPV4_HDR_LEN && load<u16>(p.data, 4) === load<u16>(skb.data, 4);
 }
 
 /** The transport checksum is right, or somebody vouches for it. GSO will write the right one: a wrong one must not merge. */
-export function groCsumValid(skb: SkBuff, nhlen: u32, proto: u32, checkOffset: u32): bool {
+export function groCsumValid(skb: SkBuff, nhlen: u32, proto: u32): bool {
   if (skb.ipSummed === CHECKSUM_UNNECESSARY) return true;
   const th = skb.data + nhlen;
-  if (skb.ipSummed === CHECKSUM_PARTIAL)
+  if (skb.ipSummed === CHECKSUM_PARTIAL) {
+    const checkOffset = proto === IPPROTO_TCP ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET;
     return skb.head + skb.csumStart === th && <u32>skb.csumOffset === checkOffset;
+  }
   const len = skb.len - nhlen;
-  const pseudo = pseudoSum(skb.data, len, proto);
+  const iph = skb.data;
+  const pseudo =
+    nhlen === IPV4_HDR_LEN
+      ? csumTcpUdpNofold(load<u32>(iph, 12), load<u32>(iph, 16), len, proto, 0)
+      : csumIpv6Nofold(iph + 8, iph + 24, len, proto, 0);
   if (skb.dataLen === 0) return csumFold(csumPartial(th, len, pseudo)) === 0;
   return csumFold(skbChecksum(skb, nhlen, len, pseudo)) === 0;
 }

@@ -35,13 +35,16 @@ const MAX_GRO_SKBS: u32 = 8;
 /** An IP packet's length field has 16 bits. */
 export const GRO_MAX_LEN: u32 = 65535;
 
-/** NetDevice.gro: a bit per bucket that holds something, then per bucket its first skb and how many. */
+/** NetDevice.gro; behind it per bucket its first skb and how many. */
 @unmanaged
 @final
 class Gro {
+  /** A bit per bucket that holds something. */
   used: u32;
+  /** Link to the packet that the last frame was merged into, or 0: a burst is mostly of one flow. */
+  recent: usize;
 }
-const GRO_BYTES: u32 = 4 + GRO_HASH_BUCKETS * 8;
+const GRO_BYTES: u32 = 8 + GRO_HASH_BUCKETS * 8;
 
 /** What the table keeps in skb.cb of a held packet; zero again before the packet goes up. */
 @unmanaged
@@ -79,8 +82,16 @@ export function groEmpty(table: usize): bool {
   return changetype<Gro>(table).used === 0;
 }
 
+export function groRecent(table: usize): usize {
+  return changetype<Gro>(table).recent;
+}
+
+export function groSetRecent(table: usize, link: usize): void {
+  changetype<Gro>(table).recent = link;
+}
+
 function bucketAt(table: usize, hash: u32): usize {
-  return table + 4 + ((hash & (GRO_HASH_BUCKETS - 1)) << 3);
+  return table + 8 + ((hash & (GRO_HASH_BUCKETS - 1)) << 3);
 }
 
 /** Address of the link that leads to the first held packet with `hash`, or 0. The caller compares the flow itself. */
@@ -114,6 +125,7 @@ export function groHold(table: usize, skb: SkBuff, hash: u32, list: usize, n: u3
   store<u32>(bucket, changetype<usize>(skb));
   store<u32>(bucket, load<u32>(bucket, 4) + 1, 4);
   const gro = changetype<Gro>(table);
+  gro.recent = 0;
   gro.used |= 1 << (hash & (GRO_HASH_BUCKETS - 1));
   return n;
 }
@@ -125,6 +137,7 @@ export function groRelease(table: usize, link: usize, list: usize, n: u32): u32 
   const bucket = bucketAt(table, hash);
   store<u32>(link, skb.next);
   store<u32>(bucket, load<u32>(bucket, 4) - 1, 4);
+  changetype<Gro>(table).recent = 0;
   if (load<u32>(bucket) === 0) changetype<Gro>(table).used &= ~(1 << (hash & (GRO_HASH_BUCKETS - 1)));
   complete(skb);
   store<u32>(list + (n << 2), changetype<usize>(skb));

@@ -42,7 +42,7 @@ import { Errno } from './net/errno';
 import { Net } from './net/net';
 import { pfifoFastInit } from './sched/sch_pfifo_fast';
 import { handlesBytes, handlesInit } from './skb/handles';
-import { FRAG_TABLE_BYTES } from './skb/pool';
+import { FRAG_TABLE_BYTES, slotRefsInit } from './skb/pool';
 import { SKB_BYTES, SkBuff } from './skb/sk_buff';
 
 /** The least arena that a core with two ports and a few routes runs in. */
@@ -147,6 +147,7 @@ export function coreInit(config: usize): i32 {
   at = carvePool(at, fragTables, FRAG_TABLE_BYTES);
   r.smallRefs = at;
   at = carve(at, small << 1);
+  slotRefsInit(r.smallRefs, small);
   r.smallPool = at;
   at = carvePool(at, small, SLOT_STRIDE);
   r.smallBase = changetype<Pool>(r.smallPool).base;
@@ -155,6 +156,7 @@ export function coreInit(config: usize): i32 {
   if (large !== 0) {
     r.largeRefs = at;
     at = carve(at, large << 1);
+    slotRefsInit(r.largeRefs, large);
     r.largePool = at;
     at = carvePool(at, large, LARGE_SLOT_BYTES);
     r.largeBase = changetype<Pool>(r.largePool).base;

@@ -21,8 +21,8 @@ import {
 import { Op } from '../abi/ops';
 import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
 import { root } from '../lib/root';
-import { consumeSkb, countDrop, kfreeSkbReason } from '../skb/free';
-import { largeSlotAlloc, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
+import { countDrop, kfreeSkbReason } from '../skb/free';
+import { largeSlotAlloc, skbFreeSent, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
 import { CHECKSUM_UNNECESSARY, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { skbAddFrag, skbCowHead } from '../skb/skbuff';
 import { ethTypeTrans } from './eth';
@@ -122,19 +122,24 @@ export function portPoll(dev: NetDevice, budget: i32): i32 {
   const ring = load<u32>(port, Port.RX_RING);
   const mask = load<u32>(port, Port.RX_MASK);
   const vnet = load<u32>(port, Port.VNET_HDR_LEN);
-  const large = load<u32>(port, Port.RX_LARGE) !== 0;
   const gro = (dev.features & NetifF.GRO) !== 0;
   const list = scratchList(SCRATCH_RECEIVE);
   const now = root().now;
   let tail = load<u32>(port, Port.RX_TAIL);
   const count = min(<u32>budget, min(BURST_MAX, load<u32>(port, Port.RX_HEAD) - tail));
+  const running = netifRunning(dev);
   let n: u32 = 0;
   let bytes: u64 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const desc = ring + (tail & mask) * RxDesc.SIZE;
     tail++;
-    const skb = takeFrame(dev, desc, vnet, large);
-    if (skb === null) continue;
+    if (!running) {
+      dropFrame(dev, SkbDropReason.DEV_READY);
+      continue;
+    }
+    const taken = takeFrame(dev, desc, vnet);
+    if (taken === null) continue;
+    const skb = taken;
     bytes += skb.len + ETH_HLEN;
     skb.tstamp = now;
     if (gro) n = groReceive(dev, skb, list, n);
@@ -149,14 +154,10 @@ export function portPoll(dev: NetDevice, budget: i32): i32 {
 }
 
 /** Makes an skb of a filled descriptor and gives the descriptor fresh slots; null when it was dropped (counted). */
-function takeFrame(dev: NetDevice, desc: usize, vnet: u32, large: bool): SkBuff | null {
+function takeFrame(dev: NetDevice, desc: usize, vnet: u32): SkBuff | null {
   const len = load<u32>(desc, RxDesc.LEN);
   const buf = load<u32>(desc, RxDesc.BUF);
   if (len < ETH_HLEN) return dropFrame(dev, SkbDropReason.DEV_HDR);
-  if (!netifRunning(dev)) return dropFrame(dev, SkbDropReason.DEV_READY);
-  if (len > RX_LINEAR && (load<u32>(desc, RxDesc.LARGE) === 0 || len - RX_LINEAR > LARGE_SLOT_BYTES)) {
-    return dropFrame(dev, SkbDropReason.PKT_TOO_BIG);
-  }
   // The frame leaves the ring only when a fresh slot takes its place, so that the ring is always full.
   const fresh = slotAlloc();
   if (fresh === 0) return dropFrame(dev, SkbDropReason.NOMEM);
@@ -173,27 +174,37 @@ function takeFrame(dev: NetDevice, desc: usize, vnet: u32, large: bool): SkBuff 
   skb.head = slot;
   skb.end = slot + SLOT_BYTES;
   skb.data = buf;
-  if (len <= RX_LINEAR) {
-    skb.len = len;
-  } else {
-    skb.len = RX_LINEAR;
-    const spill = load<u32>(desc, RxDesc.LARGE);
-    const next = largeSlotAlloc();
-    if (next === 0 || !skbAddFrag(skb, spill, len - RX_LINEAR, spill)) {
-      slotPut(next);
-      kfreeSkbReason(skb, SkbDropReason.NOMEM);
-      return null;
-    }
-    store<u32>(desc, next, RxDesc.LARGE);
+  skb.len = len;
+  if (len > RX_LINEAR && !takeSpill(skb, desc, len)) {
+    kfreeSkbReason(skb, SkbDropReason.NOMEM);
+    return null;
   }
   if ((load<u32>(desc, RxDesc.FLAGS) & RX_DESC_CSUM_OK) !== 0) skb.ipSummed = CHECKSUM_UNNECESSARY;
   ethTypeTrans(skb, dev);
-  if (vnet !== 0 && load<u16>(buf - vnet) !== 0 && !virtioNetHdrToSkb(skb, buf - vnet)) {
-    dev.rxErrors++;
-    kfreeSkbReason(skb, SkbDropReason.DEV_HDR);
-    return null;
+  if (vnet !== 0) {
+    // Flags and type of the vnet header: zero for an ordinary frame.
+    if (load<u16>(buf - vnet) !== 0 && !virtioNetHdrToSkb(skb, buf - vnet)) {
+      dev.rxErrors++;
+      kfreeSkbReason(skb, SkbDropReason.DEV_HDR);
+      return null;
+    }
   }
   return skb;
+}
+
+/** The part of a long frame that lies in the descriptor's large slot becomes a fragment; false when that cannot be. */
+function takeSpill(skb: SkBuff, desc: usize, len: u32): bool {
+  skb.len = RX_LINEAR;
+  const spill = load<u32>(desc, RxDesc.LARGE);
+  if (spill === 0 || len - RX_LINEAR > LARGE_SLOT_BYTES) return false;
+  const next = largeSlotAlloc();
+  if (next === 0) return false;
+  if (!skbAddFrag(skb, spill, len - RX_LINEAR, spill)) {
+    slotPut(next);
+    return false;
+  }
+  store<u32>(desc, next, RxDesc.LARGE);
+  return true;
 }
 
 function dropFrame(dev: NetDevice, reason: SkbDropReason): SkBuff | null {
@@ -234,17 +245,14 @@ export function portXmit(skb: SkBuff, dev: NetDevice): i32 {
 /** Frees the skbs of all descriptors before `upTo`: they were sent. Wakes the queue when there is room again. */
 export function portTxClean(dev: NetDevice, upTo: u32): void {
   const port = dev.priv;
-  let clean = load<u32>(port, Port.TX_CLEAN);
+  const clean = load<u32>(port, Port.TX_CLEAN);
   if (clean === upTo) return;
   const ring = load<u32>(port, Port.TX_RING);
   const mask = load<u32>(port, Port.TX_MASK);
   // The driver is trusted with its own ring, but not to pass the head.
   const count = min(upTo - clean, load<u32>(port, Port.TX_HEAD) - clean);
-  for (let i: u32 = 0; i < count; i++) {
-    consumeSkb(changetype<SkBuff>(load<u32>(ring + (clean & mask) * TxDesc.SIZE, TxDesc.SKB)));
-    clean++;
-  }
-  store<u32>(port, clean, Port.TX_CLEAN);
+  skbFreeSent(ring, ring + (mask + 1) * TxDesc.SIZE, ring + (clean & mask) * TxDesc.SIZE, count, TxDesc.SKB, TxDesc.SIZE);
+  store<u32>(port, clean + count, Port.TX_CLEAN);
   netifWakeQueue(dev);
 }
 

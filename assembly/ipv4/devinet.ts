@@ -70,13 +70,14 @@ const IFADDRS_MAX: u32 = 4096;
 const BUCKET_BITS: u32 = 8;
 export const ADDRS4_BYTES: u32 = 8 + (1 << BUCKET_BITS) * 4;
 
-function bucketOf(net: Net, addr: u32): usize {
+/** Address of the head of the chain that holds `addr` if it is local; an empty one says at once that it is not. */
+export function ifaddrBucket(net: Net, addr: u32): usize {
   return net.addrs4 + 8 + (((addr * 0x9e3779b1) >> (32 - BUCKET_BITS)) << 2);
 }
 
 /** The local address `addr` (host order) of the namespace, or null. Linux: inet_lookup_ifaddr_rcu. */
 export function inetLookupIfaddr(net: Net, addr: u32): Ifaddr | null {
-  let at = load<u32>(bucketOf(net, addr));
+  let at = load<u32>(ifaddrBucket(net, addr));
   while (at !== 0) {
     const ifa = changetype<Ifaddr>(at);
     if (ifa.addr === addr) return ifa;
@@ -163,7 +164,7 @@ export function inetAddrAdd(dev: NetDevice, addr: u32, plen: u32, broadcast: u32
   if (last !== 0) changetype<Ifaddr>(last).next = p;
   else inDev.addrs = p;
   inDev.count++;
-  const bucket = bucketOf(net, addr);
+  const bucket = ifaddrBucket(net, addr);
   ifa.hnext = load<u32>(bucket);
   store<u32>(bucket, p);
   store<u32>(net.addrs4, load<u32>(net.addrs4) + 1);
@@ -227,7 +228,7 @@ function removeIfaddr(dev: NetDevice, ifa: Ifaddr): void {
   store<u32>(slot, ifa.next);
   inDev.count--;
   const net = dev.net;
-  slot = bucketOf(net, ifa.addr);
+  slot = ifaddrBucket(net, ifa.addr);
   while (load<u32>(slot) !== p) slot = load<u32>(slot) + offsetof<Ifaddr>('hnext');
   store<u32>(slot, ifa.hnext);
   store<u32>(net.addrs4, load<u32>(net.addrs4) - 1);

@@ -26,7 +26,9 @@ import { pskbMayPull, skbPull, skbTrim } from '../skb/skbuff';
 import { icmpSend } from './icmp';
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from './ip_fragment';
 import { ipForward } from './ip_forward';
-import { ipOptionsCompile, ipOptionsRcvSrr } from './ip_options';
+import { ipForwardFast, ipForwardFastAllowed } from './ip_forward_fast';
+import { ipCb } from './ip_cb';
+import { ipOptionsCompile, ipOptionsRcvSrr, ipOptionsSrrIsHit } from './ip_options';
 import {
   E_LOCALNET,
   E_LOCAL_SOURCE,
@@ -96,11 +98,25 @@ function rcvRun(net: Net, list: usize, n: u32): void {
   poptrieLookupBurst4(fib.trie, keys, routes, kept);
   // What an earlier packet of the burst caused (a redirect learned) may change the table under the later ones.
   const genId = fib.genId;
+  const dev = changetype<SkBuff>(load<u32>(list)).dev;
+  const short = ipForwardFastAllowed(net, changetype<NetDevice>(dev));
+  let forwarded: u32 = 0;
+  octets = 0;
   for (let i: u32 = 0; i < kept; i++) {
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     const daddr = load<u32>(keys + (i << 2));
     const value = fib.genId === genId ? load<u32>(routes + (i << 2)) : poptrieLookup4(fib.trie, daddr);
-    rcvFinish(net, changetype<SkBuff>(load<u32>(list + (i << 2))), daddr, value);
+    const len = skb.len;
+    if (short && ipForwardFast(net, dev, skb, daddr, value)) {
+      forwarded++;
+      octets += len;
+    } else {
+      rcvFinish(net, skb, daddr, value);
+    }
   }
+  mibAdd(net, Mib.IpForwDatagrams, forwarded);
+  mibAdd(net, Mib.IpOutTransmits, forwarded);
+  mibAdd(net, Mib.IpExtOutOctets, octets);
 }
 
 /** Linux: ip_rcv_core. NOT_DROPPED_YET when the header is sound; the packet then ends where tot_len says. */
@@ -158,7 +174,14 @@ function rcvFinish(net: Net, skb: SkBuff, daddr: u32, value: u32): void {
     kfreeSkbReason(skb, martianReason(way));
     return;
   }
-  if (load<u8>(iph) !== 0x45 && !rcvOptions(net, skb, dev)) return;
+  if (load<u8>(iph) !== 0x45) {
+    if (!rcvOptions(net, skb, dev)) return;
+    if (ipOptionsSrrIsHit(skb)) {
+      // A source route that named us: it goes on to its next address, by the route found for that.
+      ipForward(net, skb, changetype<FibNh>(skb.dst), bswap<u32>(ipCb(skb).nexthop), false);
+      return;
+    }
+  }
   if (way === RouteInput.LOCAL) {
     if (skb.pktType === PACKET_MULTICAST || skb.pktType === PACKET_BROADCAST) countGroup(net, skb, daddr);
     // RFC 1122 §3.3.6: a datagram to a unicast address that came as a link-layer broadcast or multicast.

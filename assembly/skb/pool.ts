@@ -31,21 +31,20 @@ export function fragAt(table: usize, i: u32): Frag {
   return changetype<Frag>(table + 8 + i * FRAG_BYTES);
 }
 
+/** Prepares the reference counts of `count` slots: a free slot has one reference, so that taking it writes nothing. */
+export function slotRefsInit(refs: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) store<u16>(refs + (i << 1), 1);
+}
+
 /** A small slot with one reference, or 0. */
 export function slotAlloc(): usize {
-  const r = root();
-  const slot = poolAlloc(changetype<Pool>(r.smallPool));
-  if (slot !== 0) store<u16>(r.smallRefs + (((slot - r.smallBase) / SLOT_STRIDE) << 1), 1);
-  return slot;
+  return poolAlloc(changetype<Pool>(root().smallPool));
 }
 
 /** A large slot with one reference, or 0. */
 export function largeSlotAlloc(): usize {
-  const r = root();
-  if (r.largePool === 0) return 0;
-  const slot = poolAlloc(changetype<Pool>(r.largePool));
-  if (slot !== 0) store<u16>(r.largeRefs + (((slot - r.largeBase) / LARGE_SLOT_BYTES) << 1), 1);
-  return slot;
+  const pool = root().largePool;
+  return pool === 0 ? 0 : poolAlloc(changetype<Pool>(pool));
 }
 
 function refsOf(slot: usize): usize {
@@ -67,9 +66,11 @@ export function slotPut(slot: usize): void {
   if (slot === 0) return;
   const r = root();
   const refs = refsOf(slot);
-  const left = load<u16>(refs) - 1;
-  store<u16>(refs, left);
-  if (left !== 0) return;
+  const held = load<u16>(refs);
+  if (held !== 1) {
+    store<u16>(refs, held - 1);
+    return;
+  }
   const small = slot - r.smallBase < r.smallEnd - r.smallBase;
   poolFree(changetype<Pool>(small ? r.smallPool : r.largePool), slot);
 }
@@ -122,6 +123,33 @@ export function skbRecordFree(skb: SkBuff): void {
   if (skb.frags !== 0) fragTableFree(skb.frags);
   slotPut(skb.head);
   poolFree(changetype<Pool>(root().skbPool), changetype<usize>(skb));
+}
+
+/**
+ * skbRecordFree for the skbs of `count` transmit descriptors (abi TxDesc, skb at `skbOffset`, `step` apart) of a ring
+ * that begins at `ring` and wraps at `end`. Sent packets are mostly one unshared small slot: that is done in line.
+ */
+export function skbFreeSent(ring: usize, end: usize, from: usize, count: u32, skbOffset: usize, step: usize): void {
+  const r = root();
+  const skbs = changetype<Pool>(r.skbPool);
+  const slots = changetype<Pool>(r.smallPool);
+  const base = r.smallBase;
+  const bytes = r.smallEnd - base;
+  const refs = r.smallRefs;
+  let at = from;
+  for (let i: u32 = 0; i < count; i++) {
+    const skb = changetype<SkBuff>(load<u32>(at + skbOffset));
+    at += step;
+    if (at === end) at = ring;
+    const slot = skb.head;
+    const offset = slot - base;
+    if (skb.frags !== 0 || offset >= bytes || load<u16>(refs + ((offset / SLOT_STRIDE) << 1)) !== 1) {
+      skbRecordFree(skb);
+      continue;
+    }
+    poolFree(slots, slot);
+    poolFree(skbs, changetype<usize>(skb));
+  }
 }
 
 /** A new skb with an empty linear part behind `SKB_HEADROOM` bytes; room for `bytes`, or null. */

@@ -16,6 +16,7 @@ import {
   largeSlotAlloc,
   skbRecordAlloc,
   slotAlloc,
+  slotRefsInit,
 } from './pool';
 import { SKB_BYTES, SkBuff } from './sk_buff';
 import { skbAddFrag, skbClone, skbCopyBits, skbPut } from './skbuff';
@@ -68,6 +69,7 @@ export function testSkbInit(skbs: u32, small: u32, large: u32): void {
   r.smallBase = changetype<Pool>(r.smallPool).base;
   r.smallEnd = r.smallBase + small * SLOT_STRIDE;
   r.smallRefs = pages(small * 2);
+  slotRefsInit(r.smallRefs, small);
   r.largePool = 0;
   r.largeBase = 0;
   r.largeEnd = 0;
@@ -76,6 +78,7 @@ export function testSkbInit(skbs: u32, small: u32, large: u32): void {
     r.largeBase = changetype<Pool>(r.largePool).base;
     r.largeEnd = r.largeBase + large * LARGE_SLOT_BYTES;
     r.largeRefs = pages(large * 2);
+    slotRefsInit(r.largeRefs, large);
   }
   r.dropCounts = pages(SkbDropReason.MAX << 3);
   memory.fill(r.dropCounts, 0, SkbDropReason.MAX << 3);

@@ -1,0 +1,129 @@
+/**
+ * The short way of an ordinary forwarded packet: what ipRouteInput, ipForward, ipOutput, the neighbour and
+ * devQueueXmit would do to it, in one go. Linux has the same idea in its flowtable (net/netfilter/nf_flow_table_ip.c).
+ *
+ *   rcvRun ─ lookup burst ─► ipForwardFast ─┬─ ordinary ──► MAC, TTL, transmit descriptor
+ *                                          └─ otherwise ─► rcvFinish, the whole way
+ *
+ * Ordinary is: no hook in the namespace, no options, a unicast source and destination, no reverse path filter, one
+ * unicast route by a gateway whose neighbour is reachable, another device out than in, small enough, an idle port. All
+ * of that is looked at before the first byte is written, so that a packet may still take the whole way.
+ */
+import { Port, Status, TxDesc } from '../abi/layout';
+import { Ipv4Conf } from '../abi/sysctl';
+import { NetDevice, conf4Max, conf4Or, netifRunning } from '../dev/net_device';
+import { Op } from '../abi/ops';
+import { Qdisc } from '../dev/qdisc';
+import { root } from '../lib/root';
+import { NUD_CONNECTED, Neighbour } from '../neigh/neighbour';
+import { AF_INET, Net } from '../net/net';
+import { FibInfo, FibNh, RtType, fibNh } from '../route/fib';
+import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SKB_F_FORWARDED, SkBuff } from '../skb/sk_buff';
+import { ifaddrBucket } from './devinet';
+
+const ETH_P_IP: u16 = 0x0800;
+const ETH_HLEN: u32 = 14;
+/** Headroom that the MAC header and the widest vnet header take. */
+const HEADROOM: u32 = 32;
+const ALIAS_TAG: u32 = 1;
+
+/** True when packets that came in by `dev` may go the short way at all; asked once per burst. */
+export function ipForwardFastAllowed(net: Net, dev: NetDevice): bool {
+  return (
+    net.hookCount === 0 &&
+    net.exceptions4 === 0 &&
+    load<i32>(dev.conf4 + (<usize>Ipv4Conf.FORWARDING << 2)) !== 0 &&
+    conf4Max(dev, Ipv4Conf.RP_FILTER) === 0 &&
+    !conf4Or(dev, Ipv4Conf.ROUTE_LOCALNET)
+  );
+}
+
+/** True for an address that no packet between two hosts has: in 0/8, 127/8, or from 224/4 on. */
+function isOdd(addr: u32): bool {
+  const first = addr >>> 24;
+  return (<u32>(first - 1 >= 223) | <u32>(first === 127)) !== 0;
+}
+
+/**
+ * Forwards the packet and returns true, or leaves everything as it is and returns false. `daddr` is in host order,
+ * `value` what the FIB holds for it. The counters that it would have moved are the caller's: one packet of
+ * `skb.len` bytes forwarded (its length before the call).
+ */
+export function ipForwardFast(net: Net, dev: usize, skb: SkBuff, daddr: u32, value: u32): bool {
+  // One test a line: asc makes a jump of each, and a chain of selects of what is joined by ||.
+  if (value === 0) return false;
+  if ((value & ALIAS_TAG) !== 0) return false;
+  if (skb.dev !== dev) return false;
+  if (skb.pktType !== PACKET_HOST) return false;
+  const info = changetype<FibInfo>(value);
+  if (info.type !== <u8>RtType.UNICAST) return false;
+  if (info.nhCount !== 1) return false;
+  const iph = skb.data;
+  const saddr = bswap<u32>(load<u32>(iph, 12));
+  const ttl = <u32>load<u8>(iph, 8);
+  if (load<u8>(iph) !== 0x45) return false;
+  if (ttl <= 1) return false;
+  if ((<u32>isOdd(saddr) | <u32>isOdd(daddr)) !== 0) return false;
+  if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize | info.mtu) !== 0) return false;
+  if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
+  if (load<u32>(ifaddrBucket(net, saddr)) !== 0) return false;
+
+  const nh: FibNh = fibNh(info, 0);
+  const out = changetype<NetDevice>(nh.dev);
+  if (nh.gwFamily !== <u8>AF_INET) return false;
+  if (nh.neigh === 0) return false;
+  if (nh.dev === dev) return false;
+  if (skb.len > out.mtu) return false;
+  const neigh = changetype<Neighbour>(nh.neigh);
+  if ((<u32>neigh.nudState & NUD_CONNECTED) === 0) return false;
+  if (neigh.dead !== 0) return false;
+
+  if (out.xmitOp !== Op.XMIT_PORT) return false;
+  if (out.egressHooks !== 0) return false;
+  if (!netifRunning(out)) return false;
+  const q = changetype<Qdisc>(out.qdisc);
+  if (out.qdisc === 0) return false;
+  if ((q.qlen | q.requeueHead) !== 0) return false;
+  const port = out.priv;
+  const head = load<u32>(port, Port.TX_HEAD);
+  const mask = load<u32>(port, Port.TX_MASK);
+  if (head - load<u32>(port, Port.TX_CLEAN) > mask) return false;
+  if (skb.data - skb.head < HEADROOM) return false;
+
+  // RFC 1141: TTL one less, checksum one more.
+  store<u8>(iph, <u8>(ttl - 1), 8);
+  const sum = <u32>load<u16>(iph, 10) + 1;
+  store<u16>(iph, <u16>(sum + <u32>(sum >= 0xffff)), 10);
+  const eth = iph - ETH_HLEN;
+  store<u64>(eth - 2, neigh.hh0);
+  store<u64>(eth - 2, neigh.hh1, 8);
+  const len = skb.len + ETH_HLEN;
+  skb.data = eth;
+  skb.macHeader = eth;
+  skb.len = len;
+  skb.dev = nh.dev;
+  skb.protocol = ETH_P_IP;
+  skb.flags |= SKB_F_FORWARDED;
+
+  const vnet = load<u32>(port, Port.VNET_HDR_LEN);
+  const start = eth - vnet;
+  if (vnet !== 0) {
+    // A header of zeros: nothing is left for the device to do.
+    store<u64>(start, 0);
+    store<u16>(start, 0, 8);
+    if (vnet > 10) store<u16>(start, 0, 10);
+  }
+  const desc = load<u32>(port, Port.TX_RING) + (head & mask) * TxDesc.SIZE;
+  store<u32>(desc, start, TxDesc.BUF);
+  store<u32>(desc, len + vnet, TxDesc.LEN);
+  store<u32>(desc, 0, TxDesc.FRAGS);
+  store<u32>(desc, changetype<usize>(skb), TxDesc.SKB);
+  store<u32>(port, head + 1, Port.TX_HEAD);
+  out.txPackets++;
+  out.txBytes += len;
+  q.packets++;
+  q.bytes += len;
+  const word = root().statusBlock + Status.TX_PENDING + ((out.handle >> 5) << 2);
+  store<u32>(word, load<u32>(word) | (1 << (out.handle & 31)));
+  return true;
+}

@@ -1,0 +1,94 @@
+/**
+ * Our router as a process of its own, as `ww up` is: a stack with a real clock whose ports are TAPs, worked by calls
+ * from the test (rpc.ts). It runs in a network namespace of its own, so that the TAPs' names are nobody else's.
+ */
+import { FaultInjector } from '../../src/drivers/fault_injector.js';
+import type { Faults } from '../../src/drivers/fault_lane.js';
+import { TapDriver } from '../../src/drivers/tap.js';
+import type { Link, LinkChange } from '../../src/net/link.js';
+import type { Namespace } from '../../src/net/namespace.js';
+import type { RouteSpec } from '../../src/net/route.js';
+import { createStack, type Stack } from '../../src/stack.js';
+import { serve } from './rpc.js';
+
+export interface PortConfig {
+  namespace: string;
+  /** Of the link and of the TAP. */
+  name: string;
+  mac: string;
+  addresses: readonly string[];
+  mtu?: number;
+  offloads?: boolean;
+  faults?: { seed: number; rx: Faults; tx: Faults };
+}
+
+export interface VethConfig {
+  a: { namespace: string; name: string; addresses: readonly string[] };
+  b: { namespace: string; name: string; addresses: readonly string[] };
+  mtu: number;
+}
+
+export type NamedRoute = Omit<RouteSpec, 'oif'> & { dev?: string };
+
+let stack: Stack;
+const namespaces = new Map<string, Namespace>();
+const links = new Map<string, Link>();
+const injectors = new Map<string, FaultInjector>();
+
+const namespaceOf = (name: string): Namespace => namespaces.get(name)!;
+const linkOf = (name: string): Link => links.get(name)!;
+
+async function addAddresses(link: Link, addresses: readonly string[]): Promise<void> {
+  links.set(link.name, link);
+  for (const address of addresses) await link.addAddress(address, { nodad: true });
+}
+
+const methods = {
+  async start(seed: number) {
+    stack = await createStack({ seed });
+  },
+
+  async namespace(name: string, sysctls: Readonly<Record<string, number>>) {
+    const namespace = await stack.namespace(name);
+    namespaces.set(name, namespace);
+    for (const [key, value] of Object.entries(sysctls)) await namespace.setSysctl(key, value);
+  },
+
+  /** Makes the TAP; the test then moves it to a host's namespace. */
+  async port({ namespace, name, mac, addresses, mtu, offloads, faults }: PortConfig) {
+    const tap = new TapDriver(name, { mac, offloads });
+    const injector = faults === undefined ? undefined : new FaultInjector(tap, faults);
+    if (injector !== undefined) injectors.set(name, injector);
+    const link = await stack.port(namespaceOf(namespace), injector ?? tap, {
+      name,
+      ...(mtu === undefined ? {} : { mtu }),
+    });
+    await addAddresses(link, addresses);
+  },
+
+  async veth({ a, b, mtu }: VethConfig) {
+    const [one, two] = await stack.veth(
+      [namespaceOf(a.namespace), a.name],
+      [namespaceOf(b.namespace), b.name],
+      mtu,
+    );
+    await addAddresses(one, a.addresses);
+    await addAddresses(two, b.addresses);
+  },
+
+  async route(namespace: string, { dev, ...spec }: NamedRoute) {
+    await namespaceOf(namespace).addRoute(dev === undefined ? spec : { ...spec, oif: linkOf(dev).ifindex });
+  },
+
+  neighbours: (namespace: string) => namespaceOf(namespace).neighbours(),
+  link: (name: string) => linkOf(name).info(),
+  addresses: (name: string) => linkOf(name).addresses(),
+  stats: (name: string) => linkOf(name).stats(),
+  snmp: (namespace: string) => namespaceOf(namespace).snmp(),
+  setLink: (name: string, change: LinkChange) => linkOf(name).set(change),
+  faultCounters: (name: string) => injectors.get(name)!.counters,
+};
+
+export type RouterMethods = typeof methods;
+
+serve(methods);

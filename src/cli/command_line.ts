@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { NetError } from '../net_error.js';
+import { VERSION } from './version.js';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
@@ -27,9 +28,6 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   },
 ];
 
-/** Put in by the build (esbuild.config.mjs). */
-declare const WW_VERSION: string;
-
 /** Where text goes; a test gives its own. */
 export interface TextOutput {
   out(text: string): void;
@@ -49,7 +47,7 @@ export async function runCommandLine(
   let exitCode = EXIT_DONE;
   const program = new Command('ww')
     .description('Linux networking in user space: a complete router in WebAssembly')
-    .version(typeof WW_VERSION === 'undefined' ? '0.0.0' : WW_VERSION, '-V, --version')
+    .version(VERSION, '-V, --version')
     .usage('COMMAND [options]')
     .configureOutput({ writeOut: output.out, writeErr: output.err })
     .showHelpAfterError('(ww --help lists the commands)')

@@ -26,7 +26,7 @@ export interface Sample {
 }
 
 export interface LiveSource {
-  sample(): Sample;
+  sample(): Sample | Promise<Sample>;
 }
 
 export interface PortRates {

@@ -109,23 +109,37 @@ function showFigures(
   log: RunLog,
   finish: (end: End) => void,
 ): { stop(): void } {
-  let before: Sample = source.sample();
-  const show = () => {
+  let before: Sample | null = null;
+  let showing = false;
+  let stopped = false;
+  const show = async () => {
+    // A source slower than the interval is not asked twice at once.
+    if (showing) return;
+    showing = true;
     try {
-      const after = source.sample();
-      const rates = ratesBetween(before, after);
+      const after = await source.sample();
+      if (stopped) return;
+      const rates = ratesBetween(before ?? after, after);
+      const first = before === null;
       before = after;
       if (screen) screen.draw(renderTable(rates, screen.columns, screen.color));
-      else
+      else if (!first)
         for (const { drops, ...port } of rates)
           log.info({ ...roundFigures(port), ...Object.fromEntries(drops) }, 'port');
     } catch (error) {
       finish({ why: 'the figures cannot be read', error });
+    } finally {
+      showing = false;
     }
   };
-  if (screen) show();
-  const interval = setInterval(show, screen ? DRAW_MS : LOG_MS);
-  return { stop: () => clearInterval(interval) };
+  void show();
+  const interval = setInterval(() => void show(), screen ? DRAW_MS : LOG_MS);
+  return {
+    stop: () => {
+      stopped = true;
+      clearInterval(interval);
+    },
+  };
 }
 
 function roundFigures<T extends object>(figures: T): object {

@@ -59,6 +59,12 @@ export class FaultInjector extends Middleware {
     return { rx: this.rxLane.counters, tx: this.txLane.counters };
   }
 
+  /** Frames are under way in it, either way. */
+  get pending(): boolean {
+    const { rxLane, txLane, own } = this;
+    return rxLane.nextMs() !== undefined || txLane.nextMs() !== undefined || own.rings.txReady() !== 0;
+  }
+
   override attach(rings: PortRings, notify: PortNotify): void {
     this.rings = rings;
     this.notify = notify;

@@ -1,0 +1,68 @@
+/**
+ * The lab with hosts of the kernel: two network namespaces, each with a TAP whose other side is a port of our router.
+ *
+ *   ww-lan-PID-START                  this process                  ww-wan-PID-START
+ *   eth0 ══ TAP ══ fd ── lan0 ── the router's namespace ── wan0 ── fd ══ TAP ══ eth0
+ */
+import type { Link } from '../net/link.js';
+import { createStack } from '../stack.js';
+import { cleanupStale, createLabNamespaces, type KernelLab, labNames, removeLab } from './lab_kernel.js';
+import { LAB_LAN, LAB_WAN } from './lab_plan.js';
+import { labHints, proveLab } from './lab_proof.js';
+import { addRouterAddresses, forwardPackets, type Lab } from './lab_setup.js';
+import { openRouterPort, type RouterPort } from './router_port.js';
+import type { UpContext } from './up_context.js';
+
+/** Throws a NetError when this process may not, or cannot; nothing is left then. */
+export async function openLabWithKernel({ log, pcapDir }: UpContext): Promise<Lab> {
+  const stale = cleanupStale();
+  if (stale.length > 0) log.info({ namespaces: stale }, 'removed what a killed run had left');
+  const names = labNames();
+  const stack = await createStack();
+  let hosts: KernelLab | undefined;
+  const close = async () => {
+    await stack.close();
+    if (hosts) removeLab(hosts);
+  };
+  try {
+    const router = await stack.namespace('router');
+    await forwardPackets(router);
+    const links: Link[] = [];
+    const ports: RouterPort[] = [];
+    for (const [plan, { tap }] of [
+      [LAB_LAN, names.lan],
+      [LAB_WAN, names.wan],
+    ] as const) {
+      const { link: name, mtu } = plan;
+      const captures = pcapDir === undefined ? [] : [`${pcapDir}/${name}.pcapng`];
+      const port = await openRouterPort({ spec: `tap:${tap}`, mtu, captures });
+      ports.push(port);
+      let wasUp = false;
+      const link = await stack.port(router, port.driver, {
+        name,
+        mtu,
+        onState: ({ up, why }) => {
+          // Before the host has its end, it is down as it should be.
+          if (wasUp && !up) log.warn({ port: name, why: why?.message }, 'port down');
+          else if (up) log.info({ port: name }, 'port up');
+          wasUp ||= up;
+        },
+      });
+      await addRouterAddresses(link, plan);
+      links.push(link);
+    }
+    hosts = await createLabNamespaces(names);
+    for (const { driver } of ports) driver.release();
+    return {
+      hosts: 'kernel',
+      about: `hosts of the kernel: ${names.lan.namespace}, ${names.wan.namespace}`,
+      hints: labHints(names),
+      links,
+      prove: (options) => proveLab(names, options),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -33,7 +33,9 @@ import {
   fibRemove,
   infoPrefSrcPtr,
 } from '../route/fib';
+import { exceptionFlush, exceptionFlushDev } from '../route/exception';
 import { fibFlushDev, fibSyncLinkState } from '../route/fib_dev';
+import { ipFragDevGone } from './ip_fragment';
 
 @unmanaged
 @final
@@ -337,6 +339,7 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
     }
   } else if (event === NetdevEvent.DOWN) {
     fibFlushDev(dev.net, AF_INET, dev, false);
+    exceptionFlush(dev.net, AF_INET);
   } else if (event === NetdevEvent.CHANGE) {
     fibSyncLinkState(dev.net, AF_INET, dev);
     if (netifRunning(dev)) {
@@ -345,6 +348,8 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
   } else if (event === NetdevEvent.UNREGISTER) {
     while (inDev.addrs !== 0) deleteIfaddr(dev, changetype<Ifaddr>(inDev.addrs));
     fibFlushDev(dev.net, AF_INET, dev, true);
+    exceptionFlushDev(dev.net, devPtr);
+    ipFragDevGone(dev.net, devPtr);
     kfree(dev.ipPtr);
     dev.ipPtr = 0;
   }

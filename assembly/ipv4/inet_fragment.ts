@@ -9,7 +9,7 @@
  * A fragment that is wholly inside a run is a duplicate and ignored; one that overlaps otherwise ends the queue
  * (RFC 5722 §4 and its erratum 3089, which Linux follows for both families).
  *
- * Memory: slots held by queues count with their whole size (root().reserved3 has the sum of all namespaces). A
+ * Memory: slots held by queues count with their whole size (root().fragBytes has the sum of all namespaces). A
  * namespace holds at most ipfrag_high_thresh, all of them together at most half of the pools; above it fragments are
  * refused, and no queue gives way to a newer one.
  */
@@ -197,19 +197,19 @@ export function fragPoolShare(): u32 {
 
 /** Bytes held by reassembly in all namespaces. */
 function held(): u32 {
-  return root().reserved3;
+  return root().fragBytes;
 }
 
 function account(q: FragQueue, bytes: u32): void {
   q.mem += bytes;
   q.frags.mem += bytes;
-  root().reserved3 = held() + bytes;
+  root().fragBytes = held() + bytes;
 }
 
 function unaccount(q: FragQueue, bytes: u32): void {
   q.mem -= bytes;
   q.frags.mem -= bytes;
-  root().reserved3 = held() - bytes;
+  root().fragBytes = held() - bytes;
 }
 
 /** Memory that the skb keeps from others: its record, its slot, its fragments' slots. */

@@ -20,10 +20,12 @@ import { Errno } from '../net/errno';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
 import { Fib, FibNh, RtType, nhInfo } from '../route/fib';
+import { inetPeerErrorAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { pskbMayPull, skbPull, skbTrim } from '../skb/skbuff';
 import { icmpSend } from './icmp';
+import { ipCbClear } from './ip_cb';
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from './ip_fragment';
 import { ipForward } from './ip_forward';
 import { ipForwardFast, ipForwardFastAllowed } from './ip_forward_fast';
@@ -148,6 +150,7 @@ function checkHeader(net: Net, skb: SkBuff): SkbDropReason {
   } else if (totLen < ihl) {
     return headerError(net);
   }
+  ipCbClear(skb);
   skb.networkHeader = iph;
   skb.transportHeader = iph + ihl;
   return SkbDropReason.NOT_DROPPED_YET;
@@ -238,15 +241,17 @@ function ipError(net: Net, skb: SkBuff, dev: NetDevice, err: i32): void {
     kfreeSkbReason(skb, SkbDropReason.IP_INADDRERRORS);
     return;
   }
+  // Linux answers one sender once a second, five times at once (error_cost, error_burst).
+  const tell = inetPeerErrorAllow(net, AF_INET, skb.networkHeader + 12);
   if (err === -Errno.EHOSTUNREACH) {
-    icmpSend(skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+    if (tell) icmpSend(skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
     kfreeSkbReason(skb, SkbDropReason.IP_UNREACHABLE);
   } else if (err === -Errno.ENETUNREACH) {
     mibInc(net, Mib.IpExtInNoRoutes);
-    icmpSend(skb, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0);
+    if (tell) icmpSend(skb, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0);
     kfreeSkbReason(skb, SkbDropReason.IP_INNOROUTES);
   } else if (err === -Errno.EACCES) {
-    icmpSend(skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
+    if (tell) icmpSend(skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
     kfreeSkbReason(skb, SkbDropReason.IP_PROHIBIT);
   } else {
     kfreeSkbReason(skb, SkbDropReason.IP_BLACKHOLE);

@@ -16,6 +16,7 @@ import { randomU32 } from '../lib/random';
 import { Neighbour, neighCreate, neighHold, neighOutput, neighPut } from '../neigh/neighbour';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
+import { exceptionFind, exceptionGwPtr } from '../route/exception';
 import { FibNh, RtType, nhGwPtr, nhInfo } from '../route/fib';
 import { kfreeSkbReason } from '../skb/free';
 import { SKB_F_FORWARDED, SkBuff } from '../skb/sk_buff';
@@ -93,7 +94,7 @@ function sendFragments(net: Net, skb: SkBuff, nh: FibNh, mtu: u32): void {
 
 /** Linux: ip_finish_output2: to the neighbour that is the gateway, or the destination on the link. */
 function finishOutput2(net: Net, skb: SkBuff, nh: FibNh): void {
-  const neigh = neighFor(nh, skb.data + 16);
+  const neigh = neighFor(net, nh, skb.data + 16);
   if (neigh === null) {
     kfreeSkbReason(skb, SkbDropReason.NEIGH_CREATEFAIL);
     return;
@@ -102,8 +103,15 @@ function finishOutput2(net: Net, skb: SkBuff, nh: FibNh): void {
 }
 
 /** The neighbour of a next hop, remembered there when it is a gateway. Linux: ip_neigh_for_gw. */
-function neighFor(nh: FibNh, daddr: usize): Neighbour | null {
+function neighFor(net: Net, nh: FibNh, daddr: usize): Neighbour | null {
   const dev = changetype<NetDevice>(nh.dev);
+  if (net.exceptions4 !== 0) {
+    // A redirect that we believed: another gateway for this destination.
+    const exception = exceptionFind(net, AF_INET, daddr);
+    if (exception !== null && exception.dev !== 0) {
+      return neighCreate(AF_INET, exceptionGwPtr(exception), changetype<NetDevice>(exception.dev));
+    }
+  }
   if (nh.gwFamily === 0) return neighCreate(AF_INET, daddr, dev);
   if (nh.neigh !== 0) {
     const known = changetype<Neighbour>(nh.neigh);

@@ -198,7 +198,7 @@ export function testConf4(dev: usize, id: u32, all: i32, own: i32): void {
 
 /** Bytes that all fragment queues hold. */
 export function testFragMem(): u32 {
-  return root().reserved3;
+  return root().fragBytes;
 }
 
 function logXmit(p: usize, dev: usize): i32 {

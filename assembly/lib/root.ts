@@ -81,7 +81,8 @@ export class Root {
   reserved0: usize;
   reserved1: usize;
   reserved2: usize;
-  reserved3: usize;
+  /** Bytes that the fragment queues of all namespaces hold (ipv4/inet_fragment). */
+  fragBytes: usize;
 }
 
 let base: usize = 0;

@@ -4,7 +4,7 @@ import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { root } from '../lib/root';
 import { NEIGH_ADD_CREATE, NEIGH_ADD_REPLACE, neighAdd, neighDelete } from '../neigh/neigh_request';
 import { neighDumpNext } from '../neigh/neigh_table';
-import { NUD_PERMANENT, Neighbour, neighHa, neighKey } from '../neigh/neighbour';
+import { NTF_USE, NUD_PERMANENT, Neighbour, neighHa, neighKey } from '../neigh/neighbour';
 import { Errno } from '../net/errno';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
 
@@ -30,7 +30,7 @@ export function requestNeigh(type: u32, body: usize, len: u32): i32 {
     key,
     dev,
     known ? body + NeighRec.LLADDR : 0,
-    state === 0 ? NUD_PERMANENT : state,
+    state === 0 && (flags & NTF_USE) === 0 ? NUD_PERMANENT : state,
     flags,
   );
 }

@@ -37,6 +37,7 @@ import {
   nhGwPtr,
   nhInfo,
 } from '../route/fib';
+import { exceptionFlush } from '../route/exception';
 import { netFib } from '../route/fib_dev';
 
 /** Linux: IP6_RT_PRIO_USER, the metric of an IPv6 route that names none. */
@@ -97,6 +98,7 @@ function routeNew(net: Net, family: u32, flags: u32, body: usize): i32 {
     return added;
   }
   if (old !== null) fibRemove(fib, key, plen, old);
+  exceptionFlush(net, family);
   emitRoute(net, family, body, info, false);
   return 0;
 }
@@ -205,6 +207,7 @@ function routeDel(net: Net, family: u32, body: usize): i32 {
       // Tell first: removing may free it.
       emitRoute(net, family, body, info, true);
       fibRemove(fib, key, plen, info);
+      exceptionFlush(net, family);
       return 0;
     }
     info = fibNextAlias(fib, key, plen, info);

@@ -62,6 +62,8 @@ function arrayOf(net: Net, group: u32, ifindex: i32): usize {
 /** Linux: inet_forward_change: ip_forward and conf.all.forwarding are one, and reach `default` and every device. */
 function setForwarding4(net: Net, on: i32): void {
   const at = (<usize>Ipv4Conf.FORWARDING) << 2;
+  // RFC 1812 §5.2.7.2: a router does not follow redirects.
+  store<i32>(net.conf4All + ((<usize>Ipv4Conf.ACCEPT_REDIRECTS) << 2), on === 0 ? 1 : 0);
   store<i32>(net.sysctls + ((<usize>Sysctl.IP_FORWARD) << 2), on);
   store<i32>(net.conf4All + at, on);
   store<i32>(net.conf4Default + at, on);

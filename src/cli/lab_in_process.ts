@@ -9,7 +9,7 @@ import { createStack, type Stack } from '../stack.js';
 import { Pinger, type PingResult } from '../tools/ping.js';
 import { LAB_LAN, LAB_WAN, type LabLinkPlan } from './lab_plan.js';
 import type { ProofOptions, ProofResult } from './lab_proof.js';
-import { addRouterAddresses, forwardPackets, type Lab } from './lab_setup.js';
+import { addRouterAddresses, forwardPackets, type Lab, skipDad } from './lab_setup.js';
 
 const ECHOES = 3;
 const PING_EVERY_MS = 20;
@@ -21,9 +21,11 @@ export async function openLabInProcess(): Promise<Lab> {
   const stack = await createStack();
   try {
     const router = await stack.namespace('router');
+    await skipDad(router);
     await forwardPackets(router);
     const lan = await stack.namespace('lan');
     const wan = await stack.namespace('wan');
+    for (const host of [lan, wan]) await skipDad(host);
     const links = [await join(stack, router, lan, LAB_LAN), await join(stack, router, wan, LAB_WAN)];
     const pinger = await Pinger.open(lan);
     let traffic: NodeJS.Timeout | undefined;

@@ -18,12 +18,19 @@ export interface Lab {
   close(): Promise<void>;
 }
 
+/**
+ * Before the links are made. All addresses of the lab are planned: duplicate address detection would only hold back the
+ * link-local ones, and with them the first packets, for a second or two.
+ */
+export async function skipDad(namespace: Namespace): Promise<void> {
+  for (const where of ['all', 'default']) await namespace.setSysctl(`net.ipv6.conf.${where}.accept_dad`, 0);
+}
+
 export async function forwardPackets(router: Namespace): Promise<void> {
   await router.setSysctl('net.ipv4.ip_forward', 1);
   await router.setSysctl('net.ipv6.conf.all.forwarding', 1);
 }
 
-/** All addresses of the lab are planned: duplicate address detection would only cost a second. */
 export async function addRouterAddresses(link: Link, plan: LabLinkPlan): Promise<void> {
   await link.addAddress(`${plan.router4}/${plan.prefix4}`);
   await link.addAddress(`${plan.router6}/${plan.prefix6}`, { nodad: true });

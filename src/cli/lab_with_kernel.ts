@@ -9,7 +9,7 @@ import { createStack } from '../stack.js';
 import { cleanupStale, createLabNamespaces, type KernelLab, labNames, removeLab } from './lab_kernel.js';
 import { LAB_LAN, LAB_WAN } from './lab_plan.js';
 import { labHints, proveLab } from './lab_proof.js';
-import { addRouterAddresses, forwardPackets, type Lab } from './lab_setup.js';
+import { addRouterAddresses, forwardPackets, type Lab, skipDad } from './lab_setup.js';
 import { openRouterPort, type RouterPort } from './router_port.js';
 import type { UpContext } from './up_context.js';
 
@@ -26,6 +26,7 @@ export async function openLabWithKernel({ log, pcapDir }: UpContext): Promise<La
   };
   try {
     const router = await stack.namespace('router');
+    await skipDad(router);
     await forwardPackets(router);
     const links: Link[] = [];
     const ports: RouterPort[] = [];

@@ -62,6 +62,7 @@ import { addMulticastRoute, addPrefixRoute, delHostRoute, delPrefixRoute } from 
 import { dadStart } from './dad';
 import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRoutersChanged } from './mcast';
 import { ndiscSendUnsolicitedNa } from './ndisc_send';
+import { ipv6FragDevGone } from './reassembly';
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -368,6 +369,7 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
     case NetdevEvent.UNREGISTER: {
       delDev(dev);
       fibFlushDev(dev.net, AF_INET6, dev, true);
+      ipv6FragDevGone(dev.net, devPtr);
       return;
     }
     case NetdevEvent.CHANGEMTU: {

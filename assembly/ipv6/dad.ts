@@ -59,7 +59,7 @@ export function dadStart(ifa: Inet6Ifaddr): void {
     dadCompleted(ifa);
     return;
   }
-  ifa.dadState = DadState.DAD;
+  ifa.dadState = <u8>DadState.DAD;
   ifa.dadProbes = <u8>max(0, min(255, conf6(dev, Ipv6Conf.DAD_TRANSMITS)));
   ifa.dadNonce = randomU64() >> 16;
   // RFC 4862 5.4.2: "a node should delay joining and the first solicitation by a random delay between 0 and
@@ -85,7 +85,7 @@ function dadCompleted(ifa: Inet6Ifaddr): void {
   const dev = changetype<NetDevice>(ifa.dev);
   timerDel(dadTimer(ifa));
   ifa.flags &= ~(IFA_F_TENTATIVE | IFA_F_DADFAILED);
-  ifa.dadState = DadState.POSTDAD;
+  ifa.dadState = <u8>DadState.POSTDAD;
   addHostRoute(ifa);
   addrconfNotify(ifa, false);
   if ((dev.flags & IFF_LOOPBACK) !== 0 || inet6Dev(dev).ready === 0) return;
@@ -99,7 +99,7 @@ export function dadFailure(ifa: Inet6Ifaddr): void {
   const dev = changetype<NetDevice>(ifa.dev);
   timerDel(dadTimer(ifa));
   if (ifa.dadState === DadState.ERRDAD) return;
-  ifa.dadState = DadState.ERRDAD;
+  ifa.dadState = <u8>DadState.ERRDAD;
   // "If the address is a link-local address formed from an interface identifier based on the hardware address, IP
   // operation on the interface SHOULD be disabled": net.ipv6.conf.DEV.accept_dad = 2.
   const disable = dadMode(dev) > 1 && ipv6AddrIsLinklocal(ifaAddr(ifa));

@@ -67,6 +67,7 @@ const MS: u64 = 1_000_000;
  * minimum IPv6 MTU". */
 const QUOTE_MAX: u32 = IPV6_MIN_MTU - IPV6_HDR_LEN - ICMPV6_HDR_LEN;
 const ICMPV6_CHECKSUM: u32 = 2;
+const JUDGED: u32 = 256;
 
 /** Fills in the checksum of the message of `len` bytes at `p`, all linear. */
 export function icmpv6Checksum(saddr: usize, daddr: usize, p: usize, len: u32): void {
@@ -103,7 +104,7 @@ function isIneligible(skb: SkBuff, hdr: usize): bool {
   const out = memory.data(8, 4);
   const bytes = skb.data + skbHeadlen(skb) - hdr;
   const at = ipv6SkipExthdr(hdr + IPV6_HDR_LEN, bytes - IPV6_HDR_LEN, ipv6Nexthdr(hdr), out, out + 4);
-  if (at < 0) return true;
+  if (at < 0) return false;
   if (load<u32>(out) !== NEXTHDR_ICMP) return false;
   const offset = IPV6_HDR_LEN + <u32>at;
   // A later fragment of an ICMPv6 message: its type is not here.
@@ -143,6 +144,8 @@ function xrlimAllow(net: Net, type: u32, fl: FlowI6): bool {
  * packet. Does not consume. `info`: MTU or pointer. Linux: icmp6_send.
  */
 export function icmpv6Send(skb: SkBuff, type: u32, code: u32, info: u32): void {
+  // What must be read of the packet to judge it.
+  if (skb.dataLen !== 0) pskbMayPull(skb, min(skb.len, JUDGED));
   const hdr = skb.networkHeader;
   if (hdr === 0 || skb.dev === 0 || hdr > skb.data || skb.data + skbHeadlen(skb) - hdr < IPV6_HDR_LEN) return;
   const dev = changetype<NetDevice>(skb.dev);

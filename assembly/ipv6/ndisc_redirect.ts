@@ -112,7 +112,7 @@ export function ndiscRedirectRcv(skb: SkBuff, net: Net, dev: NetDevice): SkbDrop
 
 /** "The IP source address of the Redirect is the same as the current first-hop router for the destination." */
 function isFirstHop(net: Net, dev: NetDevice, dest: usize, router: usize): bool {
-  const known = net.exceptions6 === 0 ? null : exceptionFind(net, AF_INET6, dest);
+  const known = exceptionFind(net, AF_INET6, dest);
   if (known !== null && known.dev === changetype<usize>(dev)) return ipv6AddrEqual(exceptionGwPtr(known), router);
   const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), dest, router, ipv6AddrIsLinklocal(dest) ? dev.ifindex : 0, 0);
   if (ip6RouteOutput(net, fl) !== 0) return false;

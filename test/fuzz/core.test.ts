@@ -1,0 +1,117 @@
+/**
+ * Fuzzes the core as a whole: bursts of good and spoiled frames of every protocol into a router, with the clock
+ * moving. A round is two cores that get the same frames between different canaries (canary_driver.ts); every other
+ * round one of them is the scalar build. After each burst they must have sent the same; after two quiet minutes every
+ * skb and slot is back; when the namespaces have ended every page is.
+ *
+ * FUZZ_COUNT: inputs (default 250,000; 10,000,000 with LONG=true, which goes on where it was stopped).
+ * FUZZ_SEED=n begins at round n; a failure names its round: FUZZ_SEED=that FUZZ_COUNT=1 runs it alone.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { Random } from '../random.js';
+import { burst, PORTS } from './core_frames.js';
+import { CoreLab } from './core_lab.js';
+
+const LONG = process.env.LONG === 'true';
+const COUNT = Number(process.env.FUZZ_COUNT ?? (LONG ? 10_000_000 : 250_000));
+const STATE = 'build/long/fuzz_core.json';
+const BURSTS = 64;
+const CANARIES = [0xa5, 0x3c] as const;
+
+interface Progress {
+  seed: number;
+  inputs: number;
+}
+
+/** Where a long run was; anew when there is none. */
+function begin(): Progress {
+  const fresh = { seed: Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 30), inputs: 0 };
+  if (!LONG || process.env.FUZZ_SEED !== undefined) return fresh;
+  try {
+    return JSON.parse(readFileSync(STATE, 'utf8')) as Progress;
+  } catch {
+    return fresh;
+  }
+}
+
+function remember(progress: Progress): void {
+  if (!LONG || process.env.FUZZ_SEED !== undefined) return;
+  mkdirSync('build/long', { recursive: true });
+  writeFileSync(STATE, JSON.stringify(progress));
+}
+
+const hex = (bytes: Uint8Array | undefined) =>
+  bytes === undefined ? 'nothing' : Buffer.from(bytes).toString('hex');
+
+function firstDifference(a: Uint8Array[], b: Uint8Array[]): string | undefined {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    if (a[i] === undefined || b[i] === undefined || Buffer.compare(a[i]!, b[i]!) !== 0) {
+      return `output ${i} of ${a.length} and ${b.length}:\n  ${hex(a[i])}\n  ${hex(b[i])}`;
+    }
+  }
+  return undefined;
+}
+
+/** One round; returns how many frames went in. */
+async function round(seed: number): Promise<number> {
+  const random = new Random(seed);
+  const scalar = seed % 2 === 1;
+  const labs = [
+    await CoreLab.create({ seed, canary: CANARIES[0], scalar: false }),
+    await CoreLab.create({ seed, canary: CANARIES[1], scalar }),
+  ] as const;
+  let inputs = 0;
+  for (let i = 0; i < BURSTS; i++) {
+    const port = random.below(PORTS.length);
+    const frames = burst(random, port, 1 + random.below(48));
+    const ms = random.pick([0, 0, 0, 0, 1, 1, 10, 100, 1000, 5000]);
+    inputs += frames.length;
+    for (const lab of labs) lab.feed(port, frames, ms);
+    const difference = firstDifference(labs[0].drain(), labs[1].drain());
+    if (difference !== undefined) {
+      const list = frames
+        .map((f) => `  ${f.vnetHdr ? `[${hex(f.vnetHdr)}] ` : ''}${hex(f.bytes)}`)
+        .join('\n');
+      throw new Error(
+        `burst ${i} into ${PORTS[port]!.name}${scalar ? ', simd and scalar' : ''}: ${difference}\nframes:\n${list}`,
+      );
+    }
+  }
+  for (const lab of labs) lab.stack.run(120_000);
+  expect(await labs[1].counters()).toEqual(await labs[0].counters());
+  for (const lab of labs) {
+    const { pages: _pages, ...packets } = lab.free();
+    const { pages: _before, ...atStart } = lab.atStart;
+    expect(packets, 'skbs and slots after two quiet minutes').toEqual(atStart);
+    await lab.tearDown();
+    expect(lab.free(), 'what is free after the namespaces ended').toEqual(lab.pristine);
+    await lab.stack.close();
+  }
+  return inputs;
+}
+
+describe('the whole core', () => {
+  test(
+    `comes through ${COUNT} hostile frames`,
+    async () => {
+      const progress = begin();
+      const seed = progress.seed;
+      console.log(
+        `fuzz/core: rounds from FUZZ_SEED=${seed}, ${progress.inputs} of ${COUNT} inputs done before`,
+      );
+      while (progress.inputs < COUNT) {
+        try {
+          progress.inputs += await round(progress.seed);
+        } catch (error) {
+          throw new Error(`FUZZ_SEED=${progress.seed} FUZZ_COUNT=1: ${(error as Error).message}`, {
+            cause: error,
+          });
+        }
+        progress.seed++;
+        remember(progress);
+      }
+    },
+    LONG ? 6 * 3600_000 : 300_000,
+  );
+});

@@ -1,0 +1,167 @@
+/**
+ * The router that the fuzz of the core feeds: three ports of different offloads, a veth to a host, routes of every
+ * type, known and unknown neighbours, sysctls drawn from the seed.
+ *
+ *   lan (plain) ─┐                        ┌─ v0 ── eth0 ─ host (10.9.0.2, raw sockets)
+ *   wan (vnet) ──┤ router, both families ─┤
+ *   gro ─────────┘                        └─ blackhole, unreachable, prohibit, 203.0.113.0/24 via wan
+ */
+import { Status } from '../../assembly/abi/layout.js';
+import type { CoreSizes } from '../../src/core/instance.js';
+import type { Link } from '../../src/net/link.js';
+import { AF_INET, AF_INET6 } from '../../src/net/ip.js';
+import type { Namespace } from '../../src/net/namespace.js';
+import { createStack, type Stack } from '../../src/stack.js';
+import { CanaryDriver, type Frame } from '../canary_driver.js';
+import { Random } from '../random.js';
+import { PORTS } from './core_frames.js';
+
+const SIZES: Partial<CoreSizes> = {
+  memoryBytes: 40 << 20,
+  skbs: 2048,
+  smallSlots: 2048,
+  largeSlots: 160,
+  devices: 16,
+  nets: 4,
+  requestBytes: 64 << 10,
+  events: 256,
+  deliveries: 64,
+  handles: 64,
+};
+const RING_ENTRIES = 64;
+const SUBNETS4 = ['192.0.2', '198.51.100', '100.64.0'];
+
+/** How much of each pool is free. */
+export interface Free {
+  pages: number;
+  skbs: number;
+  small: number;
+  large: number;
+}
+
+export class CoreLab {
+  readonly drivers: CanaryDriver[] = [];
+  readonly links: Link[] = [];
+  /** Before the namespaces were made, and before the first frame. */
+  pristine!: Free;
+  atStart!: Free;
+  /** Packets that raw sockets got. */
+  readonly delivered: Uint8Array[] = [];
+  router!: Namespace;
+  host!: Namespace;
+
+  private constructor(readonly stack: Stack) {}
+
+  static async create(options: { seed: number; canary: number; scalar: boolean }): Promise<CoreLab> {
+    const { seed, canary, scalar } = options;
+    const lab = new CoreLab(await createStack({ clock: 'virtual', seed, scalar, sizes: SIZES }));
+    await lab.build(new Random(seed), canary);
+    return lab;
+  }
+
+  private async build(random: Random, canary: number): Promise<void> {
+    const { stack } = this;
+    // The loopback of a first namespace makes what is made once and kept.
+    await stack.removeNamespace(await stack.namespace('first'));
+    this.pristine = this.free();
+    const r = await stack.namespace('router');
+    this.router = r;
+    for (const [i, port] of PORTS.entries()) {
+      const driver = new CanaryDriver(port.name, port.mac, port.features, port.vnetHdrLen, canary);
+      const link = await stack.port(r, driver, { name: port.name, ringEntries: RING_ENTRIES });
+      await link.addAddress(`${SUBNETS4[i]}.1/24`);
+      await link.addAddress(`2001:db8:${i + 1}::1/64`, { nodad: true });
+      await r.addNeighbour(link, { address: `${SUBNETS4[i]}.2`, mac: port.peer });
+      await r.addNeighbour(link, { address: `2001:db8:${i + 1}::2`, mac: port.peer });
+      this.drivers.push(driver);
+      this.links.push(link);
+    }
+    const h = await stack.namespace('host');
+    this.host = h;
+    const [v0, eth0] = await stack.veth([r, 'v0'], [h, 'eth0'], random.pick([1280, 1400, 1500]));
+    await v0.addAddress('10.9.0.1/24');
+    await v0.addAddress('fd09::1/64', { nodad: true });
+    await eth0.addAddress('10.9.0.2/24');
+    await eth0.addAddress('fd09::2/64', { nodad: true });
+    await h.addRoute({ to: 'default', via: '10.9.0.1' });
+    await h.addRoute({ to: 'default', via: 'fd09::1' });
+    for (const protocol of [1, 17])
+      await h.rawSocket(AF_INET, protocol, (packet) => this.delivered.push(packet));
+    await h.rawSocket(AF_INET6, 58, (packet) => this.delivered.push(packet));
+    await r.addRoute({ to: '203.0.113.0/24', via: '198.51.100.2' });
+    await r.addRoute({ to: '10.1.0.0/16', type: 'blackhole' });
+    await r.addRoute({ to: '10.2.0.0/16', type: 'unreachable' });
+    await r.addRoute({ to: '10.3.0.0/16', type: 'prohibit' });
+    await r.addRoute({ to: '2001:db8:f::/48', via: '2001:db8:2::2', mtu: 1280 });
+    await r.addRoute({ to: '2001:db8:bad::/48', type: 'unreachable' });
+    await this.sysctls(random);
+    stack.run(5000);
+    this.drain();
+    this.atStart = this.free();
+  }
+
+  private async sysctls(random: Random): Promise<void> {
+    const r = this.router;
+    await r.setSysctl('net.ipv4.ip_forward', random.once(8) ? 0 : 1);
+    await r.setSysctl('net.ipv6.conf.all.forwarding', random.once(8) ? 0 : 1);
+    const choices: [string, number[]][] = [
+      ['net.ipv4.conf.all.rp_filter', [0, 0, 1, 2]],
+      ['net.ipv4.conf.all.accept_source_route', [0, 1]],
+      ['net.ipv4.conf.lan.accept_source_route', [0, 1]],
+      ['net.ipv4.conf.lan.proxy_arp', [0, 0, 1]],
+      ['net.ipv4.conf.wan.accept_redirects', [0, 1]],
+      ['net.ipv6.conf.lan.accept_redirects', [0, 1]],
+      ['net.ipv6.conf.gro.accept_ra', [0, 1, 2]],
+      ['net.ipv6.conf.lan.accept_source_route', [-1, 0, 1]],
+      ['net.ipv4.icmp_ratelimit', [0, 1000]],
+      ['net.ipv4.icmp_msgs_per_sec', [1000, 1000000]],
+      ['net.ipv4.icmp_msgs_burst', [50, 100000]],
+      ['net.ipv6.icmp.ratelimit', [0, 1000]],
+      ['net.ipv4.icmp_echo_ignore_broadcasts', [0, 1]],
+    ];
+    for (const [name, values] of choices) await r.setSysctl(name, random.pick(values));
+  }
+
+  free(): Free {
+    const { instance } = this.stack.core;
+    return {
+      pages: instance.status(Status.PAGES_FREE),
+      skbs: instance.status(Status.SKBS_FREE),
+      small: instance.status(Status.SMALL_FREE),
+      large: instance.status(Status.LARGE_FREE),
+    };
+  }
+
+  /** Hands the frames to a port and lets `ms` pass. */
+  feed(port: number, frames: readonly Frame[], ms: number): void {
+    this.drivers[port]!.input.push(...frames);
+    this.stack.run(ms);
+  }
+
+  /** What ports sent and sockets got since the last call. */
+  drain(): Uint8Array[] {
+    return [...this.drivers.flatMap((driver) => driver.take()), ...this.delivered.splice(0)];
+  }
+
+  /** Counters of both namespaces and drops by reason of every port. */
+  async counters(): Promise<Record<string, number>> {
+    const all: Record<string, number> = {};
+    for (const ns of [this.router, this.host]) {
+      for (const [name, n] of Object.entries(await ns.snmp())) if (n > 0) all[`${ns.name} ${name}`] = n;
+    }
+    for (const link of this.links) {
+      const { drops, ...rest } = await link.stats();
+      for (const [name, n] of [...Object.entries(rest), ...Object.entries(drops)])
+        if (n > 0) all[`${link.name} ${name}`] = n;
+    }
+    return all;
+  }
+
+  /** Ends ports and namespaces. */
+  async tearDown(): Promise<void> {
+    for (const link of this.links) await this.stack.removePort(link);
+    await this.stack.removeNamespace(this.router);
+    await this.stack.removeNamespace(this.host);
+    this.stack.run(0);
+  }
+}

@@ -83,6 +83,8 @@ function sysctlDefaults(net: Net): void {
   store<i32>(s + (Sysctl.IP6_MTU_EXPIRES << 2), 600);
   store<i32>(s + (Sysctl.IP6_MIN_ADVMSS << 2), 1220);
   confDefaults(net.conf6All);
+  // Linux: ipv6_devconf: DAD is on while `all` or the device says so; the device decides by default.
+  store<i32>(net.conf6All + (Ipv6Conf.ACCEPT_DAD << 2), 0);
   confDefaults(net.conf6Default);
 }
 
@@ -143,7 +145,13 @@ function resumeForward(skb: usize): void {
 function reroute(skb: SkBuff, net: Net): bool {
   if (skb.iif !== 0 && ip6RouteInput(skb, net) === RtType.UNICAST) return true;
   const hdr = skb.networkHeader;
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), ipv6Daddr(hdr), ipv6Saddr(hdr), changetype<NetDevice>(skb.dev).ifindex, 0);
+  const fl = flowI6Init(
+    memory.data(FLOWI6_BYTES, 8),
+    ipv6Daddr(hdr),
+    ipv6Saddr(hdr),
+    changetype<NetDevice>(skb.dev).ifindex,
+    0,
+  );
   if (ip6RouteOutput(net, fl) !== 0) {
     kfreeSkbReason(skb, SkbDropReason.IP_OUTNOROUTES);
     return false;

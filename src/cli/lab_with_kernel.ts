@@ -44,8 +44,8 @@ export async function openLabWithKernel({ log, pcapDir }: UpContext): Promise<La
         mtu,
         onState: ({ up, why }) => {
           // Before the host has its end, it is down as it should be.
-          if (wasUp && !up) log.warn({ port: name, why: why?.message }, 'port down');
-          else if (up) log.info({ port: name }, 'port up');
+          if (wasUp)
+            log.warn({ port: name, ...(why && { why: why.message }) }, up ? 'port up again' : 'port down');
           wasUp ||= up;
         },
       });

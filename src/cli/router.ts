@@ -1,0 +1,208 @@
+/**
+ * `ww up router.yaml`: one namespace with the links, addresses, routes and sysctls of the file.
+ *
+ *   sysctls of all and default ─► links and ports ─► sysctls of links ─► addresses ─► routes ─► frames may come
+ *
+ * It forwards both families unless the file says otherwise. A port that cannot be had at the start ends all of it; one
+ * that goes later takes its link down and comes back by itself. When every port is a capture file the run ends with the
+ * last frame.
+ */
+import { Status } from '../../assembly/abi/layout.js';
+import { formatCidr, formatIp, formatMac } from '../config/ip_address.js';
+import type { LinkConfig, RouteConfig, RouterConfig } from '../config/router_config.js';
+import type { PortState } from '../core/core.js';
+import { AF_INET, AF_INET6 } from '../net/ip.js';
+import type { Link } from '../net/link.js';
+import type { Namespace } from '../net/namespace.js';
+import type { RouteSpec } from '../net/route.js';
+import type { NetError } from '../net_error.js';
+import { createStack, type Stack } from '../stack.js';
+import { PortFigures } from './port_figures.js';
+import { isFilePort, openRouterPort, type RouterPort, routerPortOptions } from './router_port.js';
+import { runUntilDone } from './run.js';
+import type { UpContext } from './up_context.js';
+import { VERSION, versions } from './version.js';
+
+/** A router forwards; a file that wants a host says so. */
+const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'] as const;
+const OF_A_LINK = /^net\.ipv[46]\.(?:conf|neigh)\.(?!(?:all|default)\.)/;
+const SCOPES = { global: 0, link: 253, host: 254 } as const;
+const ADDR_GEN_MODE_NONE = 1;
+/** The socket of a wire that cannot be had now will not be had by waiting: somebody has to change something. */
+const NOT_BY_WAITING = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']);
+const DRAINED_CHECK_MS = 20;
+
+export async function runRouter(config: RouterConfig, context: UpContext): Promise<number> {
+  const beginMs = performance.now();
+  const stack = await createStack();
+  try {
+    const router = await buildRouter(stack, config, context);
+    introduce(config, context);
+    for (const { driver } of router.ports) driver.release();
+    const figures = new PortFigures(router.links);
+    return await runUntilDone({
+      ...context,
+      source: figures,
+      ...(router.ports.length > 0 &&
+        router.ports.every(({ isFile }) => isFile) && { done: drained(stack, router) }),
+      summary: async () => ({
+        seconds: Math.round(performance.now() - beginMs) / 1000,
+        ...(await figures.totals()),
+        rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
+        versions: await versions(),
+      }),
+      close: () => stack.close(),
+    });
+  } finally {
+    // A second time when it ended in order; a first one, ports and all, when it could not be built.
+    await stack.close();
+  }
+}
+
+interface Router {
+  /** Those with a port; `ports` in the same order. */
+  readonly links: readonly Link[];
+  readonly ports: readonly RouterPort[];
+  /** Packet buffers in use when nothing is under way. */
+  readonly restingSkbs: number;
+}
+
+async function buildRouter(stack: Stack, config: RouterConfig, context: UpContext): Promise<Router> {
+  const namespace = await stack.namespace('router');
+  const given = new Set(config.sysctls.map(([name]) => name));
+  for (const name of FORWARDING) if (!given.has(name)) await namespace.setSysctl(name, 1);
+  for (const [name, value] of config.sysctls)
+    if (!OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
+  const links = new Map<LinkConfig, Link>();
+  const ports: RouterPort[] = [];
+  for (const link of config.links) {
+    if (link.port === null) {
+      links.set(link, await namespace.link(link.name));
+      continue;
+    }
+    const { made, port } = await makeLink(stack, namespace, link, context);
+    links.set(link, made);
+    ports.push(port);
+  }
+  for (const [name, value] of config.sysctls)
+    if (OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
+  for (const [link, made] of links) {
+    const nodad = link.port !== null && isFilePort(link.port.spec);
+    for (const { address, prefix } of link.addresses)
+      await made.addAddress(formatCidr(address, prefix), { nodad });
+  }
+  for (const [link, made] of links) {
+    for (const route of link.routes) await namespace.addRoute(routeSpec(route, made.ifindex));
+  }
+  const withPorts = [...links].filter(([{ port }]) => port !== null).map(([, made]) => made);
+  return { links: withPorts, ports, restingSkbs: skbsInUse(stack) };
+}
+
+async function makeLink(
+  stack: Stack,
+  namespace: Namespace,
+  link: LinkConfig,
+  { log, pcapDir }: UpContext,
+): Promise<{ made: Link; port: RouterPort }> {
+  const { name, mac, linkLocal } = link;
+  const spec = link.port!.spec;
+  const trace = (line: string) => log.info({ port: name }, line);
+  const port = await openRouterPort(routerPortOptions(link, pcapDir, trace));
+  let tellFirst: (state: PortState) => void = () => {};
+  const first = new Promise<PortState>((resolve) => {
+    tellFirst = resolve;
+  });
+  const mtu = link.mtu ?? port.driver.mtu;
+  const settings: [string, number][] = [];
+  if (!linkLocal) settings.push(['addr_gen_mode', ADDR_GEN_MODE_NONE]);
+  if (isFilePort(spec)) settings.push(['accept_dad', 0]);
+  const made = await withDefaults(namespace, settings, () =>
+    stack.port(namespace, port.driver, {
+      name,
+      ...(mac && { mac: formatMac(mac) }),
+      ...(mtu !== undefined && { mtu }),
+      onState: (state) => {
+        tellFirst(state);
+        if (state.up) log.info({ port: name }, 'port up');
+        else log.warn({ port: name, why: state.why?.message }, 'port down');
+      },
+    }),
+  );
+  if (port.driver.kind === 'udp') throwIfHopeless(await first);
+  return { made, port };
+}
+
+function throwIfHopeless({ up, why }: PortState): void {
+  if (!up && why && NOT_BY_WAITING.has(why.code)) throw why satisfies NetError;
+}
+
+/** A new link takes conf.default with it, and begins with its link-local address: too early to set conf.LINK. */
+async function withDefaults<T>(
+  namespace: Namespace,
+  settings: readonly (readonly [name: string, value: number])[],
+  make: () => Promise<T>,
+): Promise<T> {
+  const before: [string, number][] = [];
+  for (const [name, value] of settings) {
+    const path = `net.ipv6.conf.default.${name}`;
+    before.push([path, await namespace.getSysctl(path)]);
+    await namespace.setSysctl(path, value);
+  }
+  const made = await make();
+  for (const [path, value] of before) await namespace.setSysctl(path, value);
+  return made;
+}
+
+function routeSpec(route: RouteConfig, ifindex: number): RouteSpec {
+  const { family, to, prefix, type, via, onLink, metric, mtu, scope } = route;
+  return {
+    to: formatCidr(to, prefix),
+    family: family === 4 ? AF_INET : AF_INET6,
+    type,
+    onLink,
+    ...(type === 'unicast' && { oif: ifindex }),
+    ...(via && { via: formatIp(via) }),
+    ...(metric !== undefined && { metric }),
+    ...(mtu !== undefined && { mtu }),
+    ...(scope !== undefined && { scope: SCOPES[scope] }),
+  };
+}
+
+function skbsInUse({ core }: Stack): number {
+  // What was sent is freed by the poll after it.
+  core.poll();
+  return core.instance.status(Status.SKBS) - core.instance.status(Status.SKBS_FREE);
+}
+
+/** Resolves when every file was played to its end and nothing waits: no neighbour, no fragment, no delayed frame. */
+function drained(stack: Stack, { ports, restingSkbs }: Router): Promise<void> {
+  return new Promise((resolve) => {
+    let quiet = 0;
+    const timer = setInterval(() => {
+      const still = ports.every((port) => port.drained()) && skbsInUse(stack) <= restingSkbs;
+      quiet = still ? quiet + 1 : 0;
+      if (quiet < 2) return;
+      clearInterval(timer);
+      resolve();
+    }, DRAINED_CHECK_MS);
+    timer.unref();
+  });
+}
+
+function introduce({ links }: RouterConfig, { screen, log }: UpContext): void {
+  const lines = links.map(({ name, port, addresses, routes }) => ({
+    link: name,
+    port: port?.spec,
+    addresses: addresses.map(({ address, prefix }) => formatCidr(address, prefix)),
+    routes: routes.length,
+  }));
+  if (screen === null) {
+    for (const line of lines) log.info(line, 'link');
+    log.info({ version: VERSION }, 'router started');
+    return;
+  }
+  const text = lines.map(
+    ({ link, port, addresses }) => `  ${link.padEnd(8)} ${port ?? ''}  ${addresses.join(' ')}\n`,
+  );
+  screen.print(`Wirewright ${VERSION}\n${text.join('')}\n`);
+}

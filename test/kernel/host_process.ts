@@ -120,8 +120,8 @@ const methods = {
   },
 
   /** The errno that connect(2) leaves, 'connected', or 'silence' after `patienceMs`. */
-  async connectError(address: string, port: number, patienceMs: number) {
-    const socket = connect({ host: address, port });
+  async connectError(localAddress: string, address: string, port: number, patienceMs: number) {
+    const socket = connect({ host: address, port, localAddress });
     const late = new Promise<string>((resolve) => setTimeout(() => resolve('silence'), patienceMs).unref());
     const outcome = await Promise.race([
       once(socket, 'connect').then(

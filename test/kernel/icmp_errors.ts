@@ -10,6 +10,7 @@ import { formatIp, parseIp } from '../../src/config/ip_address.js';
 import { errnoError, errnoName } from '../../src/sys/errno.js';
 
 export interface IcmpProbe {
+  from?: string;
   to: string;
   /** UDP to this port, or a raw socket of this IP protocol. */
   port?: number;
@@ -45,6 +46,7 @@ const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
 const libc = koffi.load(null);
 const socket: (f: number, t: number, p: number) => number = libc.func('int socket(int, int, int)');
 const connect: (fd: number, a: Uint8Array, n: number) => number = libc.func('int connect(int, void *, uint)');
+const bind: typeof connect = libc.func('int bind(int, void *, uint)');
 const setsockopt: (fd: number, l: number, o: number, v: Uint8Array, n: number) => number = libc.func(
   'int setsockopt(int, int, int, void *, uint)',
 );
@@ -84,6 +86,10 @@ export async function probeIcmpError(probe: IcmpProbe): Promise<IcmpError | null
     set(recverr, 1);
     if (probe.dontFragment === true) set(mtuDiscover, PMTUDISC_PROBE);
     if (probe.ttl !== undefined) set(ttl, probe.ttl);
+    if (probe.from !== undefined) {
+      const source = sockaddr(parseIp(probe.from)!.bytes, 0);
+      check(bind(fd, source, source.length), `bind ${probe.from}`);
+    }
     const target = sockaddr(address, probe.port ?? 0);
     check(connect(fd, target, target.length), `connect ${probe.to}`);
     const payload = new Uint8Array(probe.bytes ?? 32);

@@ -82,8 +82,6 @@ export const REFUSED_HOST = {
 const ROUTER_SYSCTL: Readonly<Record<string, number>> = {
   'net.ipv4.ip_forward': 1,
   'net.ipv6.conf.all.forwarding': 1,
-  'net.ipv4.icmp_ratelimit': 0,
-  'net.ipv6.icmp.ratelimit': 0,
 };
 
 export interface LabOptions {
@@ -105,6 +103,7 @@ interface Ran {
 export class Host {
   readonly device = 'eth0';
   private readonly children: ChildProcess[] = [];
+  private lastAddress = 9;
   app!: RpcChild<HostMethods>;
 
   constructor(
@@ -165,6 +164,23 @@ export class Host {
       `-6 route replace default via ${plan.router[6]} dev ${device}`,
     ];
     for (const line of lines) this.ip(...line.split(' '));
+  }
+
+  /** One more address: to the router a stranger, of whose errors it has not told anybody yet. */
+  newAddress(family: Family): string {
+    const last = ++this.lastAddress;
+    const { plan, device } = this;
+    const address =
+      family === 4 ? plan.host[4].replace(/2$/, `${last}`) : plan.host[6].replace(/2$/, last.toString(16));
+    this.ip(
+      'addr',
+      'add',
+      `${address}/${family === 4 ? 24 : 64}`,
+      'dev',
+      device,
+      ...(family === 4 ? [] : ['nodad']),
+    );
+    return address;
   }
 
   async startApp(): Promise<void> {

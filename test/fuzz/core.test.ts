@@ -64,7 +64,7 @@ async function round(seed: number): Promise<number> {
   let inputs = 0;
   for (let i = 0; i < BURSTS; i++) {
     const port = random.below(PORTS.length);
-    const frames = burst(random, port, 1 + random.below(48));
+    const frames = burst(seed, random, port, 1 + random.below(48));
     const ms = random.pick([0, 0, 0, 0, 1, 1, 10, 100, 1000, 5000]);
     inputs += frames.length;
     for (const lab of labs) lab.feed(port, frames, ms);

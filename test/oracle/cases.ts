@@ -4,6 +4,11 @@ import { ipv4Forward } from './cases/ipv4_forward.js';
 import { ipv4Fragment } from './cases/ipv4_fragment.js';
 import { ipv4Local } from './cases/ipv4_local.js';
 import { ipv4Options } from './cases/ipv4_options.js';
+import { ipv6Forward } from './cases/ipv6_forward.js';
+import { ipv6Fragment } from './cases/ipv6_fragment.js';
+import { ipv6Headers } from './cases/ipv6_headers.js';
+import { ipv6Local } from './cases/ipv6_local.js';
+import { ndiscCases } from './cases/ndisc.js';
 import type { OracleCase } from './router.js';
 
 export const cases: readonly OracleCase[] = [
@@ -12,4 +17,9 @@ export const cases: readonly OracleCase[] = [
   ...ipv4Fragment,
   ...ipv4Local,
   ...arpCases,
+  ...ipv6Forward,
+  ...ipv6Headers,
+  ...ipv6Fragment,
+  ...ipv6Local,
+  ...ndiscCases,
 ];

@@ -8,6 +8,7 @@ import { createStack, type Stack } from '../../src/stack.js';
 import { ScriptDriver } from '../script_driver.js';
 import { configureByIp } from './ip_line.js';
 import {
+  EARLY_SYSCTL,
   type Output,
   type PortName,
   PORTS,
@@ -34,6 +35,7 @@ export class CoreRouter implements Target {
     const namespace = await stack.namespace(`oracle${++this.runs}`);
     const links: Link[] = [];
     try {
+      for (const [name, value] of Object.entries(EARLY_SYSCTL)) await namespace.setSysctl(name, value);
       const drivers = {} as Record<PortName, ScriptDriver>;
       for (const port of PORTS) {
         drivers[port] = new ScriptDriver();
@@ -52,13 +54,9 @@ export class CoreRouter implements Target {
   }
 
   private async configure(namespace: Namespace, setup: Setup): Promise<void> {
-    const early = (setup.ip ?? []).filter((line) => line.startsWith('link '));
-    const late = (setup.ip ?? []).filter((line) => !line.startsWith('link '));
-    for (const line of [...early, ...STANDARD_IP, ...late]) {
-      try { await configureByIp(namespace, line); } catch (e) { if (!line.includes(':')) throw e; } // TEMP
-    }
+    for (const line of [...STANDARD_IP, ...(setup.ip ?? [])]) await configureByIp(namespace, line);
     for (const [name, value] of Object.entries({ ...STANDARD_SYSCTL, ...setup.sysctl })) {
-      try { await namespace.setSysctl(name, value); } catch (e) { if (!name.includes('ipv6')) throw e; } // TEMP
+      await namespace.setSysctl(name, value);
     }
   }
 

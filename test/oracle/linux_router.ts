@@ -4,12 +4,13 @@
  * no case uses follows each step, and its answer says that all before it is done.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tun from '../../src/sys/if_tun.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, Sys } from '../../src/sys/sys.js';
 import { enterOwnNetns } from '../kernel/netns.js';
-import { arp, be16, cat, ETH_P_ARP, mac } from './packet.js';
+import { arp, be16, cat, ETH_P_ARP, ipBytes, mac } from './packet.js';
 import {
+  EARLY_SYSCTL,
   type Output,
   type PortName,
   PORTS,
@@ -21,20 +22,16 @@ import {
   type Target,
 } from './router.js';
 
+/** Below this, Linux takes IPv6 off a link. */
+const IPV6_MIN_MTU = 1280;
 const FRAME_BYTES = 70_000;
 const SENTINEL_MAC = '02:00:00:00:01:fe';
 /** How long Linux may take to answer the end marker. */
 const PATIENCE_MS = 2000;
 
-/**
- * What only Linux needs to be still: no automatic addresses, no duplicate address detection; and auto_flowlabels, see
- * differences.ts.
- */
-const QUIET_SYSCTL: Readonly<Record<string, number>> = {
+/** What only Linux needs to be still: no addresses from routers, and see normalise.ts for auto_flowlabels. */
+const LINUX_SYSCTL: Readonly<Record<string, number>> = {
   'net.ipv6.conf.all.accept_dad': 0,
-  'net.ipv6.conf.default.accept_dad': 0,
-  'net.ipv6.conf.default.dad_transmits': 0,
-  'net.ipv6.conf.default.addr_gen_mode': 1,
   'net.ipv6.conf.lan0.addr_gen_mode': 1,
   'net.ipv6.conf.wan0.addr_gen_mode': 1,
   'net.ipv6.conf.lan0.accept_ra': 0,
@@ -88,6 +85,19 @@ const SENTINEL = cat(
   arp({ sha: SENTINEL_MAC, spa: '192.0.2.254', tpa: '192.0.2.1' }),
 );
 
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function count(lines: readonly string[], start: string): number {
+  return lines.filter((line) => line.startsWith(start)).length;
+}
+
+function mtuOf(lines: readonly string[], port: PortName): number {
+  const set = lines.map((line) => /^link set (\S+) mtu (\d+)$/.exec(line)).filter((found) => found?.[1] === port);
+  return Number(set.at(-1)?.[2] ?? 1500);
+}
+
 function isSentinelReply(frame: Uint8Array): boolean {
   return mac(SENTINEL_MAC).every((byte, i) => frame[i] === byte);
 }
@@ -105,6 +115,7 @@ export class LinuxRouter implements Target {
     try {
       for (const port of PORTS) taps[port] = new Tap(this.sys, this.buffer, port);
       this.configure(setup);
+      await this.addressesReady(setup);
       return await this.drive(taps as Record<PortName, Tap>, steps);
     } finally {
       for (const tap of Object.values(taps)) tap.close();
@@ -115,13 +126,29 @@ export class LinuxRouter implements Target {
   async close(): Promise<void> {}
 
   private configure(setup: Setup): void {
-    sysctl(QUIET_SYSCTL);
+    sysctl({ ...EARLY_SYSCTL, ...LINUX_SYSCTL });
     const links = PORTS.map((port) => `link set ${port} address ${ROUTER_MAC[port]} up`);
-    const early = (setup.ip ?? []).filter((line) => line.startsWith('link '));
-    const late = (setup.ip ?? []).filter((line) => !line.startsWith('link '));
-    this.ip(['link set lo up', ...links, ...early, ...STANDARD_IP, ...late]);
+    this.ip(['link set lo up', ...links, ...STANDARD_IP, ...(setup.ip ?? [])]);
     sysctl(STANDARD_SYSCTL);
     sysctl(setup.sysctl ?? {});
+  }
+
+  /** An IPv6 address becomes one of the router some time after ip(8) returned: Linux does that by a work queue. */
+  private async addressesReady(setup: Setup): Promise<void> {
+    const lines = [...STANDARD_IP, ...(setup.ip ?? [])];
+    const without6 = PORTS.filter((port) => mtuOf(lines, port) < IPV6_MIN_MTU);
+    const awaited = lines.flatMap((line) => {
+      const found = /^addr add (\S+:\S*)\/\d+ dev (\S+)/.exec(line);
+      return found === null || (without6 as string[]).includes(found[2]!) ? [] : [`${hex(ipBytes(found[1]!))} 80 `];
+    });
+    const begin = performance.now();
+    for (;;) {
+      const routes = readFileSync('/proc/thread-self/net/ipv6_route', 'utf8').split('\n');
+      const missing = awaited.find((key) => count(routes, key) < count(awaited, key));
+      if (missing === undefined) return;
+      if (performance.now() - begin > PATIENCE_MS) throw new Error(`Linux has no local route for ${missing}`);
+      await sleep(1);
+    }
   }
 
   private ip(lines: readonly string[]): void {

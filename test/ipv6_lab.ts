@@ -3,7 +3,7 @@
  * 2001:db8:1::1/64, device 1 2001:db8:2::1/64; 2001:db8:1::2 and 2001:db8:2::2 are known neighbours. Addresses are
  * there without duplicate detection unless a test adds its own; what is sent is read from a log, frames whole.
  */
-import { Mib } from '../assembly/abi/snmp.js';
+import type { Mib } from '../assembly/abi/snmp.js';
 import type { SkbDropReason } from '../assembly/abi/drop_reason.js';
 import { Ipv6Conf } from '../assembly/abi/sysctl.js';
 import { type AsModule, loadAs } from './as.js';
@@ -84,7 +84,14 @@ function pseudo(src: string, dst: string, proto: number, length: number): number
   return sum16(p, sum16(ip6(src), sum16(ip6(dst))));
 }
 
-export function icmp6(src: string, dst: string, type: number, code: number, info: number, data = Buffer.alloc(0)): Buffer {
+export function icmp6(
+  src: string,
+  dst: string,
+  type: number,
+  code: number,
+  info: number,
+  data: Buffer = Buffer.alloc(0),
+): Buffer {
   const h = Buffer.alloc(8);
   h[0] = type;
   h[1] = code;
@@ -95,7 +102,15 @@ export function icmp6(src: string, dst: string, type: number, code: number, info
 }
 
 /** An ICMPv6 packet. */
-export function icmpPacket(src: string, dst: string, type: number, code: number, info: number, data = Buffer.alloc(0), hop = 64) {
+export function icmpPacket(
+  src: string,
+  dst: string,
+  type: number,
+  code: number,
+  info: number,
+  data: Buffer = Buffer.alloc(0),
+  hop = 64,
+) {
   return packet({ src, dst, next: 58, hop, payload: icmp6(src, dst, type, code, info, data) });
 }
 
@@ -109,7 +124,14 @@ export function udp(src: string, dst: string, sport: number, dport: number, data
   return whole;
 }
 
-export function tcp(src: string, dst: string, seq: number, ack: number, flags: number, data = Buffer.alloc(0)): Buffer {
+export function tcp(
+  src: string,
+  dst: string,
+  seq: number,
+  ack: number,
+  flags: number,
+  data: Buffer = Buffer.alloc(0),
+): Buffer {
   const h = Buffer.alloc(20);
   h.writeUInt16BE(4000, 0);
   h.writeUInt16BE(80, 2);
@@ -124,7 +146,14 @@ export function tcp(src: string, dst: string, seq: number, ack: number, flags: n
 }
 
 /** The pieces of `body` (what stands behind the IPv6 header) as fragments of a packet; each {offset, length, more}. */
-export function fragment(f: PacketFields, next: number, id: number, offset: number, more: boolean, piece: Buffer): Buffer {
+export function fragment(
+  f: PacketFields,
+  next: number,
+  id: number,
+  offset: number,
+  more: boolean,
+  piece: Buffer,
+): Buffer {
   const h = Buffer.alloc(8);
   h[0] = next;
   h.writeUInt16BE(offset | (more ? 1 : 0), 2);
@@ -163,7 +192,7 @@ export class Lab {
 
   /** Two devices that are up, with their addresses; `bare`: no devices. */
   static async create({ bare = false } = {}): Promise<Lab> {
-    const m = await loadAs(['lib/testing', 'skb/testing', 'ipv6/testing', 'ipv6/raw'], { pages: 512 });
+    const m = await loadAs(['lib/testing', 'skb/testing', 'ipv6/testing'], { pages: 512 });
     const lab = new Lab(m);
     lab.run(0n);
     if (bare) return lab;
@@ -196,7 +225,14 @@ export class Lab {
     return this.devs.length - 1;
   }
 
-  add(dev: number, address: string, plen: number, flags = 0, valid = 0xffffffff, preferred = 0xffffffff): number {
+  add(
+    dev: number,
+    address: string,
+    plen: number,
+    flags = 0,
+    valid = 0xffffffff,
+    preferred = 0xffffffff,
+  ): number {
     return this.call('testAddrAdd', this.devs[dev]!, this.addr(address), plen, flags, valid, preferred);
   }
 
@@ -213,7 +249,15 @@ export class Lab {
   route(dst: string, plen: number, gw: string | undefined, dev: number | undefined, type = 1): number {
     const at = this.addr(dst);
     if (gw) new Uint8Array(this.m.memory.buffer).set(ip6(gw), at + 32);
-    return this.call('testIp6Route', this.net, at, plen, gw ? at + 32 : 0, dev === undefined ? 0 : this.devs[dev]!, type);
+    return this.call(
+      'testIp6Route',
+      this.net,
+      at,
+      plen,
+      gw ? at + 32 : 0,
+      dev === undefined ? 0 : this.devs[dev]!,
+      type,
+    );
   }
 
   /** Puts an address into memory. */
@@ -234,14 +278,28 @@ export class Lab {
     return this.sent();
   }
 
+  /** An application of ours sends a packet; the errno and what left. */
+  xmit(bytes: Buffer, oif = 0): [number, Sent[]] {
+    this.call('testLogClear');
+    new Uint8Array(this.m.memory.buffer).set(bytes, IN);
+    return [this.call('testRawXmit', this.net, IN, bytes.length, oif), this.sent()];
+  }
+
   sent(): Sent[] {
     const view = new DataView(this.m.memory.buffer);
     const out: Sent[] = [];
     for (let i = 0; i < this.call('testLogCount'); i++) {
       const at = this.call('testLog', i);
       const length = view.getUint32(at, true);
-      const frame = Buffer.from(new Uint8Array(this.m.memory.buffer).slice(at + 8, at + 8 + Math.min(length, 2048)));
-      out.push({ ifindex: view.getUint32(at + 4, true), frame, bytes: frame.subarray(14), length: length - 14 });
+      const frame = Buffer.from(
+        new Uint8Array(this.m.memory.buffer).slice(at + 8, at + 8 + Math.min(length, 2048)),
+      );
+      out.push({
+        ifindex: view.getUint32(at + 4, true),
+        frame,
+        bytes: frame.subarray(14),
+        length: length - 14,
+      });
     }
     return out;
   }

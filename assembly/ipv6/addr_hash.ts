@@ -141,7 +141,7 @@ export function addrs6Count(net: Net): u32 {
 function bucketOf(net: Net, addr: usize): usize {
   const r = root();
   const h = (load<u64>(addr) ^ r.hashKey0 ^ rotl<u64>(load<u64>(addr, 8), 23)) * 0x9e3779b97f4a7c15;
-  return net.addrs6 + 8 + (<u32>(h >> (64 - BUCKET_BITS)) << 2);
+  return net.addrs6 + 8 + ((<u32>(h >> (64 - BUCKET_BITS))) << 2);
 }
 
 export function addrHashInsert(net: Net, ifa: Inet6Ifaddr): void {

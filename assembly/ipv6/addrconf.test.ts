@@ -1,5 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { A1, H1, Lab, LL0, MAC0, MACH1, NODAD, SEC, type Sent, icmp6, icmpPacket, ip6, packet } from '../../test/ipv6_lab.js';
+import {
+  A1,
+  H1,
+  Lab,
+  LL0,
+  MAC0,
+  MACH1,
+  NODAD,
+  SEC,
+  type Sent,
+  icmp6,
+  icmpPacket,
+  ip6,
+  packet,
+} from '../../test/ipv6_lab.js';
 import { Mib } from '../abi/snmp.js';
 import { Ipv6Conf } from '../abi/sysctl.js';
 
@@ -29,7 +43,11 @@ describe('IPv6 addresses and neighbour discovery', () => {
     expect(more).toEqual([]);
     const nonce = ask!.bytes.subarray(66, 72);
     const body = Buffer.concat([ip6(LL0), Buffer.from('0e01', 'hex'), nonce]);
-    expect(ask!.bytes.equals(packet({ src: '::', dst: SNM, next: 58, hop: 255, payload: icmp6('::', SNM, 135, 0, 0, body) }))).toBe(true);
+    expect(
+      ask!.bytes.equals(
+        packet({ src: '::', dst: SNM, next: 58, hop: 255, payload: icmp6('::', SNM, 135, 0, 0, body) }),
+      ),
+    ).toBe(true);
     expect(ask!.frame.subarray(0, 12).toString('hex')).toBe(`3333ff000001${MAC0}`);
     expect(lab.flags(0, LL0)).toBe(0x80);
     // MLDv2: reports for the solicited-node group, from :: first, from the address once it is ours.
@@ -38,7 +56,11 @@ describe('IPv6 addresses and neighbour discovery', () => {
     const last = mld[mld.length - 1]!.bytes;
     expect(last.subarray(8, 24).equals(ip6(LL0))).toBe(true);
     expect(last.subarray(24, 40).equals(ip6('ff02::16'))).toBe(true);
-    expect([last[7], last.subarray(40, 48).toString('hex'), last.readUInt16BE(54)]).toEqual([1, '3a00050200000100', 1]);
+    expect([last[7], last.subarray(40, 48).toString('hex'), last.readUInt16BE(54)]).toEqual([
+      1,
+      '3a00050200000100',
+      1,
+    ]);
     expect(last.subarray(56, 76).toString('hex')).toBe(`04000000${ip6(SNM).toString('hex')}`);
   });
 
@@ -47,7 +69,16 @@ describe('IPv6 addresses and neighbour discovery', () => {
     lab.device(1);
     lab.settle();
     for (const [n, message] of [
-      (target: string) => icmpPacket(target, 'ff02::1', 136, 0, 0x20000000, Buffer.concat([ip6(target), Buffer.from(`0201${MACH1}`, 'hex')]), 255),
+      (target: string) =>
+        icmpPacket(
+          target,
+          'ff02::1',
+          136,
+          0,
+          0x20000000,
+          Buffer.concat([ip6(target), Buffer.from(`0201${MACH1}`, 'hex')]),
+          255,
+        ),
       (target: string) => icmpPacket('::', `ff02::1:ff00:${target.slice(-1)}`, 135, 0, 0, ip6(target), 255),
     ].entries()) {
       const target = `2001:db8:1::${n + 5}`;
@@ -176,8 +207,20 @@ describe('IPv6 addresses and neighbour discovery', () => {
     lab.route('::', 0, 'fe80::1', 0);
     const far = '2001:db8:9::9';
     const redirect = (from: string) =>
-      icmpPacket(from, A1, 137, 0, 0, Buffer.concat([ip6('fe80::2'), ip6(far), Buffer.from('0201525400000a02', 'hex')]), 255);
-    const mac = () => lab.rcv(icmpPacket(far, A1, 128, 0, 1))[0]!.frame.subarray(0, 6).toString('hex');
+      icmpPacket(
+        from,
+        A1,
+        137,
+        0,
+        0,
+        Buffer.concat([ip6('fe80::2'), ip6(far), Buffer.from('0201525400000a02', 'hex')]),
+        255,
+      );
+    const mac = () =>
+      lab
+        .rcv(icmpPacket(far, A1, 128, 0, 1))[0]!
+        .frame.subarray(0, 6)
+        .toString('hex');
     expect(mac()).toBe('525400000a01');
     lab.rcv(redirect('fe80::66'));
     expect(mac()).toBe('525400000a01');

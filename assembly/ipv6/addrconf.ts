@@ -30,7 +30,6 @@ import {
   IPV6_ADDR_SITELOCAL,
   ipv6AddrCopy,
   ipv6AddrEqual,
-  ipv6AddrIsLinklocal,
   ipv6AddrScope,
   ipv6AddrType,
   ipv6Eui64,
@@ -69,7 +68,14 @@ const SECOND: u64 = 1_000_000_000;
 /** Tells the host about an address. */
 export function addrconfNotify(ifa: Inet6Ifaddr, removed: bool): void {
   const dev = changetype<NetDevice>(ifa.dev);
-  eventEmit(EventType.ADDR, AF_INET6, dev.net, dev.ifindex, (<u32>ifa.plen << 8) | <u32>removed, ifaAddr(ifa));
+  eventEmit(
+    EventType.ADDR,
+    AF_INET6,
+    dev.net,
+    dev.ifindex,
+    ((<u32>ifa.plen) << 8) | <u32>removed,
+    ifaAddr(ifa),
+  );
 }
 
 /** Linux: rt_scope. */
@@ -84,7 +90,14 @@ function scopeOf(type: u32): u8 {
  * Adds the address at `addr` (16 bytes). `flags`: IFA_F_NODAD, IFA_F_NOPREFIXROUTE; lifetimes in seconds, all ones
  * for ever. 0, -EINVAL, -EEXIST, -ENODEV (no IPv6 on the device), -EACCES (disabled), -ENOBUFS, -ENOMEM.
  */
-export function addrconfAdd(dev: NetDevice, addr: usize, plen: u32, flags: u32, validLft: u32, preferredLft: u32): i32 {
+export function addrconfAdd(
+  dev: NetDevice,
+  addr: usize,
+  plen: u32,
+  flags: u32,
+  validLft: u32,
+  preferredLft: u32,
+): i32 {
   if (plen > 128 || validLft === 0 || preferredLft > validLft) return -Errno.EINVAL;
   const type = ipv6AddrType(addr);
   if (type === IPV6_ADDR_ANY || (type & IPV6_ADDR_MULTICAST) !== 0) return -Errno.EINVAL;
@@ -183,7 +196,8 @@ function armLifetime(ifa: Inet6Ifaddr): void {
   timerDel(lftTimer(ifa));
   const preferred = (ifa.flags & IFA_F_DEPRECATED) === 0 && ifa.preferredLft !== INFINITY_LIFE_TIME;
   if (preferred) timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.preferredLft * SECOND);
-  else if (ifa.validLft !== INFINITY_LIFE_TIME) timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.validLft * SECOND);
+  else if (ifa.validLft !== INFINITY_LIFE_TIME)
+    timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.validLft * SECOND);
 }
 
 /** TIMER_ADDR6: no longer preferred, then no longer valid (RFC 4862 5.5.4). */
@@ -280,7 +294,8 @@ function ifup(dev: NetDevice): void {
     startAll(idev);
     return;
   }
-  for (let at = idev.addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) addPrefixRoute(changetype<Inet6Ifaddr>(at));
+  for (let at = idev.addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next)
+    addPrefixRoute(changetype<Inet6Ifaddr>(at));
   addMulticastRoute(dev);
   if (netifRunning(dev)) linkReady(dev);
 }
@@ -337,16 +352,17 @@ export function addrconfSysctlSet(net: Net, dev: NetDevice | null, id: Ipv6Conf,
     setConf(dev, id, value);
     return 0;
   }
-  store<i32>(net.conf6All + (<usize>id << 2), value);
+  store<i32>(net.conf6All + ((<usize>id) << 2), value);
   // `all` of these two reaches every device and those to come; the others are looked at beside the device's own.
   if (id !== Ipv6Conf.FORWARDING && id !== Ipv6Conf.DISABLE_IPV6) return 0;
-  store<i32>(net.conf6Default + (<usize>id << 2), value);
-  for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) setConf(changetype<NetDevice>(p), id, value);
+  store<i32>(net.conf6Default + ((<usize>id) << 2), value);
+  for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev)
+    setConf(changetype<NetDevice>(p), id, value);
   return 0;
 }
 
 function setConf(dev: NetDevice, id: Ipv6Conf, value: i32): void {
-  const at = dev.conf6 + (<usize>id << 2);
+  const at = dev.conf6 + ((<usize>id) << 2);
   const old = load<i32>(at);
   store<i32>(at, value);
   if (old === value || dev.ip6Ptr === 0) return;
@@ -413,7 +429,8 @@ function changeMtu(dev: NetDevice): void {
 
 /** Another MAC: neighbours are told when ndisc_notify says so (RFC 4861 7.2.6). The link-local address stays. */
 function changeAddr(dev: NetDevice): void {
-  const notify = conf6(dev, Ipv6Conf.NDISC_NOTIFY) | load<i32>(dev.net.conf6All + (Ipv6Conf.NDISC_NOTIFY << 2));
+  const notify =
+    conf6(dev, Ipv6Conf.NDISC_NOTIFY) | load<i32>(dev.net.conf6All + (Ipv6Conf.NDISC_NOTIFY << 2));
   if (notify === 0 || inet6Dev(dev).ready === 0) return;
   for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
     const ifa = changetype<Inet6Ifaddr>(at);

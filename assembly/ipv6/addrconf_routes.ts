@@ -74,7 +74,14 @@ export function addPrefixRoute(ifa: Inet6Ifaddr): i32 {
   if ((ifa.flags & IFA_F_NOPREFIXROUTE) !== 0) return 0;
   const key = memory.data(16, 8);
   ipv6AddrPrefix(key, ifaAddr(ifa), ifa.plen);
-  return addRoute(changetype<NetDevice>(ifa.dev), key, ifa.plen, RtType.UNICAST, RT_TABLE_MAIN, IP6_RT_PRIO_ADDRCONF);
+  return addRoute(
+    changetype<NetDevice>(ifa.dev),
+    key,
+    ifa.plen,
+    RtType.UNICAST,
+    RT_TABLE_MAIN,
+    IP6_RT_PRIO_ADDRCONF,
+  );
 }
 
 /** Removes it, unless another address of the device has the same prefix. Linux: check_cleanup_prefix_route. */

@@ -90,7 +90,8 @@ function dadCompleted(ifa: Inet6Ifaddr): void {
   addrconfNotify(ifa, false);
   if ((dev.flags & IFF_LOOPBACK) !== 0 || inet6Dev(dev).ready === 0) return;
   if (ipv6AddrIsLinklocal(ifaAddr(ifa))) mcastDadComplete(dev);
-  const notify = conf6(dev, Ipv6Conf.NDISC_NOTIFY) | load<i32>(dev.net.conf6All + (Ipv6Conf.NDISC_NOTIFY << 2));
+  const notify =
+    conf6(dev, Ipv6Conf.NDISC_NOTIFY) | load<i32>(dev.net.conf6All + (Ipv6Conf.NDISC_NOTIFY << 2));
   if (notify !== 0) ndiscSendUnsolicitedNa(dev, ifa);
 }
 

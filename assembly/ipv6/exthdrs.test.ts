@@ -39,11 +39,15 @@ describe('IPv6 extension headers', () => {
     for (const type of ['be', 'fe']) {
       const data = option(type);
       const [out] = lab.rcv(data);
-      expect(out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 4, 2, 42, data) }))).toBe(true);
+      expect(
+        out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 4, 2, 42, data) })),
+      ).toBe(true);
     }
     // To a group: 10 answers, 11 does not (RFC 8200 4.2).
     const grouped = (type: string) =>
-      lab.rcv(packet({ dst: 'ff02::1', next: 60, payload: hex(`3b 00 ${type} 04 00000000`) }), { pktType: 2 });
+      lab.rcv(packet({ dst: 'ff02::1', next: 60, payload: hex(`3b 00 ${type} 04 00000000`) }), {
+        pktType: 2,
+      });
     expect(grouped('be').length).toBe(1);
     expect(grouped('fe')).toEqual([]);
   });
@@ -66,7 +70,9 @@ describe('IPv6 extension headers', () => {
   it('refuses routing headers that still lead on, pointing at their type', () => {
     const data = to(43, `3a 02 00 01 00000000 ${'20'.repeat(16)}`);
     const [out] = lab.rcv(data);
-    expect(out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 4, 0, 42, data) }))).toBe(true);
+    expect(
+      out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 4, 0, 42, data) })),
+    ).toBe(true);
     expect(lab.rcv(to(43, `3a 02 04 01 00000000 ${'20'.repeat(16)}`))).toEqual([]);
   });
 
@@ -91,7 +97,13 @@ describe('IPv6 extension headers', () => {
   });
 
   it('checks the length of a jumbogram', () => {
-    const jumbo = (len: string) => packet({ dst: H2, next: 0, plen: 0, payload: Buffer.concat([hex(`11 00 c2 04 ${len}`), counting(16)]) });
+    const jumbo = (len: string) =>
+      packet({
+        dst: H2,
+        next: 0,
+        plen: 0,
+        payload: Buffer.concat([hex(`11 00 c2 04 ${len}`), counting(16)]),
+      });
     expect(lab.rcv(jumbo('0001ffff'))).toEqual([]);
     const [small] = lab.rcv(jumbo('00000018'));
     expect([small!.bytes[40], small!.bytes[41], small!.bytes.readUInt32BE(44)]).toEqual([4, 0, 44]);

@@ -115,7 +115,7 @@ function parseOptions(skb: SkBuff, len: u32, hopByHop: bool, net: Net): bool {
       padding = 0;
       if (hopByHop && type === IPV6_TLV_ROUTERALERT) {
         if (next - pos !== 4) return bad(skb);
-        ip6cbFlag(skb, IP6SKB_ROUTERALERT | (<u32>bswap<u16>(load<u16>(opts + pos, 2)) << 16));
+        ip6cbFlag(skb, IP6SKB_ROUTERALERT | ((<u32>bswap<u16>(load<u16>(opts + pos, 2))) << 16));
       } else if (hopByHop && type === IPV6_TLV_JUMBO) {
         if (!jumbo(skb, opts + pos, first + pos, next - pos, net)) return false;
       } else if (!hopByHop && type === IPV6_TLV_HAO) {

@@ -1,5 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { A1, A2, H1, H2, Lab, LL0, SEC, counting, icmp6, icmpPacket, packet, tcp, transportSumOk, udp } from '../../test/ipv6_lab.js';
+import {
+  A1,
+  A2,
+  H1,
+  H2,
+  Lab,
+  LL0,
+  SEC,
+  counting,
+  icmp6,
+  icmpPacket,
+  packet,
+  tcp,
+  transportSumOk,
+  udp,
+} from '../../test/ipv6_lab.js';
 import { SkbDropReason } from '../abi/drop_reason.js';
 import { Mib } from '../abi/snmp.js';
 
@@ -52,7 +67,9 @@ describe('ICMPv6, UDP and TCP of the router itself', () => {
   it('answers a datagram to a port nobody listens on with Port Unreachable, quoting it', () => {
     const data = packet({ dst: A1, payload: udp(H1, A1, 1000, 33434, counting(12)) });
     const [out] = lab.rcv(data);
-    expect(out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 1, 4, 0, data) }))).toBe(true);
+    expect(
+      out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 1, 4, 0, data) })),
+    ).toBe(true);
     expect(lab.mib(Mib.Udp6NoPorts)).toBe(1);
   });
 
@@ -61,12 +78,16 @@ describe('ICMPv6, UDP and TCP of the router itself', () => {
     none.writeUInt16BE(0, 46);
     expect(lab.rcv(none)).toEqual([]);
     expect(lab.mib(Mib.Udp6InCsumErrors)).toBe(1);
-    expect(lab.rcv(packet({ dst: 'ff02::1', payload: udp(H1, 'ff02::1', 1, 2, counting(3)) }), { pktType: 2 })).toEqual([]);
+    expect(
+      lab.rcv(packet({ dst: 'ff02::1', payload: udp(H1, 'ff02::1', 1, 2, counting(3)) }), { pktType: 2 }),
+    ).toEqual([]);
   });
 
   it('resets a connection to a port nobody listens on', () => {
     const [syn] = lab.rcv(packet({ dst: A1, next: 6, payload: tcp(H1, A1, 1000, 0, 2) }));
-    expect([syn!.bytes.readUInt32BE(44), syn!.bytes.readUInt32BE(48), syn!.bytes[53]]).toEqual([0, 1001, 0x14]);
+    expect([syn!.bytes.readUInt32BE(44), syn!.bytes.readUInt32BE(48), syn!.bytes[53]]).toEqual([
+      0, 1001, 0x14,
+    ]);
     expect(transportSumOk(syn!.bytes)).toBe(true);
     const [ack] = lab.rcv(packet({ dst: A1, next: 6, payload: tcp(H1, A1, 1000, 777, 0x10) }));
     expect([ack!.bytes.readUInt32BE(44), ack!.bytes.readUInt32BE(48), ack!.bytes[53]]).toEqual([777, 0, 4]);
@@ -79,7 +100,10 @@ describe('ICMPv6, UDP and TCP of the router itself', () => {
     expect(lab.rcv(packet({ dst: '2001:db8:9::9', next: 58, payload: error }))).toEqual([]);
     expect(lab.rcv(packet({ dst: '2001:db8:9::9', src: '::', payload: counting(8) }))).toEqual([]);
     expect(lab.rcv(packet({ dst: 'ff02::1', next: 200, payload: counting(8) }), { pktType: 2 })).toEqual([]);
-    expect(lab.rcv(packet({ dst: '2001:db8:9::9', next: 58, payload: icmp6(H1, '2001:db8:9::9', 128, 0, 0) })).length).toBe(1);
+    expect(
+      lab.rcv(packet({ dst: '2001:db8:9::9', next: 58, payload: icmp6(H1, '2001:db8:9::9', 128, 0, 0) }))
+        .length,
+    ).toBe(1);
   });
 
   it('limits errors to one peer, but not Packet Too Big', () => {
@@ -99,7 +123,9 @@ describe('ICMPv6, UDP and TCP of the router itself', () => {
   it('names an unknown protocol to its sender with the offset of the byte', () => {
     const data = packet({ dst: A1, next: 200, payload: counting(8) });
     const [out] = lab.rcv(data);
-    expect(out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 4, 1, 6, data) }))).toBe(true);
+    expect(
+      out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 4, 1, 6, data) })),
+    ).toBe(true);
     expect(lab.mib(Mib.Ip6InUnknownProtos)).toBe(1);
   });
 

@@ -33,7 +33,6 @@ import {
   ICMPV6_MLD2_REPORT,
   ICMPV6_PARAMPROB,
   ICMPV6_PKT_TOOBIG,
-  ICMPV6_TIME_EXCEED,
   ICMPV6_UNK_OPTION,
   emitIcmpv6,
 } from '../wire/icmpv6';
@@ -60,7 +59,16 @@ import { icmpv6Notify } from './icmp_err';
 import { ip6EmitHeader, ip6LocalOut } from './ip6_output';
 import { igmp6EventQuery } from './mcast';
 import { ndiscRcv } from './ndisc';
-import { FLOWI6_BYTES, FlowI6, fib6Plen, flowDaddr, flowI6Init, flowSaddr, ip6DstHoplimit, ip6RouteOutput } from './route';
+import {
+  FLOWI6_BYTES,
+  FlowI6,
+  fib6Plen,
+  flowDaddr,
+  flowI6Init,
+  flowSaddr,
+  ip6DstHoplimit,
+  ip6RouteOutput,
+} from './route';
 
 const MS: u64 = 1_000_000;
 /** RFC 4443 2.4 (c): "as much of the offending packet as will fit without making the error message exceed the
@@ -78,13 +86,15 @@ export function icmpv6Checksum(saddr: usize, daddr: usize, p: usize, len: u32): 
 
 /** The counter of messages of `type` that arrive; MAX when there is none. */
 function inMib(type: u32): Mib {
-  if (type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB) return <Mib>(Mib.Icmp6InDestUnreachs + type - 1);
+  if (type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB)
+    return <Mib>(Mib.Icmp6InDestUnreachs + type - 1);
   if (type >= ICMPV6_ECHO_REQUEST && type <= NDISC_REDIRECT) return <Mib>(Mib.Icmp6InEchos + type - 128);
   return type === ICMPV6_MLD2_REPORT ? Mib.Icmp6InMLDv2Reports : Mib.MAX;
 }
 
 function outMib(type: u32): Mib {
-  if (type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB) return <Mib>(Mib.Icmp6OutDestUnreachs + type - 1);
+  if (type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB)
+    return <Mib>(Mib.Icmp6OutDestUnreachs + type - 1);
   if (type >= ICMPV6_ECHO_REQUEST && type <= NDISC_REDIRECT) return <Mib>(Mib.Icmp6OutEchos + type - 128);
   return type === ICMPV6_MLD2_REPORT ? Mib.Icmp6OutMLDv2Reports : Mib.MAX;
 }
@@ -162,7 +172,13 @@ export function icmpv6Send(skb: SkBuff, type: u32, code: u32, info: u32): void {
   const global = limited(type) && (dev.flags & IFF_LOOPBACK) === 0;
   if (global && !icmpGlobalAllow(net)) return;
 
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), saddr, from, ipv6AddrNeedsScopeId(saddr) ? skb.iif : 0, NEXTHDR_ICMP);
+  const fl = flowI6Init(
+    memory.data(FLOWI6_BYTES, 8),
+    saddr,
+    from,
+    ipv6AddrNeedsScopeId(saddr) ? skb.iif : 0,
+    NEXTHDR_ICMP,
+  );
   // A more telling source than that of the way back: an address of the link that the packet came by.
   if (from === 0) {
     const indev: usize = skb.iif === 0 ? 0 : changetype<usize>(devGetByIndex(net, skb.iif));
@@ -288,7 +304,11 @@ function echoReply(skb: SkBuff, net: Net): void {
   store<u8>(skb.data, <u8>ICMPV6_ECHO_REPLY);
   store<u16>(skb.data, 0, ICMPV6_CHECKSUM);
   const sum = skbChecksum(skb, 0, len, 0);
-  store<u16>(skb.data, csumFold(csumIpv6Nofold(flowSaddr(fl), flowDaddr(fl), len, NEXTHDR_ICMP, sum)), ICMPV6_CHECKSUM);
+  store<u16>(
+    skb.data,
+    csumFold(csumIpv6Nofold(flowSaddr(fl), flowDaddr(fl), len, NEXTHDR_ICMP, sum)),
+    ICMPV6_CHECKSUM,
+  );
   skb.flags &= SKB_F_CLONED;
   skb.ipSummed = CHECKSUM_NONE;
   skb.pktType = PACKET_HOST;
@@ -303,6 +323,13 @@ function echoReply(skb: SkBuff, net: Net): void {
   skb.macHeader = 0;
   skb.dst = fl.nh;
   icmpv6CountOut(net, ICMPV6_ECHO_REPLY);
-  ip6EmitHeader(skb, flowSaddr(fl), flowDaddr(fl), tclass, ip6DstHoplimit(changetype<FibNh>(fl.nh)), NEXTHDR_ICMP);
+  ip6EmitHeader(
+    skb,
+    flowSaddr(fl),
+    flowDaddr(fl),
+    tclass,
+    ip6DstHoplimit(changetype<FibNh>(fl.nh)),
+    NEXTHDR_ICMP,
+  );
   ip6LocalOut(net, skb);
 }

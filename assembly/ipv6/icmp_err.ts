@@ -33,7 +33,13 @@ function updatePmtu(skb: SkBuff, net: Net): void {
   if (ipv6Version(inner) !== 6 || ipv6AddrIsMulticast(daddr)) return;
   const dev = changetype<NetDevice>(skb.dev);
   if (!ipv6ChkAddr(net, saddr, ipv6AddrIsLinklocal(saddr) ? changetype<usize>(dev) : 0)) return;
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), daddr, saddr, ipv6AddrIsLinklocal(daddr) ? skb.iif : 0, ipv6Nexthdr(inner));
+  const fl = flowI6Init(
+    memory.data(FLOWI6_BYTES, 8),
+    daddr,
+    saddr,
+    ipv6AddrIsLinklocal(daddr) ? skb.iif : 0,
+    ipv6Nexthdr(inner),
+  );
   if (ip6RouteOutput(net, fl) !== 0) return;
   // RFC 8201 4: "If a node receives a Packet Too Big message reporting a next-hop MTU that is less than the IPv6
   // minimum link MTU, it must discard it"; Linux takes it as 1280.

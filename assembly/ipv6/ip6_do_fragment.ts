@@ -41,7 +41,8 @@ export function ip6DoFragment(net: Net, skb: SkBuff, mtu: u32): SkBuff | null {
     icmpv6Send(skb, ICMPV6_PKT_TOOBIG, 0, mtu);
     return fail(net, skb, SkbDropReason.PKT_TOO_BIG);
   }
-  if (skb.ipSummed === CHECKSUM_PARTIAL && !skbChecksumHelp(skb)) return fail(net, skb, SkbDropReason.SKB_CSUM);
+  if (skb.ipSummed === CHECKSUM_PARTIAL && !skbChecksumHelp(skb))
+    return fail(net, skb, SkbDropReason.SKB_CSUM);
   const most = (mtu - hlen - IPV6_FRAG_HDR_LEN) & ~7;
   const nexthdr = <u32>load<u8>(skb.data + nhoff);
   let id = randomU32();

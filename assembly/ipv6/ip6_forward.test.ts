@@ -1,5 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { A1, A2, H1, H2, Lab, LL0, MAC0, MAC1, MACH2, SEC, counting, icmp6, icmpPacket, ip6, packet, transportSumOk, udp } from '../../test/ipv6_lab.js';
+import {
+  A1,
+  A2,
+  H1,
+  H2,
+  Lab,
+  LL0,
+  MAC0,
+  MAC1,
+  MACH2,
+  SEC,
+  counting,
+  icmp6,
+  icmpPacket,
+  ip6,
+  packet,
+  transportSumOk,
+  udp,
+} from '../../test/ipv6_lab.js';
 import { SkbDropReason } from '../abi/drop_reason.js';
 import { Mib } from '../abi/snmp.js';
 import { Ipv6Conf } from '../abi/sysctl.js';
@@ -66,7 +84,9 @@ describe('IPv6 forwarding', () => {
   it('tells the sender of a packet whose hop limit ends, quoting it, from the address of its link', () => {
     const data = packet({ hop: 1, payload: udp(H1, H2, 1, 2, counting(30)) });
     const [out] = lab.rcv(data);
-    expect(out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 3, 0, 0, data) }))).toBe(true);
+    expect(
+      out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 3, 0, 0, data) })),
+    ).toBe(true);
     expect(lab.mib(Mib.Ip6InHdrErrors)).toBe(1);
     expect(lab.mib(Mib.Icmp6OutTimeExcds)).toBe(1);
   });
@@ -77,7 +97,11 @@ describe('IPv6 forwarding', () => {
     expect(lab.rcv(packet({ payload: counting(1360) }))[0]!.length).toBe(1400);
     const [out] = lab.rcv(data, { frag: 500 });
     expect(out!.length).toBe(1280);
-    expect(out!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 2, 0, 1400, data.subarray(0, 1232)) }))).toBe(true);
+    expect(
+      out!.bytes.equals(
+        packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 2, 0, 1400, data.subarray(0, 1232)) }),
+      ),
+    ).toBe(true);
     expect(lab.mib(Mib.Ip6InTooBigErrors)).toBe(1);
     expect(lab.drops(SkbDropReason.PKT_TOO_BIG)).toBe(1);
   });
@@ -101,7 +125,11 @@ describe('IPv6 forwarding', () => {
     lab.neighbour(0, 'fe80::99', '525400000199');
     const [out] = lab.rcv(data);
     // Linux asks for the source by the destination's scope: the link-local address.
-    expect(out!.bytes.equals(packet({ src: LL0, dst: 'fe80::99', next: 58, payload: icmp6(LL0, 'fe80::99', 1, 2, 0, data) }))).toBe(true);
+    expect(
+      out!.bytes.equals(
+        packet({ src: LL0, dst: 'fe80::99', next: 58, payload: icmp6(LL0, 'fe80::99', 1, 2, 0, data) }),
+      ),
+    ).toBe(true);
     expect(lab.drops(SkbDropReason.IPV6_SCOPE)).toBe(1);
   });
 
@@ -116,7 +144,12 @@ describe('IPv6 forwarding', () => {
     lab.neighbour(1, 'fe80::77', '525400000777');
     lab.route('2001:db8:77::', 48, 'fe80::77', 1);
     for (let i = 0; i < 3; i++) {
-      expect(lab.rcv(packet({ dst: '2001:db8:77::5' }))[0]!.frame.subarray(0, 6).toString('hex')).toBe('525400000777');
+      expect(
+        lab
+          .rcv(packet({ dst: '2001:db8:77::5' }))[0]!
+          .frame.subarray(0, 6)
+          .toString('hex'),
+      ).toBe('525400000777');
     }
   });
 
@@ -132,7 +165,11 @@ describe('IPv6 forwarding', () => {
       Buffer.from('040b000000000000', 'hex'),
       data,
     ]);
-    expect(out[0]!.bytes.equals(packet({ src: LL0, dst: H1, next: 58, hop: 255, payload: icmp6(LL0, H1, 137, 0, 0, body) }))).toBe(true);
+    expect(
+      out[0]!.bytes.equals(
+        packet({ src: LL0, dst: H1, next: 58, hop: 255, payload: icmp6(LL0, H1, 137, 0, 0, body) }),
+      ),
+    ).toBe(true);
     expect(out[1]!.bytes[7]).toBe(63);
     // Bounded per destination and source: after six in a row it forwards in silence.
     let redirects = 0;
@@ -169,7 +206,9 @@ describe('IPv6 forwarding', () => {
     expect(error.bytes.subarray(88 - 40).length).toBeGreaterThan(0);
     const want = Buffer.from(data);
     want[7] = 63;
-    expect(error.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 1, 3, 0, want) }))).toBe(true);
+    expect(
+      error.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 1, 3, 0, want) })),
+    ).toBe(true);
     expect(transportSumOk(error.bytes)).toBe(true);
     expect(A2).not.toBe(A1);
   });

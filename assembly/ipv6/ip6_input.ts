@@ -351,7 +351,11 @@ function deliver(skb: SkBuff, net: Net, nexthdr: u32, nhoff: u32, raw: bool): vo
   const fn = opIndex(protocolOp(nexthdr));
   if (fn !== 0) {
     const daddr = ipv6Daddr(skb.networkHeader);
-    if (ipv6AddrIsMulticast(daddr) && !ipv6ChkMcastAddr(changetype<NetDevice>(skb.dev), daddr) && !isMld(skb)) {
+    if (
+      ipv6AddrIsMulticast(daddr) &&
+      !ipv6ChkMcastAddr(changetype<NetDevice>(skb.dev), daddr) &&
+      !isMld(skb)
+    ) {
       kfreeSkbReason(skb, SkbDropReason.OTHERHOST);
       return;
     }

@@ -27,7 +27,15 @@ import {
   SkBuff,
 } from '../skb/sk_buff';
 import { skbClone, skbCowHead, skbPush } from '../skb/skbuff';
-import { IPV6_HDR_LEN, IPV6_MAXPLEN, IPV6_MIN_MTU, emitIpv6, ipv6Daddr, ipv6HopLimit, ipv6SetPayloadLen } from '../wire/ipv6';
+import {
+  IPV6_HDR_LEN,
+  IPV6_MAXPLEN,
+  IPV6_MIN_MTU,
+  emitIpv6,
+  ipv6Daddr,
+  ipv6HopLimit,
+  ipv6SetPayloadLen,
+} from '../wire/ipv6';
 import {
   IPV6_ADDR_SCOPE_NODELOCAL,
   ipv6AddrIsMulticast,
@@ -118,7 +126,10 @@ function finishOutput2(skb: SkBuff, net: Net, nh: FibNh): void {
   mibAdd(net, Mib.Ip6OutOctets, skb.len);
   skb.protocol = ETH_P_IPV6;
   if (load<u8>(daddr) === 0xff && !multicastOut(skb, net)) return;
-  const neigh = skb.dev === nh.dev ? neighFor(net, nh, daddr, skb) : neighCreate(AF_INET6, daddr, changetype<NetDevice>(skb.dev));
+  const neigh =
+    skb.dev === nh.dev
+      ? neighFor(net, nh, daddr, skb)
+      : neighCreate(AF_INET6, daddr, changetype<NetDevice>(skb.dev));
   if (neigh === null) {
     mibInc(net, Mib.Ip6OutNoRoutes);
     kfreeSkbReason(skb, SkbDropReason.NEIGH_CREATEFAIL);
@@ -180,7 +191,14 @@ function neighFor(net: Net, nh: FibNh, daddr: usize, skb: SkBuff): Neighbour | n
 }
 
 /** Pushes an IPv6 header without flow label; payload_len follows in ip6LocalOut. */
-export function ip6EmitHeader(skb: SkBuff, saddr: usize, daddr: usize, tclass: u32, hopLimit: u32, nexthdr: u32): void {
+export function ip6EmitHeader(
+  skb: SkBuff,
+  saddr: usize,
+  daddr: usize,
+  tclass: u32,
+  hopLimit: u32,
+  nexthdr: u32,
+): void {
   skb.transportHeader = skb.data;
   const hdr = skbPush(skb, IPV6_HDR_LEN);
   skb.networkHeader = hdr;

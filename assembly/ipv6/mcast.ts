@@ -20,12 +20,7 @@ import { mibInc } from '../net/net';
 import { allocSkb } from '../skb/pool';
 import { SkBuff } from '../skb/sk_buff';
 import { skbPut } from '../skb/skbuff';
-import {
-  ICMPV6_MGM_REDUCTION,
-  ICMPV6_MGM_REPORT,
-  ICMPV6_MLD2_REPORT,
-  emitIcmpv6,
-} from '../wire/icmpv6';
+import { ICMPV6_MGM_REDUCTION, ICMPV6_MGM_REPORT, ICMPV6_MLD2_REPORT, emitIcmpv6 } from '../wire/icmpv6';
 import { NEXTHDR_HOP, NEXTHDR_ICMP, emitIpv6, ipv6HopLimit, ipv6Saddr } from '../wire/ipv6';
 import {
   IPV6_ADDR_SCOPE_LINKLOCAL,
@@ -293,7 +288,10 @@ function sendV1(dev: NetDevice, type: u32, group: usize, daddr: usize): void {
   emitIcmpv6(p, type, 0, 0);
   ipv6AddrCopy(p + 8, group);
   finish(skb, dev, daddr);
-  mibInc(dev.net, type === ICMPV6_MGM_REPORT ? Mib.Icmp6OutGroupMembResponses : Mib.Icmp6OutGroupMembReductions);
+  mibInc(
+    dev.net,
+    type === ICMPV6_MGM_REPORT ? Mib.Icmp6OutGroupMembResponses : Mib.Icmp6OutGroupMembReductions,
+  );
 }
 
 /**

@@ -27,7 +27,12 @@ import { PACKET_LOOPBACK, SkBuff } from '../skb/sk_buff';
 import { pskbMayPull } from '../skb/skbuff';
 import { ICMPV6_ADDR_UNREACH, ICMPV6_DEST_UNREACH, icmpv6Code, icmpv6Type } from '../wire/icmpv6';
 import { ipv6Daddr, ipv6HopLimit, ipv6Saddr } from '../wire/ipv6';
-import { ipv6AddrIsAny, ipv6AddrIsLinklocal, ipv6AddrIsMulticast, ipv6AddrIsSolictMult } from '../wire/ipv6_addr';
+import {
+  ipv6AddrIsAny,
+  ipv6AddrIsLinklocal,
+  ipv6AddrIsMulticast,
+  ipv6AddrIsSolictMult,
+} from '../wire/ipv6_addr';
 import {
   NDISC_HOPLIMIT,
   NDISC_NEIGHBOUR_ADVERTISEMENT,
@@ -119,10 +124,20 @@ function rcvNs(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
   }
   const group = ipv6AddrIsMulticast(daddr);
   const lladdr: usize = source === 0 ? 0 : ndOptLladdr(source);
-  const known = !group || lladdr !== 0 ? neighCreate(AF_INET6, saddr, dev) : neighLookup(AF_INET6, saddr, dev);
+  const known =
+    !group || lladdr !== 0 ? neighCreate(AF_INET6, saddr, dev) : neighLookup(AF_INET6, saddr, dev);
   if (known === null) return SkbDropReason.NOT_DROPPED_YET;
   neighUpdate(known, lladdr, NUD_STALE, NEIGH_UPDATE_F_WEAK_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE);
-  ndiscSendNa(dev, saddr, ifaAddr(ifa), ifaAddr(ifa), conf6(dev, Ipv6Conf.FORWARDING) !== 0, true, group, group);
+  ndiscSendNa(
+    dev,
+    saddr,
+    ifaAddr(ifa),
+    ifaAddr(ifa),
+    conf6(dev, Ipv6Conf.FORWARDING) !== 0,
+    true,
+    group,
+    group,
+  );
   return SkbDropReason.NOT_DROPPED_YET;
 }
 
@@ -141,7 +156,8 @@ function rcvNa(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
   const solicited = (flags & ND_NA_FLAG_SOLICITED) !== 0;
   // "If the IP Destination Address is a multicast address the Solicited flag is zero."
   if (solicited && ipv6AddrIsMulticast(ipv6Daddr(skb.networkHeader))) return SkbDropReason.IP_INVALID_DEST;
-  if (!solicited && conf6(dev, Ipv6Conf.DROP_UNSOLICITED_NA) !== 0) return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
+  if (!solicited && conf6(dev, Ipv6Conf.DROP_UNSOLICITED_NA) !== 0)
+    return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
   const opts = changetype<NdOptions>(scratchOptions());
   if (!options(skb, ND_NA_LEN, changetype<usize>(opts))) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
   const ifa = ipv6GetIfaddr(net, target, changetype<usize>(dev));
@@ -152,7 +168,8 @@ function rcvNa(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
   }
   // "If no entry exists, the advertisement SHOULD be silently discarded."
   const found = neighLookup(AF_INET6, target, dev);
-  if (found === null || found.dead !== 0 || found.nudState === <u8>NUD_FAILED) return SkbDropReason.NOT_DROPPED_YET;
+  if (found === null || found.dead !== 0 || found.nudState === <u8>NUD_FAILED)
+    return SkbDropReason.NOT_DROPPED_YET;
   const lladdr: usize = opts.targetLlAddr === 0 ? 0 : ndOptLladdr(opts.targetLlAddr);
   const how =
     NEIGH_UPDATE_F_WEAK_OVERRIDE |

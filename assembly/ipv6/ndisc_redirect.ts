@@ -113,9 +113,18 @@ export function ndiscRedirectRcv(skb: SkBuff, net: Net, dev: NetDevice): SkbDrop
 /** "The IP source address of the Redirect is the same as the current first-hop router for the destination." */
 function isFirstHop(net: Net, dev: NetDevice, dest: usize, router: usize): bool {
   const known = exceptionFind(net, AF_INET6, dest);
-  if (known !== null && known.dev === changetype<usize>(dev)) return ipv6AddrEqual(exceptionGwPtr(known), router);
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), dest, router, ipv6AddrIsLinklocal(dest) ? dev.ifindex : 0, 0);
+  if (known !== null && known.dev === changetype<usize>(dev))
+    return ipv6AddrEqual(exceptionGwPtr(known), router);
+  const fl = flowI6Init(
+    memory.data(FLOWI6_BYTES, 8),
+    dest,
+    router,
+    ipv6AddrIsLinklocal(dest) ? dev.ifindex : 0,
+    0,
+  );
   if (ip6RouteOutput(net, fl) !== 0) return false;
   const nh = changetype<FibNh>(fl.nh);
-  return nh.gwFamily === <u8>AF_INET6 && nh.dev === changetype<usize>(dev) && ipv6AddrEqual(nhGwPtr(nh), router);
+  return (
+    nh.gwFamily === <u8>AF_INET6 && nh.dev === changetype<usize>(dev) && ipv6AddrEqual(nhGwPtr(nh), router)
+  );
 }

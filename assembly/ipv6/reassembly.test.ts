@@ -32,7 +32,9 @@ describe('IPv6 reassembly', () => {
     ];
     for (const [n, order] of orders.entries()) {
       const out = order.flatMap((i) => lab.rcv(piece(i, n), { frag: n % 2 ? 300 : 0 }));
-      expect(Buffer.concat(out.map((s) => s.bytes.subarray(48))).equals(icmp6(A1, H1, 129, 0, 1, counting(3000)))).toBe(true);
+      expect(
+        Buffer.concat(out.map((s) => s.bytes.subarray(48))).equals(icmp6(A1, H1, 129, 0, 1, counting(3000))),
+      ).toBe(true);
     }
     expect(lab.mib(Mib.Ip6ReasmOKs)).toBe(4);
     expect(lab.mib(Mib.Ip6ReasmReqds)).toBe(12);
@@ -76,7 +78,11 @@ describe('IPv6 reassembly', () => {
     const out = lab.run(2n * SEC).filter((s) => s.bytes[6] === 58);
     const quoted = piece(0, 1);
     expect(out.length).toBe(1);
-    expect(out[0]!.bytes.equals(packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 3, 1, 0, quoted.subarray(0, 1232)) }))).toBe(true);
+    expect(
+      out[0]!.bytes.equals(
+        packet({ src: A1, dst: H1, next: 58, payload: icmp6(A1, H1, 3, 1, 0, quoted.subarray(0, 1232)) }),
+      ),
+    ).toBe(true);
     expect(lab.mib(Mib.Ip6ReasmTimeout)).toBe(2);
     expect(lab.drops(SkbDropReason.FRAG_REASM_TIMEOUT)).toBe(2);
   });

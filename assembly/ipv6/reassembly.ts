@@ -66,7 +66,14 @@ import { TCP_HDR_LEN } from '../wire/tcp';
 import { UDP_HDR_LEN } from '../wire/udp';
 import { icmpv6ParamProb } from './exthdrs';
 import { icmpv6Send } from './icmp';
-import { IP6SKB_FRAGMENTED, ip6cbFlag, ip6cbHas, ip6cbNhoff, ip6cbSetFragMaxSize, ip6cbSetNhoff } from './ip6cb';
+import {
+  IP6SKB_FRAGMENTED,
+  ip6cbFlag,
+  ip6cbHas,
+  ip6cbNhoff,
+  ip6cbSetFragMaxSize,
+  ip6cbSetNhoff,
+} from './ip6cb';
 
 const SECOND: u64 = 1_000_000_000;
 /** Key: source, destination, identification, ifindex (only where addresses are of one link). */

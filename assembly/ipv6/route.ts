@@ -28,7 +28,7 @@ import { SkBuff } from '../skb/sk_buff';
 import { IPV6_DEFAULT_HOPLIMIT, IPV6_MIN_MTU, ipv6Daddr, ipv6Nexthdr } from '../wire/ipv6';
 import { ipv6AddrIsAny, ipv6AddrIsLinklocal, ipv6AddrIsMulticast } from '../wire/ipv6_addr';
 import { ipv6DevGetSaddr } from './addr_select';
-import { Inet6Ifaddr, ipv6GetIfaddr } from './addr_hash';
+import { ipv6GetIfaddr } from './addr_hash';
 
 /** What is known of a packet to be sent, and after ip6RouteOutput how it goes. */
 @unmanaged
@@ -249,7 +249,8 @@ export function ip6DstMtu(net: Net, nh: FibNh, daddr: usize, forward: bool): u32
   const link = <u32>conf6(dev, Ipv6Conf.MTU);
   if (forward) return link;
   const info = nhInfo(nh);
-  let mtu = info.mtu !== 0 ? info.mtu : info.type === RtType.LOCAL ? changetype<NetDevice>(net.loopback).mtu : link;
+  let mtu =
+    info.mtu !== 0 ? info.mtu : info.type === RtType.LOCAL ? changetype<NetDevice>(net.loopback).mtu : link;
   if (net.exceptions6 !== 0) {
     const exception = exceptionFind(net, AF_INET6, daddr);
     if (exception !== null) {

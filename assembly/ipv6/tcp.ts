@@ -49,7 +49,11 @@ export function tcpV6Rcv(skb: SkBuff): void {
     return;
   }
   mibInc(net, Mib.TcpInSegs);
-  if (!pskbMayPull(skb, TCP_HDR_LEN) || tcpDoff(skb.data) < TCP_HDR_LEN || !pskbMayPull(skb, tcpDoff(skb.data))) {
+  if (
+    !pskbMayPull(skb, TCP_HDR_LEN) ||
+    tcpDoff(skb.data) < TCP_HDR_LEN ||
+    !pskbMayPull(skb, tcpDoff(skb.data))
+  ) {
     inError(skb, net, SkbDropReason.PKT_TOO_SMALL);
     return;
   }
@@ -89,13 +93,21 @@ function sendReset(skb: SkBuff, net: Net): void {
   if ((flags & TCPHDR_ACK) !== 0) {
     emitTcp(out, tcpDest(th), tcpSource(th), tcpAckSeq(th), 0, TCP_HDR_LEN, TCPHDR_RST, 0);
   } else {
-    const length = skb.len - tcpDoff(th) + ((flags & TCPHDR_SYN) !== 0 ? 1 : 0) + ((flags & TCPHDR_FIN) !== 0 ? 1 : 0);
+    const length =
+      skb.len - tcpDoff(th) + ((flags & TCPHDR_SYN) !== 0 ? 1 : 0) + ((flags & TCPHDR_FIN) !== 0 ? 1 : 0);
     emitTcp(out, tcpDest(th), tcpSource(th), 0, tcpSeq(th) + length, TCP_HDR_LEN, TCPHDR_RST | TCPHDR_ACK, 0);
   }
   const sum = csumPartial(out, TCP_HDR_LEN, 0);
   tcpSetCheckBe(out, csumFold(csumIpv6Nofold(flowSaddr(fl), flowDaddr(fl), TCP_HDR_LEN, NEXTHDR_TCP, sum)));
   reset.dst = fl.nh;
   mibInc(net, Mib.TcpOutRsts);
-  ip6EmitHeader(reset, flowSaddr(fl), flowDaddr(fl), ipv6Dsfield(hdr) & ~INET_ECN_MASK, ip6DstHoplimit(changetype<FibNh>(fl.nh)), NEXTHDR_TCP);
+  ip6EmitHeader(
+    reset,
+    flowSaddr(fl),
+    flowDaddr(fl),
+    ipv6Dsfield(hdr) & ~INET_ECN_MASK,
+    ip6DstHoplimit(changetype<FibNh>(fl.nh)),
+    NEXTHDR_TCP,
+  );
   ip6LocalOut(net, reset);
 }

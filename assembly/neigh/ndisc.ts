@@ -13,7 +13,7 @@ const RTN_MULTICAST: u8 = 5;
 
 /** 33-33 and the group's low 32 bits (RFC 2464 7), first byte lowest. */
 function ndiscMcMap(group: usize): u64 {
-  return 0x3333 | (<u64>load<u32>(group, 12) << 16);
+  return 0x3333 | ((<u64>load<u32>(group, 12)) << 16);
 }
 
 /** Op NEIGH_NDISC_CONSTRUCT: a new entry of the table. */

@@ -11,3 +11,4 @@ export { Namespace, type HookSpec } from './net/namespace.js';
 export type { NeighbourInfo, NeighbourSpec, NudState } from './net/neighbour.js';
 export type { RouteInfo, RouteSpec, RouteType } from './net/route.js';
 export { createStack, type Stack, type StackOptions, type PortOptions } from './stack.js';
+export { type PingOptions, type PingResult, Pinger, ping } from './tools/ping.js';

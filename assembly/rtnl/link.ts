@@ -37,6 +37,7 @@ import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { Net, netByHandle } from '../net/net';
 import { pfifoFastAttach, qdiscDestroy } from '../sched/sch_pfifo_fast';
+import { handlesForgetDev } from '../skb/handles';
 
 const MAC_MASK: u64 = 0xffffffffffff;
 const GROUP_BIT: u64 = 1;
@@ -201,6 +202,7 @@ export function destroyDevice(dev: NetDevice): void {
   emitLink(dev, true);
   napiDisable(dev);
   backlogPurge(dev);
+  handlesForgetDev(changetype<usize>(dev));
   qdiscDestroy(dev);
   if (dev.kind === DevKind.PORT) {
     const table = load<u32>(root().statusBlock, Status.PORT_TABLE);

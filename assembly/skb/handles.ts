@@ -72,6 +72,22 @@ export function handleGive(skb: SkBuff, kind: DeliveryKind, id: u32, net: Net, w
   return true;
 }
 
+/**
+ * A device goes: what the host holds of it is no longer on any. A packet queued by a hook on its way cannot go on then:
+ * it is dropped when its verdict comes (Linux: nfqnl_dev_drop drops it at once; ours still has a delivery to answer).
+ */
+export function handlesForgetDev(dev: usize): void {
+  const count = load<u32>(root().handles, 4);
+  for (let i: u32 = 0; i < count; i++) {
+    const handle = at(i);
+    if (handle.skb === 0) continue;
+    const skb = changetype<SkBuff>(handle.skb);
+    if (skb.dev !== dev && handle.out !== dev) continue;
+    skb.dev = 0;
+    handle.out = 0;
+  }
+}
+
 /** Takes the skb back from the host; null when the handle is stale. `whereOut` gets where and out (two u32). */
 export function handleTake(id: u32, whereOut: usize): SkBuff | null {
   const index = id & 0xffff;

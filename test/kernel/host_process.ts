@@ -100,7 +100,7 @@ const udpType = (address: string) => (address.includes(':') ? 'udp6' : 'udp4');
 const methods = {
   /** Listens for one connection and exchanges on it; `served` has the result. Returns the port. */
   async listen(address: string, flow: Flow) {
-    const listener = createServer();
+    const listener = createServer({ allowHalfOpen: true });
     server = listener;
     served = once(listener, 'connection').then(([socket]) => exchange(socket as Socket, flow));
     served.catch(() => {});
@@ -114,7 +114,7 @@ const methods = {
     return result;
   },
   async exchange(address: string, port: number, flow: Flow) {
-    const socket = connect({ host: address, port });
+    const socket = connect({ host: address, port, allowHalfOpen: true });
     await once(socket, 'connect');
     return exchange(socket, flow);
   },

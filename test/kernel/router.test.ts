@@ -56,7 +56,7 @@ function kernelNeighbour(host: Host, address: string): KernelNeighbour | undefin
   return host.json<KernelNeighbour[]>('neigh', 'show', 'dev', host.device).find(({ dst }) => dst === address);
 }
 
-describe.skipIf(missing !== undefined)('two hosts of the kernel with our router between them', () => {
+describe.skipIf(missing !== undefined)('two hosts of the kernel with our router between them', { timeout: 20_000 }, () => {
   describe.each([
     ['with offloads', true],
     ['without offloads', false],

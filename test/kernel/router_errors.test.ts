@@ -109,7 +109,7 @@ const CONNECTS: readonly [string, (family: Family) => string, Record<Family, str
   ['a blackhole route', (f) => REFUSED_HOST.blackhole[f], { 4: 'silence', 6: 'silence' }],
 ];
 
-describe.skipIf(missing !== undefined)('what cannot be delivered', () => {
+describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20_000 }, () => {
   let ours: Lab;
   let linux: Lab;
   beforeAll(async () => {

@@ -1,0 +1,163 @@
+/**
+ * Data through the router between two hosts of the kernel: all of it, unchanged, whatever the offloads and the wire
+ * do. iperf3 verifies nothing, so it stands for many packets at once, and hashes stand for correctness. LONG=true
+ * moves 100 MB each way instead of 10.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FAMILIES, type Family, type Host, Lab, LAN, WAN } from './kernel_lab.js';
+import { tapMissing } from './netns.js';
+
+const missing = tapMissing();
+if (missing !== undefined) console.log(`test/kernel/router_transfer skipped: ${missing}`);
+
+const MEGABYTE = 1_000_000;
+const BYTES = (process.env.LONG === 'true' ? 100 : 10) * MEGABYTE;
+const DATAGRAMS = 1000;
+const IPERF_SECONDS = '2';
+const MTU = 1500;
+
+/** Moves `bytes` each way at once over one connection from `client` to `server`, and compares the hashes. */
+async function transfer(client: Host, server: Host, family: Family, bytes: number): Promise<void> {
+  const to = server.plan.host[family];
+  const port = await server.app.call('listen', to, { seed: 0x5eed1, bytes });
+  const [one, two] = await Promise.all([
+    client.app.call('exchange', to, port, { seed: 0x5eed2, bytes }),
+    server.app.call('served'),
+  ]);
+  expect([one.receivedBytes, two.receivedBytes]).toEqual([bytes, bytes]);
+  expect(one.sent).not.toBe(two.sent);
+  expect(one.received).toBe(two.sent);
+  expect(two.received).toBe(one.sent);
+}
+
+interface IperfEnd {
+  end: {
+    sum_sent: { bytes: number };
+    sum_received: { bytes: number };
+    sum?: { lost_packets: number; packets: number };
+  };
+  error?: string;
+}
+
+async function iperf(from: Host, to: string, ...options: string[]): Promise<IperfEnd['end']> {
+  const { stdout } = await from.run('iperf3', '-J', '-c', to, '-t', IPERF_SECONDS, ...options);
+  const { end, error } = JSON.parse(stdout) as IperfEnd;
+  if (error !== undefined) throw new Error(`iperf3: ${error}`);
+  return end;
+}
+
+/** Sizes drawn from a seed: mostly whole datagrams, some that are sent in fragments. */
+function sizes(seed: number): number[] {
+  let x = seed;
+  const next = (below: number) => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    return Math.floor((x / 2 ** 32) * below);
+  };
+  return Array.from({ length: DATAGRAMS }, () => 8 + (next(10) === 0 ? next(20_000) : next(1465)));
+}
+
+describe.skipIf(missing !== undefined)('data through our router', { timeout: 20_000 }, () => {
+  describe.each([
+    ['with offloads', { offloads: true }],
+    ['without offloads', { offloads: false }],
+  ])('%s', (_, options) => {
+    let lab: Lab;
+    beforeAll(async () => {
+      lab = await Lab.start(options);
+    });
+    afterAll(() => lab?.close());
+
+    it.each(FAMILIES)(`${BYTES / MEGABYTE} MB each way by TCP arrive unchanged by IPv%i`, async (family) => {
+      await transfer(lab.lan, lab.wan, family, BYTES);
+      await transfer(lab.wan, lab.lan, family, BYTES);
+    });
+
+    it.each(FAMILIES)(
+      '1,000 datagrams of random sizes each way arrive unchanged and in order by IPv%i',
+      async (family) => {
+        const { lan, wan } = lab;
+        const flows = [
+          { from: lan, to: wan, sizes: sizes(1) },
+          { from: wan, to: lan, sizes: sizes(2) },
+        ];
+        await Promise.all(
+          flows.map(async ({ from, to, sizes }) => {
+            const port = await to.app.call('receiveDatagrams', to.plan.host[family]);
+            try {
+              await from.app.call('sendDatagrams', to.plan.host[family], port, sizes);
+            } finally {
+              const { order, broken, bytes } = await to.app.call('stopReceiving');
+              expect({ order, broken, bytes }).toEqual({
+                order: sizes.map((_, i) => i),
+                broken: 0,
+                bytes: sizes.reduce((sum, size) => sum + size, 0),
+              });
+            }
+          }),
+        );
+      },
+    );
+  });
+
+  describe('that loses 1 % of the frames each way and reorders others', () => {
+    let lab: Lab;
+    beforeAll(async () => {
+      lab = await Lab.start({ faults: { loss: 0.01, reordering: 0.01 } });
+    });
+    afterAll(() => lab?.close());
+
+    it.each(FAMILIES)(`${BYTES / MEGABYTE} MB each way by TCP arrive unchanged by IPv%i`, async (family) => {
+      const before = await lab.router.call('faultCounters', 'wan0');
+      await transfer(lab.lan, lab.wan, family, BYTES);
+      const { rx, tx } = await lab.router.call('faultCounters', 'wan0');
+      expect(rx.lost + tx.lost).toBeGreaterThan(before.rx.lost + before.tx.lost);
+      expect(rx.reordered + tx.reordered).toBeGreaterThan(before.rx.reordered + before.tx.reordered);
+    });
+  });
+
+  describe('by iperf3', () => {
+    let lab: Lab;
+    beforeAll(async () => {
+      lab = await Lab.start();
+      await lab.wan.start('Server listening', 'iperf3', '-s', '--forceflush');
+    });
+    afterAll(() => lab?.close());
+
+    it.each(FAMILIES)('TCP runs both ways in frames larger than the MTU by IPv%i', async (family) => {
+      for (const direction of [[], ['-R']]) {
+        const link = direction.length === 0 ? 'lan0' : 'wan0';
+        const before = await lab.router.call('stats', link);
+        const end = await iperf(lab.lan, WAN.host[family], '-C', 'cubic', ...direction);
+        expect(end.sum_received.bytes).toBeGreaterThan(10 * MEGABYTE);
+        const after = await lab.router.call('stats', link);
+        const bytesPerFrame = (after.rxBytes - before.rxBytes) / (after.rxPackets - before.rxPackets);
+        expect(bytesPerFrame).toBeGreaterThan(2 * MTU);
+        expect(after.rxErrors - before.rxErrors).toBe(0);
+      }
+    });
+
+    it.each(FAMILIES)('four TCP streams share the way in both directions by IPv%i', async (family) => {
+      const both = await iperf(lab.lan, WAN.host[family], '-C', 'cubic', '-P', '4', '--bidir');
+      expect(both.sum_received.bytes).toBeGreaterThan(10 * MEGABYTE);
+    });
+
+    it.each(FAMILIES)('UDP at 50 Mbit/s loses nothing either way by IPv%i', async (family) => {
+      for (const direction of [[], ['-R']]) {
+        const end = await iperf(lab.lan, WAN.host[family], '-u', '-b', '50M', '-l', '1400', ...direction);
+        expect(end.sum).toMatchObject({ lost_packets: 0 });
+        expect(end.sum!.packets).toBeGreaterThan(8000);
+      }
+    });
+
+    it('and of all that nothing was left in the router', async () => {
+      for (const link of ['lan0', 'wan0']) {
+        const { qdiscLen, rxErrors, txErrors } = await lab.router.call('stats', link);
+        expect({ qdiscLen, rxErrors, txErrors }).toEqual({ qdiscLen: 0, rxErrors: 0, txErrors: 0 });
+      }
+      for (const family of FAMILIES) {
+        const { stdout } = await lab.wan.run('ping', '-n', '-c', '3', '-i', '0.02', LAN.host[family]);
+        expect(stdout).toContain('3 received, 0% packet loss');
+      }
+    });
+  });
+});

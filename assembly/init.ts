@@ -22,7 +22,7 @@ import { SCRATCH_BYTES } from './dev/scratch';
 import { backlogPoll } from './dev/backlog';
 import { loopbackXmit } from './dev/loopback';
 import { NetDevice } from './dev/net_device';
-import { portPoll, portXmit } from './dev/port';
+import { portPoll, portXmit, portsTxPending } from './dev/port';
 import { netifReceiveSkb } from './dev/receive';
 import { vethXmit } from './dev/veth';
 import { devQueueXmitResume } from './dev/xmit';
@@ -245,6 +245,7 @@ function resumeEgress(skb: usize): void {
 export function fillStatus(): void {
   const r = root();
   const status = r.statusBlock;
+  portsTxPending();
   store<u64>(status, timerNext(), Status.NEXT_DEADLINE);
   store<u32>(status, r.napiHead !== 0 || r.txHead !== 0 ? 1 : 0, Status.MORE);
   store<u32>(status, r.requestArea, Status.REQUEST_AREA);

@@ -60,7 +60,7 @@ export function backlogPoll(dev: NetDevice, budget: i32): i32 {
     store<u32>(list + (n++ << 2), changetype<usize>(skb));
   }
   if (dev.backlogHead === 0) dev.backlogTail = 0;
-  netifReceiveSkbList(list, n);
+  netifReceiveSkbList(dev, list, n);
   return <i32>taken;
 }
 

@@ -158,6 +158,7 @@ export function registerNetdev(dev: NetDevice): bool {
   if (handle === r.devCount) return false;
   store<u32>(r.devs + (handle << 2), changetype<usize>(dev));
   dev.handle = handle;
+  if (handle >= r.devHigh) r.devHigh = handle + 1;
   const net = dev.net;
   dev.ifindex = ++net.ifindexNext;
   const p = changetype<usize>(dev);

@@ -149,7 +149,7 @@ export function portPoll(dev: NetDevice, budget: i32): i32 {
   dev.rxPackets += count;
   dev.rxBytes += bytes;
   if (gro) n = groFlush(dev, list, n);
-  netifReceiveSkbList(list, n);
+  netifReceiveSkbList(dev, list, n);
   return <i32>count;
 }
 
@@ -237,8 +237,6 @@ export function portXmit(skb: SkBuff, dev: NetDevice): i32 {
   store<u32>(port, head + 1, Port.TX_HEAD);
   dev.txPackets++;
   dev.txBytes += skb.len;
-  const word = root().statusBlock + Status.TX_PENDING + ((dev.handle >> 5) << 2);
-  store<u32>(word, load<u32>(word) | (1 << (dev.handle & 31)));
   return NETDEV_TX_OK;
 }
 
@@ -256,10 +254,27 @@ export function portTxClean(dev: NetDevice, upTo: u32): void {
   netifWakeQueue(dev);
 }
 
+/** Tells the host which ports have frames to send (Status.TX_PENDING). */
+export function portsTxPending(): void {
+  const r = root();
+  const words = r.statusBlock + Status.TX_PENDING;
+  store<u64>(words, 0);
+  store<u64>(words, 0, 8);
+  for (let handle: u32 = 0; handle < r.devHigh; handle++) {
+    const p = load<u32>(r.devs + (handle << 2));
+    if (p === 0) continue;
+    const port = changetype<NetDevice>(p).priv;
+    if (changetype<NetDevice>(p).xmitOp !== Op.XMIT_PORT || port === 0) continue;
+    if (load<u32>(port, Port.TX_HEAD) === load<u32>(port, Port.TX_TAIL)) continue;
+    const word = words + ((handle >> 5) << 2);
+    store<u32>(word, load<u32>(word) | (1 << (handle & 31)));
+  }
+}
+
 /** Looks at every port for frames that its driver has sent since the last poll. */
 export function portsTxClean(): void {
   const r = root();
-  for (let handle: u32 = 0; handle < r.devCount; handle++) {
+  for (let handle: u32 = 0; handle < r.devHigh; handle++) {
     const p = load<u32>(r.devs + (handle << 2));
     if (p === 0) continue;
     const dev = changetype<NetDevice>(p);

@@ -24,9 +24,9 @@ function packetTypeOp(protocol: u16): u32 {
   return Op.NONE;
 }
 
-/** Takes `n` skbs at `list` (u32 pointers), all with `data` at the network header. */
-export function netifReceiveSkbList(list: usize, n: u32): void {
-  n = ingress(list, n);
+/** Takes `n` skbs of `dev` at `list` (u32 pointers), all with `data` at the network header. */
+export function netifReceiveSkbList(dev: NetDevice, list: usize, n: u32): void {
+  if (dev.ingressHooks !== 0) n = ingress(dev, list, n);
   let i: u32 = 0;
   while (i < n) {
     const protocol = changetype<SkBuff>(load<u32>(list + (i << 2))).protocol;
@@ -47,13 +47,12 @@ function dropRun(list: usize, from: u32, to: u32): void {
   }
 }
 
-/** Runs the ingress hooks of the packets' devices; returns how many go on, in place. */
-function ingress(list: usize, n: u32): u32 {
+/** Runs the ingress hooks of the device; returns how many packets go on, in place. */
+function ingress(dev: NetDevice, list: usize, n: u32): u32 {
   let kept: u32 = 0;
   for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
-    const dev = changetype<NetDevice>(skb.dev);
-    if (dev.ingressHooks !== 0 && !nfHookDevice(dev.ingressHooks, NetfilterHook.NETDEV_INGRESS, skb, dev.net))
+    if (!nfHookDevice(dev.ingressHooks, NetfilterHook.NETDEV_INGRESS, skb, dev.net))
       continue;
     store<u32>(list + (kept++ << 2), changetype<usize>(skb));
   }

@@ -9,11 +9,11 @@
  * unicast route by a gateway whose neighbour is reachable, another device out than in, small enough, an idle port. All
  * of that is looked at before the first byte is written, so that a packet may still take the whole way.
  */
-import { Port, Status, TxDesc } from '../abi/layout';
+import { Port, TxDesc } from '../abi/layout';
 import { Ipv4Conf } from '../abi/sysctl';
 import { NetDevice, conf4Max, conf4Or, netifRunning } from '../dev/net_device';
 import { Op } from '../abi/ops';
-import { Qdisc } from '../dev/qdisc';
+import { Qdisc, qdiscEmpty } from '../dev/qdisc';
 import { root } from '../lib/root';
 import { NUD_CONNECTED, Neighbour } from '../neigh/neighbour';
 import { AF_INET, Net } from '../net/net';
@@ -45,6 +45,23 @@ function isOdd(addr: u32): bool {
 }
 
 /**
+ * Whether a route is fit for packets from `dev`: one unicast next hop by a gateway that is reachable now, out of another
+ * device, which is an idle port. Holds for the burst, and is remembered in the route until its end.
+ */
+function qualify(info: FibInfo, dev: usize): bool {
+  if (info.type !== <u8>RtType.UNICAST || info.nhCount !== 1 || info.mtu !== 0) return false;
+  const nh: FibNh = fibNh(info, 0);
+  if (nh.gwFamily !== <u8>AF_INET || nh.neigh === 0 || nh.dev === dev) return false;
+  const neigh = changetype<Neighbour>(nh.neigh);
+  if (neigh.dead !== 0 || (<u32>neigh.nudState & NUD_CONNECTED) === 0) return false;
+  const out = changetype<NetDevice>(nh.dev);
+  if (out.xmitOp !== Op.XMIT_PORT || out.egressHooks !== 0 || !netifRunning(out)) return false;
+  if (out.qdisc === 0 || !qdiscEmpty(changetype<Qdisc>(out.qdisc))) return false;
+  info.burst = root().burst;
+  return true;
+}
+
+/**
  * Forwards the packet and returns true, or leaves everything as it is and returns false. `daddr` is in host order,
  * `value` what the FIB holds for it. The counters that it would have moved are the caller's: one packet of
  * `skb.len` bytes forwarded (its length before the call).
@@ -53,37 +70,24 @@ export function ipForwardFast(net: Net, dev: usize, skb: SkBuff, daddr: u32, val
   // One test a line: asc makes a jump of each, and a chain of selects of what is joined by ||.
   if (value === 0) return false;
   if ((value & ALIAS_TAG) !== 0) return false;
-  if (skb.dev !== dev) return false;
-  if (skb.pktType !== PACKET_HOST) return false;
   const info = changetype<FibInfo>(value);
-  if (info.type !== <u8>RtType.UNICAST) return false;
-  if (info.nhCount !== 1) return false;
+  if (info.burst !== root().burst) {
+    if (!qualify(info, dev)) return false;
+  }
+  if (skb.pktType !== PACKET_HOST) return false;
+  if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize) !== 0) return false;
+  if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
   const iph = skb.data;
   const saddr = bswap<u32>(load<u32>(iph, 12));
   const ttl = <u32>load<u8>(iph, 8);
   if (load<u8>(iph) !== 0x45) return false;
   if (ttl <= 1) return false;
   if ((<u32>isOdd(saddr) | <u32>isOdd(daddr)) !== 0) return false;
-  if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize | info.mtu) !== 0) return false;
-  if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
   if (load<u32>(ifaddrBucket(net, saddr)) !== 0) return false;
 
   const nh: FibNh = fibNh(info, 0);
   const out = changetype<NetDevice>(nh.dev);
-  if (nh.gwFamily !== <u8>AF_INET) return false;
-  if (nh.neigh === 0) return false;
-  if (nh.dev === dev) return false;
   if (skb.len > out.mtu) return false;
-  const neigh = changetype<Neighbour>(nh.neigh);
-  if ((<u32>neigh.nudState & NUD_CONNECTED) === 0) return false;
-  if (neigh.dead !== 0) return false;
-
-  if (out.xmitOp !== Op.XMIT_PORT) return false;
-  if (out.egressHooks !== 0) return false;
-  if (!netifRunning(out)) return false;
-  const q = changetype<Qdisc>(out.qdisc);
-  if (out.qdisc === 0) return false;
-  if ((q.qlen | q.requeueHead) !== 0) return false;
   const port = out.priv;
   const head = load<u32>(port, Port.TX_HEAD);
   const mask = load<u32>(port, Port.TX_MASK);
@@ -95,6 +99,7 @@ export function ipForwardFast(net: Net, dev: usize, skb: SkBuff, daddr: u32, val
   const sum = <u32>load<u16>(iph, 10) + 1;
   store<u16>(iph, <u16>(sum + <u32>(sum >= 0xffff)), 10);
   const eth = iph - ETH_HLEN;
+  const neigh = changetype<Neighbour>(nh.neigh);
   store<u64>(eth - 2, neigh.hh0);
   store<u64>(eth - 2, neigh.hh1, 8);
   const len = skb.len + ETH_HLEN;
@@ -121,9 +126,8 @@ export function ipForwardFast(net: Net, dev: usize, skb: SkBuff, daddr: u32, val
   store<u32>(port, head + 1, Port.TX_HEAD);
   out.txPackets++;
   out.txBytes += len;
+  const q = changetype<Qdisc>(out.qdisc);
   q.packets++;
   q.bytes += len;
-  const word = root().statusBlock + Status.TX_PENDING + ((out.handle >> 5) << 2);
-  store<u32>(word, load<u32>(word) | (1 << (out.handle & 31)));
   return true;
 }

@@ -16,6 +16,7 @@ import { rawLocalDeliver } from '../inet/raw';
 import { ipFastCsum } from '../lib/checksum';
 import { opIndex } from '../lib/ops';
 import { poptrieLookup4, poptrieLookupBurst4 } from '../lib/poptrie';
+import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
@@ -52,20 +53,12 @@ const ICMP_HOST_UNREACH: u32 = 1;
 const ICMP_PROT_UNREACH: u32 = 2;
 const ICMP_PKT_FILTERED: u32 = 13;
 
-/** Receives `n` IPv4 packets (op RCV_IPV4). */
+/** Receives `n` IPv4 packets of one device (op RCV_IPV4). */
 export function ipListRcv(list: usize, n: u32): void {
-  let i: u32 = 0;
-  while (i < n) {
-    const net = changetype<NetDevice>(changetype<SkBuff>(load<u32>(list + (i << 2))).dev).net;
-    let end = i + 1;
-    while (end < n && changetype<NetDevice>(changetype<SkBuff>(load<u32>(list + (end << 2))).dev).net === net) end++;
-    rcvRun(net, list + (i << 2), end - i);
-    i = end;
-  }
-}
-
-/** A run of packets of one namespace. */
-function rcvRun(net: Net, list: usize, n: u32): void {
+  const dev = changetype<SkBuff>(load<u32>(list)).dev;
+  const net = changetype<NetDevice>(dev).net;
+  const keys = scratchList(SCRATCH_KEYS);
+  const hooked = net.hookCount !== 0;
   let kept: u32 = 0;
   let octets: u32 = 0;
   let received: u32 = 0;
@@ -83,28 +76,28 @@ function rcvRun(net: Net, list: usize, n: u32): void {
       kfreeSkbReason(skb, reason);
       continue;
     }
-    if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.PRE_ROUTING, skb, skb.dev, 0)) continue;
-    store<u32>(list + (kept++ << 2), changetype<usize>(skb));
+    if (hooked && !nfHook(net, NFPROTO_IPV4, NetfilterHook.PRE_ROUTING, skb, dev, 0)) continue;
+    store<u32>(list + (kept << 2), changetype<usize>(skb));
+    store<u32>(keys + (kept << 2), bswap<u32>(load<u32>(skb.data, 16)));
+    kept++;
   }
   mibAdd(net, Mib.IpInReceives, received);
   mibAdd(net, Mib.IpExtInOctets, octets);
-  if (kept === 0) return;
+  if (kept !== 0) routeList(net, dev, list, keys, kept);
+}
 
-  const keys = scratchList(SCRATCH_KEYS);
+/** Looks the destinations (`keys`, host order) up together and sends each packet its way. */
+function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void {
   const routes = scratchList(SCRATCH_ROUTES);
-  for (let i: u32 = 0; i < kept; i++) {
-    const iph = changetype<SkBuff>(load<u32>(list + (i << 2))).data;
-    store<u32>(keys + (i << 2), bswap<u32>(load<u32>(iph, 16)));
-  }
   const fib = changetype<Fib>(net.fib4);
-  poptrieLookupBurst4(fib.trie, keys, routes, kept);
+  poptrieLookupBurst4(fib.trie, keys, routes, n);
   // What an earlier packet of the burst caused (a redirect learned) may change the table under the later ones.
   const genId = fib.genId;
-  const dev = changetype<SkBuff>(load<u32>(list)).dev;
   const short = ipForwardFastAllowed(net, changetype<NetDevice>(dev));
+  root().burst++;
   let forwarded: u32 = 0;
-  octets = 0;
-  for (let i: u32 = 0; i < kept; i++) {
+  let octets: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     const daddr = load<u32>(keys + (i << 2));
     const value = fib.genId === genId ? load<u32>(routes + (i << 2)) : poptrieLookup4(fib.trie, daddr);

@@ -78,6 +78,9 @@ export class Root {
   sockets: usize;
   trace: usize;
   genId: u32;
+  /** Number of the burst being handled, and one more than the highest device handle in use. */
+  burst: u32;
+  devHigh: u32;
   reserved0: usize;
   reserved1: usize;
   reserved2: usize;

@@ -82,6 +82,8 @@ export class FibInfo {
   hnext: usize;
   hash: u32;
   refs: u32;
+  /** Burst (root().burst) in which this route was last found fit for the short way (ipv4/ip_forward_fast). */
+  burst: u32;
   // identity
   /** RtType */
   type: u8;

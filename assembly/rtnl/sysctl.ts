@@ -5,6 +5,7 @@ import { Mib } from '../abi/snmp';
 import { Ipv4Conf, Ipv6Conf, NeighVar, Sysctl } from '../abi/sysctl';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { fillStatus } from '../init';
+import { addrconfSysctlSet } from '../ipv6/addrconf';
 import { randomSeed } from '../lib/random';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
@@ -26,12 +27,15 @@ export function requestSysctl(type: u32, body: usize, len: u32): i32 {
     return 0;
   }
   const value = load<i32>(body, SysctlRec.VALUE);
+  if (group === SysctlGroup.CONF6 && ifindex !== 0) {
+    let dev: NetDevice | null = null;
+    if (ifindex > 0) dev = devGetByIndex(net, ifindex);
+    return addrconfSysctlSet(net, dev, <Ipv6Conf>id, value);
+  }
   store<i32>(array + (id << 2), value);
   if (group === SysctlGroup.NET && id === <u32>Sysctl.IP_FORWARD) setForwarding4(net, value);
   if (group === SysctlGroup.CONF4 && id === <u32>Ipv4Conf.FORWARDING && ifindex < 0)
     setForwarding4(net, value);
-  if (group === SysctlGroup.CONF6 && id === <u32>Ipv6Conf.FORWARDING && ifindex < 0)
-    setForwarding6(net, value);
   return 0;
 }
 
@@ -69,15 +73,6 @@ function setForwarding4(net: Net, on: i32): void {
   store<i32>(net.conf4Default + at, on);
   for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
     store<i32>(changetype<NetDevice>(p).conf4 + at, on);
-  }
-}
-
-/** Linux: addrconf_fixup_forwarding. */
-function setForwarding6(net: Net, on: i32): void {
-  const at = (<usize>Ipv6Conf.FORWARDING) << 2;
-  store<i32>(net.conf6Default + at, on);
-  for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
-    store<i32>(changetype<NetDevice>(p).conf6 + at, on);
   }
 }
 

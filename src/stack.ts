@@ -63,9 +63,11 @@ export class Stack {
     return namespace;
   }
 
-  /** Ends a namespace. */
+  /** Ends a namespace with its links; the drivers of its ports are closed first. */
   async removeNamespace(namespace: Namespace): Promise<void> {
     this.namespaces.delete(namespace.name);
+    for (const { link } of this.ports.filter((port) => port.link.net === namespace.handle))
+      await this.removePort(link);
     await namespace.close();
   }
 

@@ -21,6 +21,7 @@ export class CanaryDriver implements Driver {
   readonly mtu = 1500;
   readonly input: Frame[] = [];
   readonly sent: Uint8Array[] = [];
+  closed = 0;
   private rings!: PortRings;
 
   constructor(
@@ -77,5 +78,7 @@ export class CanaryDriver implements Driver {
 
   arm(): void {}
   disarm(): void {}
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.closed++;
+  }
 }

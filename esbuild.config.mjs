@@ -3,7 +3,7 @@
  *
  *   assembly/index.ts ── asc, targets of asconfig.json ──► build/core.wasm, build/core.scalar.wasm ──► dist/
  *   src/cli/main.ts, src/index.ts ── esbuild, ESM with splitting ──► dist/cli.js, dist/index.js, dist/chunks/
- *   bench/index.ts (--bench) ──► build/bench.js
+ *   bench/index.ts, bench/assembly/nic.ts (--bench) ──► build/bench.js, build/bench_nic.wasm
  *
  * asc takes seconds, so it runs only when the hash over assembly/** and its settings has changed. Everything is
  * written beside its place and renamed, so that two builds at once, or a build beside a running `ww`, do not
@@ -52,18 +52,9 @@ function coreHash(targets) {
   return hash.digest('hex');
 }
 
-function asc(target, outFile) {
+function asc(target, outFile, entry = 'assembly/index.ts') {
   const script = 'node_modules/assemblyscript/bin/asc.js';
-  const args = [
-    script,
-    'assembly/index.ts',
-    '--config',
-    'asconfig.json',
-    '--target',
-    target,
-    '--outFile',
-    outFile,
-  ];
+  const args = [script, entry, '--config', 'asconfig.json', '--target', target, '--outFile', outFile];
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('error', fail);
@@ -100,6 +91,18 @@ async function buildCore() {
   }
   if (!fresh)
     notice(outFiles.map((path) => `${path} ${(statSync(path).size / 1024).toFixed(0)} KB`).join(', '));
+}
+
+/** The benchmarks' network card (bench/assembly/nic), a small module beside the core. */
+async function buildNic() {
+  const entry = 'bench/assembly/nic.ts';
+  const outFile = 'build/bench_nic.wasm';
+  const sources = [entry, 'assembly/lib/checksum.ts', 'assembly/abi/layout.ts', 'asconfig.json'];
+  const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
+  if (existsSync(outFile) && statSync(outFile).mtimeMs > newest) return;
+  const temporary = `build/.nic-${process.pid}.wasm`;
+  await asc('simd', temporary, entry);
+  renameSync(temporary, outFile);
 }
 
 /** A module that is loaded lazily and not written yet does not stop the build of the others. */
@@ -165,8 +168,14 @@ mkdirSync('build', { recursive: true });
 mkdirSync('dist', { recursive: true });
 try {
   const jobs = [buildCore(), bundle({ cli: 'src/cli/main.ts', index: 'src/index.ts' }, 'dist', 'chunks')];
-  if (process.argv.includes('--bench'))
-    jobs.push(bundle({ bench: 'bench/index.ts' }, 'build', 'bench-chunks'));
+  if (process.argv.includes('--bench')) {
+    const entries = {
+      bench: 'bench/index.ts',
+      bench_sender: 'bench/path/sender.ts',
+      bench_router: 'bench/path/router.ts',
+    };
+    jobs.push(buildNic(), bundle(entries, 'build', 'bench-chunks'));
+  }
   await Promise.all(jobs);
 } catch (error) {
   // esbuild and asc have printed their diagnostics already.

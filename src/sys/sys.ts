@@ -30,6 +30,8 @@ export class Sys {
   readonly write: Call<[fd: number, address: number, bytes: number]>;
   readonly readv: Call<[fd: number, iov: number, count: number]>;
   readonly writev: Call<[fd: number, iov: number, count: number]>;
+  /** sendmmsg(2) with the address of a mmsghdr array. */
+  readonly sendmmsg: Call<[fd: number, messages: number, count: number, flags: number]>;
   /** errno of the call just made. */
   readonly errno: () => number;
   private readonly koffi: Koffi;
@@ -38,6 +40,7 @@ export class Sys {
   private readonly ioctlCall: Call<[fd: number, request: number, arg: Uint8Array]>;
   private readonly ioctlValueCall: Call<[fd: number, request: number, arg: number]>;
   private readonly pollCall: Call<[fds: Uint8Array, count: number, timeoutMs: number]>;
+  private readonly bindCall: Call<[fd: number, address: Uint8Array, bytes: number]>;
   private readonly socketCall: Call<[family: number, type: number, protocol: number]>;
   private readonly pollfd = new DataView(new ArrayBuffer(8));
   private readonly pollfdBytes = new Uint8Array(this.pollfd.buffer);
@@ -56,12 +59,14 @@ export class Sys {
     this.write = libc.func('int write(int, uintptr_t, size_t)');
     this.readv = libc.func('int readv(int, uintptr_t, int)');
     this.writev = libc.func('int writev(int, uintptr_t, int)');
+    this.sendmmsg = libc.func('int sendmmsg(int, uintptr_t, uint, int)');
     this.errno = this.koffi.errno;
     this.openCall = libc.func('int open(const char *, int, int)');
     this.closeCall = libc.func('int close(int)');
     this.ioctlCall = libc.func('int ioctl(int, ulong, void *)');
     this.ioctlValueCall = libc.func('int ioctl(int, ulong, ulong)');
     this.pollCall = libc.func('int poll(void *, ulong, int)');
+    this.bindCall = libc.func('int bind(int, void *, uint)');
     this.socketCall = libc.func('int socket(int, int, int)');
   }
 
@@ -76,6 +81,10 @@ export class Sys {
     const fd = this.socketCall(family, type | SOCK_CLOEXEC, protocol);
     if (fd < 0) throw errnoError(this.errno(), 'socket');
     return fd;
+  }
+
+  bind(fd: number, address: Uint8Array): void {
+    if (this.bindCall(fd, address, address.length) < 0) throw errnoError(this.errno(), 'bind');
   }
 
   close(fd: number): void {

@@ -1,0 +1,165 @@
+/**
+ * forward_hot, forward_random, alloc_per_packet: 64-byte UDP frames through a router's whole path, from the receive
+ * ring of one port to the transmit ring of another, worked by the loop that `ww up` runs.
+ *
+ *   lan0 10.0.0.1/24 ◄── frames of 10.0.0.2          500,000 prefixes, 16 gateways
+ *   wan0 10.1.0.1/24 ──► gateways 10.1.0.2 .. .17    (permanent neighbours)
+ */
+import { type Stack, createStack } from '../../src/stack.js';
+import type { Namespace } from '../../src/net/namespace.js';
+import type { Progress } from '../suite.js';
+import { bgpRoutes } from './fib.js';
+import { checksum, frame, internetAddress, ipv4Text, random32 } from './frames.js';
+import { type Fill, MemoryPort, NIC_REQUEST_BYTES, Nic } from './memory_nic.js';
+
+export const FIB_PREFIXES = 500_000;
+const FLOWS = 1024;
+const GATEWAYS = Array.from({ length: 16 }, (_, i) => `10.1.0.${i + 2}`);
+const GATEWAY_MACS = GATEWAYS.map((_, i) => `02:00:00:00:01:${(i + 2).toString(16).padStart(2, '0')}`);
+const LAN_MAC = '02:00:00:00:00:01';
+const WAN_MAC = '02:00:00:00:00:02';
+const HOST_MAC = '02:00:00:00:00:99';
+const FRAME_BYTES = 64;
+/** Frames whose way out is compared with what the FIB says. */
+const CHECKED = 64;
+
+export class ForwardBench {
+  private fill: Fill = () => {};
+
+  private constructor(
+    private readonly stack: Stack,
+    private readonly router: Namespace,
+    private readonly nic: Nic,
+    private readonly lan: MemoryPort,
+    private readonly wan: MemoryPort,
+    private readonly flows: number,
+    private readonly template: number,
+  ) {}
+
+  static async create(progress: Progress): Promise<ForwardBench> {
+    const stack = await createStack({ seed: 1, sizes: { requestBytes: NIC_REQUEST_BYTES } });
+    try {
+      const bench = await ForwardBench.configure(stack, progress);
+      bench.hot();
+      await bench.check();
+      bench.random();
+      await bench.check();
+      return bench;
+    } catch (error) {
+      await stack.close();
+      throw error;
+    }
+  }
+
+  private static async configure(stack: Stack, progress: Progress): Promise<ForwardBench> {
+    const nic = await Nic.on(stack.core.instance);
+    const router = await stack.namespace('router');
+    // Nothing but what the NIC brings in: no router solicitations, no group reports.
+    await router.setSysctl('net.ipv6.conf.default.disable_ipv6', 1);
+    const lan = new MemoryPort('memory:lan', nic);
+    const wan = new MemoryPort('memory:wan', nic);
+    const lan0 = await stack.port(router, lan, { name: 'lan0', mac: LAN_MAC });
+    const wan0 = await stack.port(router, wan, { name: 'wan0', mac: WAN_MAC });
+    await lan0.addAddress('10.0.0.1/24');
+    await wan0.addAddress('10.1.0.1/24');
+    await router.setSysctl('net.ipv4.ip_forward', 1);
+    for (const [i, address] of GATEWAYS.entries())
+      await router.addNeighbour(wan0, { address, mac: GATEWAY_MACS[i]! });
+    progress(`a FIB of ${FIB_PREFIXES} prefixes`);
+    const failed = (await router.addRoutes(bgpRoutes(FIB_PREFIXES, GATEWAYS, 7))).filter(
+      (status) => status !== 0,
+    );
+    if (failed.length > 0)
+      throw new Error(`${failed.length} routes were refused, the first with ${failed[0]}`);
+    stack.core.loop.turn();
+    nic.reset();
+    const random = random32(42);
+    const flows = new Uint8Array(FLOWS * FRAME_BYTES);
+    for (let i = 0; i < FLOWS; i++)
+      flows.set(udpFrame(ipv4Text(internetAddress(random)), 1024 + i), i * FRAME_BYTES);
+    const template = udpFrame('0.0.0.0', 1024);
+    template.fill(0, 24, 26);
+    return new ForwardBench(stack, router, nic, lan, wan, nic.place(flows), nic.place(template));
+  }
+
+  /** From now on the frames are of 1,024 flows, in turn. */
+  hot(): void {
+    const { exports, state } = this.nic;
+    this.fill = (port, n) => exports.fillFlows(port, state, this.flows, FLOWS, n);
+  }
+
+  /** From now on each frame has a random destination. */
+  random(): void {
+    const { exports, state } = this.nic;
+    this.fill = (port, n) => exports.fillRandom(port, state, this.template, n);
+  }
+
+  /** Sends bursts until `packets` have been forwarded; throws when one was not. */
+  forward(packets: number): void {
+    const { loop } = this.stack.core;
+    const turns = Math.ceil(packets / this.lan.burst);
+    const before = this.nic.frames;
+    // Only now: between measurements the loop runs by itself, and would go on forwarding.
+    this.lan.fill = this.fill;
+    for (let i = 0; i < turns; i++) loop.turn();
+    this.lan.fill = undefined;
+    const done = this.nic.frames - before;
+    if (done !== turns * this.lan.burst)
+      throw new Error(`${turns * this.lan.burst - done} packets were not forwarded`);
+  }
+
+  /** Million packets per second. */
+  mpps(packets: number): number {
+    const begin = performance.now();
+    this.forward(packets);
+    return packets / (performance.now() - begin) / 1000;
+  }
+
+  async close(): Promise<void> {
+    await this.stack.close();
+  }
+
+  /** One burst by hand: every frame goes to the right gateway, with TTL, checksum and MACs as they should be. */
+  private async check(): Promise<void> {
+    const { core } = this.stack;
+    const rings = this.wan.rings;
+    const n = CHECKED;
+    this.fill(this.lan.rings.port, n);
+    const sent = [...Array(n).keys()].map((i) => {
+      const at = this.lan.rings.rxBuf(this.lan.rings.rxDesc(i));
+      return core.instance.u8.slice(at, at + FRAME_BYTES);
+    });
+    core.instance.exports.rx(await this.handle('lan0'), 0, n);
+    core.poll();
+    if (rings.txReady() !== n) throw new Error(`of ${n} frames ${rings.txReady()} came out`);
+    for (const [i, before] of sent.entries()) {
+      const after = new Uint8Array(FRAME_BYTES);
+      rings.peekTx(rings.txDesc(i), after);
+      const dst = before.subarray(30, 34).join('.');
+      const { via } = await this.router.routeGet(dst);
+      const mac = GATEWAY_MACS[GATEWAYS.indexOf(via ?? '')];
+      const got = [...after.subarray(0, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':');
+      const payload = Buffer.compare(before.subarray(34), after.subarray(34)) === 0;
+      if (got !== mac || after[22] !== 63 || checksum(after.subarray(14, 34)) !== 0 || !payload)
+        throw new Error(`a frame to ${dst} by ${via} came out wrong: ${Buffer.from(after).toString('hex')}`);
+    }
+    this.wan.txBurst();
+  }
+
+  private async handle(name: string): Promise<number> {
+    return (await (await this.router.link(name)).info()).handle;
+  }
+}
+
+function udpFrame(dst: string, sport: number): Uint8Array {
+  return frame({
+    dstMac: LAN_MAC,
+    srcMac: HOST_MAC,
+    src: '10.0.0.2',
+    dst,
+    protocol: 'udp',
+    sport,
+    dport: 9,
+    bytes: FRAME_BYTES,
+  });
+}

@@ -1,0 +1,123 @@
+/** `npm run bench -- core`: what the core does in memory, on one core of the machine, with no system call. */
+import { Calibration } from '../calib.js';
+import { type Progress, result, type Suite, type SuiteRun } from '../suite.js';
+import { allocatedBytes } from './alloc.js';
+import { FIB_PREFIXES, ForwardBench } from './forward.js';
+import { labRssMb, wasmKb } from './footprint.js';
+import { loadNic } from './memory_nic.js';
+import { OffloadBench } from './offload.js';
+
+const ROUNDS = 11;
+const FORWARD_PACKETS = 1 << 20;
+const ALLOC_PACKETS = 10_000_000;
+const ALLOC_STEPS = 100;
+const OFFLOAD_TURNS = 400;
+const CHECKSUM_BYTES = 1500;
+const CHECKSUM_COUNT = 200_000;
+
+const FORWARD_INCLUDES = `64-byte frames, rx ring to tx ring by the host's loop, 64 a turn: checks, FIB of ${FIB_PREFIXES / 1000}k prefixes, neighbour, TTL, checksum, MACs, qdisc; the NIC's fill and drain included`;
+
+const INCLUDES = {
+  checksum_1500: 'lib/checksum over 1500 bytes, one block again and again; the loop is in WebAssembly',
+  gso_tcp:
+    'a 64 KB frame received, forwarded and cut into 45 segments, each summed; payload by reference, bytes as sent',
+  gro_tcp: 'segments of 1448 copied in, verified, merged and forwarded, 64 a turn; bytes as received',
+  forward_hot: `${FORWARD_INCLUDES}; 1,024 flows in turn`,
+  forward_random: `${FORWARD_INCLUDES}; destinations random over the whole Internet`,
+  alloc_per_packet:
+    'bytes of JavaScript heap per packet of forward_hot over 10 million, collected ones included',
+  rss_mb: 'resident memory of `ww up`, the lab, while it runs (10^6 bytes)',
+  wasm_kb: 'build/core.wasm, KB of 1,024 bytes',
+} as const;
+
+async function run(suite: SuiteRun): Promise<void> {
+  const calibration = await Calibration.create();
+  const wanted = (...names: (keyof typeof INCLUDES)[]) => names.some((name) => suite.names.has(name));
+  calibration.sample();
+  if (wanted('checksum_1500')) await checksum(suite, calibration);
+  if (wanted('gso_tcp', 'gro_tcp')) await offload(suite, calibration);
+  if (wanted('forward_hot', 'forward_random', 'alloc_per_packet')) await forward(suite, calibration);
+  if (wanted('rss_mb')) {
+    suite.progress('rss_mb: the lab runs for some seconds');
+    suite.result(result('rss_mb', 'MB', await labRssMb(), INCLUDES.rss_mb));
+  }
+  if (wanted('wasm_kb')) suite.result(result('wasm_kb', 'KB', [wasmKb()], INCLUDES.wasm_kb));
+  calibration.sample();
+  if (suite.names.has('calib_ns')) suite.result(calibration.result());
+}
+
+async function checksum(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  const nic = await loadNic(new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true }));
+  nic.checksums(65536, CHECKSUM_BYTES, CHECKSUM_COUNT);
+  const samples = rounds('checksum_1500', suite.progress, calibration, () => {
+    const begin = performance.now();
+    nic.checksums(65536, CHECKSUM_BYTES, CHECKSUM_COUNT);
+    return (CHECKSUM_BYTES * CHECKSUM_COUNT) / (performance.now() - begin) / 1e6;
+  });
+  suite.result(result('checksum_1500', 'GB/s', samples, INCLUDES.checksum_1500));
+}
+
+async function offload(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  const bench = await OffloadBench.create();
+  try {
+    const take = {
+      gso_tcp: () => bench.gso(OFFLOAD_TURNS),
+      gro_tcp: () => bench.gro(OFFLOAD_TURNS),
+    };
+    for (const name of ['gso_tcp', 'gro_tcp'] as const) {
+      if (!suite.names.has(name)) continue;
+      for (let i = 0; i < 5; i++) take[name]();
+      const samples = rounds(name, suite.progress, calibration, take[name]);
+      suite.result(result(name, 'Gbit/s', samples, INCLUDES[name]));
+    }
+  } finally {
+    await bench.close();
+  }
+}
+
+async function forward(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  const bench = await ForwardBench.create(suite.progress);
+  try {
+    bench.hot();
+    for (let i = 0; i < 3; i++) bench.mpps(FORWARD_PACKETS);
+    const hot: number[] = [];
+    const random: number[] = [];
+    rounds('forward_hot, forward_random', suite.progress, calibration, () => {
+      bench.hot();
+      hot.push(bench.mpps(FORWARD_PACKETS));
+      bench.random();
+      random.push(bench.mpps(FORWARD_PACKETS));
+      return 0;
+    });
+    if (suite.names.has('forward_hot'))
+      suite.result(result('forward_hot', 'Mpps', hot, INCLUDES.forward_hot));
+    if (suite.names.has('forward_random'))
+      suite.result(result('forward_random', 'Mpps', random, INCLUDES.forward_random));
+    if (!suite.names.has('alloc_per_packet')) return;
+    suite.progress('alloc_per_packet: 10 million packets');
+    bench.hot();
+    bench.forward(ALLOC_PACKETS / ALLOC_STEPS);
+    const { bytes } = await allocatedBytes(ALLOC_STEPS, () => bench.forward(ALLOC_PACKETS / ALLOC_STEPS));
+    suite.result(result('alloc_per_packet', 'B', [bytes / ALLOC_PACKETS], INCLUDES.alloc_per_packet));
+  } finally {
+    await bench.close();
+  }
+}
+
+function rounds(what: string, progress: Progress, calibration: Calibration, take: () => number): number[] {
+  const samples: number[] = [];
+  for (let i = 1; i <= ROUNDS; i++) {
+    progress(`${what}: round ${i} of ${ROUNDS}`);
+    samples.push(take());
+    calibration.sample();
+  }
+  return samples;
+}
+
+export const coreSuite: Suite = {
+  name: 'core',
+  summary: 'the core in memory: checksums, offloads, forwarding, allocations, sizes',
+  names: [...Object.keys(INCLUDES), 'calib_ns'],
+  problem: () => null,
+  run,
+};

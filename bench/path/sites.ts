@@ -1,0 +1,208 @@
+/**
+ * The two sites of bench/path/plan, made and removed. Names carry our pid, so that runs side by side do not meet; they
+ * are removed at the end of the process however it ends, SIGKILL excepted.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { builtFile } from '../built.js';
+import { HOST_DEVICE, LAN, PREFIX, SINK, TX_QUEUE_LEN, WAN } from './plan.js';
+
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const TICKS_PER_SECOND = 100;
+
+export interface Site {
+  readonly name: 'Linux' | 'ours';
+  readonly lan: string;
+  readonly wan: string;
+  /** The process that forwards; null: the kernel, wherever a frame comes in. */
+  readonly routerPid: number | null;
+  /** A process in the WAN host's namespace, whose /proc/PID/net is the host's. */
+  readonly wanPid: number;
+}
+
+export class Sites {
+  readonly linux: Site;
+  readonly ours: Site;
+  private readonly onExit = () => this.remove();
+  private readonly onSignal = (signal: NodeJS.Signals) => {
+    this.close();
+    process.kill(process.pid, signal);
+  };
+
+  private constructor(
+    private readonly namespaces: readonly string[],
+    private readonly children: ChildProcess[],
+    router: number,
+    [linuxWan, oursWan]: readonly [number, number],
+  ) {
+    const [ll, , lw, ol, ow] = namespaces as [string, string, string, string, string];
+    this.linux = { name: 'Linux', lan: ll, wan: lw, routerPid: null, wanPid: linuxWan };
+    this.ours = { name: 'ours', lan: ol, wan: ow, routerPid: router, wanPid: oursWan };
+    process.once('exit', this.onExit);
+    for (const signal of SIGNALS) process.once(signal, this.onSignal);
+  }
+
+  static async create(): Promise<Sites> {
+    const namespaces = ['ll', 'lr', 'lw', 'ol', 'ow'].map((side) => `ww-b-${process.pid}-${side}`);
+    const children: ChildProcess[] = [];
+    try {
+      ip(namespaces.map((name) => `netns add ${name}`));
+      const router = await startRouter(children);
+      linuxSite(namespaces);
+      oursSite(namespaces);
+      const servers = [namespaces[2]!, namespaces[4]!].map((name) =>
+        inNamespace(name, ['iperf3', '-s'], children),
+      );
+      return new Sites(namespaces, children, router, [servers[0]!.pid!, servers[1]!.pid!]);
+    } catch (error) {
+      removeAll(namespaces, children);
+      throw error;
+    }
+  }
+
+  close(): void {
+    process.removeListener('exit', this.onExit);
+    for (const signal of SIGNALS) process.removeListener(signal, this.onSignal);
+    this.remove();
+  }
+
+  private remove(): void {
+    removeAll(this.namespaces, this.children);
+  }
+}
+
+function removeAll(namespaces: readonly string[], children: readonly ChildProcess[]): void {
+  for (const child of children) child.kill('SIGKILL');
+  const input = namespaces.map((name) => `netns delete ${name}\n`).join('');
+  spawnSync('ip', ['-force', '-batch', '-'], { input, stdio: ['pipe', 'ignore', 'ignore'] });
+}
+
+const tapName = (side: 'l' | 'w') => `wwb${process.pid.toString(36)}${side}`;
+
+async function startRouter(children: ChildProcess[]): Promise<number> {
+  const child = spawn(process.execPath, [builtFile('bench_router.js'), tapName('l'), tapName('w')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  if ((await firstLine(child)) !== 'ready') throw new Error('our router did not start');
+  return child.pid!;
+}
+
+function linuxSite([ll, lr, lw]: readonly string[]): void {
+  const suffix = process.pid.toString(36);
+  ip([
+    `link add wwb${suffix}a netns ${ll} type veth peer name wwb${suffix}b netns ${lr}`,
+    `link add wwb${suffix}c netns ${lw} type veth peer name wwb${suffix}d netns ${lr}`,
+  ]);
+  ip(hostCommands(`wwb${suffix}a`, LAN), ll);
+  ip(hostCommands(`wwb${suffix}c`, WAN), lw);
+  ip(
+    [
+      'link set lo up',
+      ...routerLink(`wwb${suffix}b`, 'lan0', LAN),
+      ...routerLink(`wwb${suffix}d`, 'wan0', WAN),
+      `neigh add ${SINK.address} lladdr ${SINK.mac} dev wan0 nud permanent`,
+    ],
+    lr,
+  );
+  run('ip', ['netns', 'exec', lr!, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+}
+
+function oursSite(namespaces: readonly string[]): void {
+  const [ol, ow] = namespaces.slice(3) as [string, string];
+  ip([`link set ${tapName('l')} netns ${ol}`, `link set ${tapName('w')} netns ${ow}`]);
+  ip(hostCommands(tapName('l'), LAN), ol);
+  ip(hostCommands(tapName('w'), WAN), ow);
+}
+
+type Side = typeof LAN;
+
+function routerLink(name: string, as: string, side: Side): string[] {
+  return [
+    `link set ${name} name ${as}`,
+    `link set ${as} address ${side.routerMac} txqueuelen ${TX_QUEUE_LEN} addrgenmode none up`,
+    `addr add ${side.router}/${PREFIX} dev ${as}`,
+  ];
+}
+
+function hostCommands(name: string, side: Side): string[] {
+  return [
+    'link set lo up',
+    `link set ${name} name ${HOST_DEVICE}`,
+    `link set ${HOST_DEVICE} address ${side.hostMac} txqueuelen ${TX_QUEUE_LEN} addrgenmode none up`,
+    `addr add ${side.host}/${PREFIX} dev ${HOST_DEVICE}`,
+    `route add default via ${side.router} dev ${HOST_DEVICE}`,
+  ];
+}
+
+function ip(commands: readonly string[], namespace?: string): void {
+  const options = namespace === undefined ? [] : ['-n', namespace];
+  const { status, stderr } = spawnSync('ip', [...options, '-batch', '-'], {
+    input: commands.map((command) => `${command}\n`).join(''),
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`ip ${commands.join('; ')}: ${stderr}`);
+}
+
+function run(command: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
+}
+
+/** Starts a command in a namespace; `children` are killed at the end. */
+export function inNamespace(
+  namespace: string,
+  command: readonly string[],
+  children: ChildProcess[] = [],
+): ChildProcess {
+  const child = spawn('ip', ['netns', 'exec', namespace, ...command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  children.push(child);
+  return child;
+}
+
+/** Runs a command in a namespace to its end; its standard output. */
+export async function outputOf(namespace: string, command: readonly string[]): Promise<string> {
+  const child = inNamespace(namespace, command);
+  let output = '';
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  await once(child, 'close');
+  return output;
+}
+
+export async function firstLine(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout! })) return line;
+  return '';
+}
+
+/** Frames that the WAN host's interface has received. */
+export function received(site: Site): number {
+  const line = new RegExp(`${HOST_DEVICE}:\\s*\\d+\\s+(\\d+)`).exec(
+    readFileSync(`/proc/${site.wanPid}/net/dev`, 'latin1'),
+  );
+  return Number(line?.[1]);
+}
+
+/** Seconds of processor time: of the router's process, and of the whole machine. */
+export interface CpuTime {
+  readonly router: number;
+  readonly machine: number;
+}
+
+export function cpuTime(site: Site): CpuTime {
+  const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'latin1')
+    .split('\n')[0]!
+    .split(/\s+/)
+    .map(Number) as [number, number, number, number, number, number, number, number];
+  const machine = (user + nice + system + irq + softirq) / TICKS_PER_SECOND;
+  if (site.routerPid === null) return { router: 0, machine };
+  const stat = readFileSync(`/proc/${site.routerPid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { router: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND, machine };
+}

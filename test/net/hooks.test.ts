@@ -300,13 +300,15 @@ describe.each(families)('$name hooks', (side) => {
     const b = await bench(side);
     const held = queue(b.stack);
     await hookOf(b.r, side)(FORWARD!, generatedOp(b.stack), { priv: QUEUE });
-    await hookOf(b.r, side)(POST_ROUTING!, generatedOp(b.stack), { priv: QUEUE });
+    const last = generatedOp(b.stack);
+    await hookOf(b.r, side)(POST_ROUTING!, last, { priv: QUEUE });
     for (let i = 0; i < 4; i++) await b.send();
     b.stack.core.verdict(held[0]!.handle, ACCEPT);
     b.stack.run(100);
     // The one that went on, at the second hook; neighbour discovery of the router's own may be queued there, too.
     expect(held.length).toBeGreaterThanOrEqual(5);
     const before = freeOf(b.stack);
+    await b.r.deleteHook({ family: proto(side), hook: POST_ROUTING!, priority: 0, op: last, id: 1 });
     await b.wan.delete();
     for (const { handle } of held.slice(1)) b.stack.core.verdict(handle, ACCEPT);
     b.stack.run(5000);

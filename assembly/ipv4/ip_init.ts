@@ -39,6 +39,7 @@ const ICMP_DEST_UNREACH: u32 = 3;
 const ICMP_HOST_UNREACH: u32 = 1;
 const RTN_UNICAST: i32 = 1;
 const RTN_LOCAL: i32 = 2;
+const RTN_BROADCAST: i32 = 3;
 
 export function ipOpsInit(): void {
   opSet(Op.RCV_IPV4, ipListRcv.index);
@@ -134,7 +135,9 @@ function arpRouteInput(skb: usize, tip: u32, sip: u32, dev: usize): i32 {
   const info = fibLookup4(changetype<Fib>(device.net.fib4), tip);
   const way = ipRouteInput(changetype<SkBuff>(skb), device.net, device, tip, sip, changetype<usize>(info));
   if (way < 0) return way;
-  return way === RouteInput.LOCAL ? RTN_LOCAL : RTN_UNICAST;
+  if (way !== RouteInput.LOCAL) return RTN_UNICAST;
+  const type = <i32>inetAddrType(device.net, tip);
+  return type === RTN_BROADCAST ? RTN_BROADCAST : RTN_LOCAL;
 }
 
 function arpRouteDev(net: usize, dst: u32, src: u32): usize {

@@ -59,7 +59,6 @@ describe('a wrong option', () => {
     [[7, 2, 0, 0], 21],
     [[7, 7, 3, 0, 0, 0, 0, 0], 22],
     [[7, 7, 5, 0, 0, 0, 0, 0], 22],
-    [[7, 3, 4, 7, 3, 4, 0, 0], 23],
     [[131, 3, 3, 0], 22],
     [[131, 3, 4, 137, 3, 4, 0, 0], 23],
     [[68, 4, 4, 0], 22],
@@ -75,6 +74,15 @@ describe('a wrong option', () => {
     expect(lab.drops(SkbDropReason.IP_OPTIONS)).toBe(1);
     expect(lab.mib(Mib.IpInHdrErrors)).toBe(1);
     expect(lab.end()).toBe(0);
+  });
+
+  it('leaves what stands before it done: a route record goes back with the error', () => {
+    const [error] = lab.rcv(
+      packet({ proto: 17, dst: '10.0.2.2', options: [7, 3, 4, 7, 3, 4, 0, 0], payload: counting(20) }),
+    );
+    expect(optionsOf(error!.bytes)).toEqual([7, 3, 4, 0]);
+    expect(error!.bytes.subarray(24, 26).toString('hex')).toBe('0c00');
+    expect(error!.bytes.readUInt32BE(28)).toBe(23 * 0x1000000);
   });
 });
 

@@ -90,7 +90,7 @@ export function fibComputeSpecDst(net: Net, skb: SkBuff): u32 {
   if (inetAddrType(net, daddr) === RtType.LOCAL) return daddr;
   const saddr = ipv4Saddr(iph);
   const dev = skb.dev;
-  if (saddr >> 24 === 0) return inetSelectAddr(net, dev, saddr, RT_SCOPE_LINK);
+  if (saddr === 0) return inetSelectAddr(net, dev, saddr, RT_SCOPE_LINK);
   const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = saddr;
@@ -108,11 +108,6 @@ export function ipOptionsCompile(net: Net, skb: SkBuff): bool {
   const found = changetype<IpOptions>(memory.data(IP_OPTIONS_BYTES, 4));
   ipCbClear(skb);
   const bad = ipv4OptionsCheck(iph + IPV4_HDR_LEN, ipv4OptLen(iph), changetype<usize>(found));
-  if (bad !== 0) {
-    // RFC 1122 §3.2.2.5: parameter problem points at the octet that was wrong.
-    icmpSend(skb, ICMP_PARAMETERPROB, 0, <u32>bad);
-    return false;
-  }
   const cb = ipCb(skb);
   cb.optlen = <u8>found.optlen;
   cb.srr = <u8>found.srr;
@@ -131,7 +126,10 @@ export function ipOptionsCompile(net: Net, skb: SkBuff): bool {
   if (found.tsNeedtime !== 0) flags |= IPOPT_F_TS_NEEDTIME;
   if (found.tsNeedaddr !== 0) flags |= IPOPT_F_TS_NEEDADDR;
   cb.optFlags = flags;
-  return true;
+  if (bad === 0) return true;
+  // RFC 1122 §3.2.2.5: parameter problem points at the octet that was wrong. What stands before it was done already.
+  icmpSend(skb, ICMP_PARAMETERPROB, 0, <u32>bad);
+  return false;
 }
 
 /**

@@ -62,7 +62,7 @@ function isLoopback(addr: u32): bool {
   return addr >>> 24 === 127;
 }
 function isZeronet(addr: u32): bool {
-  return addr >>> 24 === 0;
+  return addr === 0;
 }
 
 /** IPv4 forwarding of this device: net.ipv4.conf.DEV.forwarding. */

@@ -21,7 +21,7 @@ const KINDS = [
 describe('wire/ipv4_addr', () => {
   test.each([
     ['0.0.0.0', ['ipv4IsZeronet']],
-    ['0.255.255.255', ['ipv4IsZeronet']],
+    ['0.255.255.255', []],
     ['1.0.0.0', []],
     ['10.255.0.1', ['ipv4IsPrivate']],
     ['126.255.255.255', []],

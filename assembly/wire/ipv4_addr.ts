@@ -1,7 +1,7 @@
 /**
  * Kinds of IPv4 address (RFC 6890, RFC 1112 4 and 6.4); every address is a u32 in host order.
  *
- *   0.0.0.0/8       this network ("zeronet")     169.254.0.0/16     link-local (RFC 3927)
+ *   0.0.0.0         this host ("zeronet")        169.254.0.0/16     link-local (RFC 3927)
  *   127.0.0.0/8     loopback                     224.0.0.0/4        multicast; 224.0.0.0/24 stays on the link
  *   240.0.0.0/4     class E, reserved            255.255.255.255    limited broadcast
  */
@@ -25,8 +25,9 @@ export function ipv4IsLoopback(addr: u32): bool {
   return (addr & 0xff000000) === 0x7f000000;
 }
 
+/** 0.0.0.0 alone: the rest of 0.0.0.0/8 is an address like any other. Linux: ipv4_is_zeronet. */
 export function ipv4IsZeronet(addr: u32): bool {
-  return (addr & 0xff000000) === 0;
+  return addr === INADDR_ANY;
 }
 
 export function ipv4IsLbcast(addr: u32): bool {

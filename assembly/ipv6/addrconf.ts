@@ -133,10 +133,10 @@ export function addrconfAdd(
   return 0;
 }
 
-/** In the order that Linux keeps: by scope, the widest first, then as they came. */
+/** In the order that Linux keeps: by scope, the widest first, then the newest: of two as good it is the source. */
 function linkIfaddr(idev: Inet6Dev, ifa: Inet6Ifaddr): void {
   let slot = changetype<usize>(idev) + offsetof<Inet6Dev>('addrs');
-  while (load<u32>(slot) !== 0 && changetype<Inet6Ifaddr>(load<u32>(slot)).scopeOrder >= ifa.scopeOrder) {
+  while (load<u32>(slot) !== 0 && changetype<Inet6Ifaddr>(load<u32>(slot)).scopeOrder > ifa.scopeOrder) {
     slot = load<u32>(slot) + offsetof<Inet6Ifaddr>('next');
   }
   ifa.next = load<u32>(slot);

@@ -5,8 +5,6 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
-import { Ipv6Conf } from '../abi/sysctl';
-import { NetDevice, conf6 } from '../dev/net_device';
 import { Net, mibInc } from '../net/net';
 import { kfreeSkbReason } from '../skb/free';
 import { PACKET_HOST, SkBuff } from '../skb/sk_buff';
@@ -15,7 +13,6 @@ import { ICMPV6_HDR_FIELD, ICMPV6_PARAMPROB, ICMPV6_UNK_OPTION } from '../wire/i
 import { IPV6_HDR_LEN, IPV6_MAXPLEN, ipv6Daddr, ipv6PayloadLen } from '../wire/ipv6';
 import { ipv6AddrIsMulticast } from '../wire/ipv6_addr';
 import {
-  IPV6_SRCRT_TYPE_2,
   IPV6_SRCRT_TYPE_3,
   IPV6_SRCRT_TYPE_4,
   IPV6_TLV_DISCARD,
@@ -172,10 +169,6 @@ export function ipv6RthdrRcv(skb: SkBuff, net: Net): bool {
     return bad(skb);
   }
   if (ipv6RtSegmentsLeft(hdr) === 0) {
-    if (type === IPV6_SRCRT_TYPE_2) {
-      mibInc(net, Mib.Ip6InAddrErrors);
-      return bad(skb);
-    }
     // "If Segments Left is zero, the node must ignore the Routing header" (RFC 8200 4.4).
     ip6cbFlag(skb, IP6SKB_SRCRT);
     ip6cbSetNhoff(skb, hdr - skb.networkHeader);
@@ -183,19 +176,8 @@ export function ipv6RthdrRcv(skb: SkBuff, net: Net): bool {
     return true;
   }
   mibInc(net, Mib.Ip6InHdrErrors);
-  // Type 2 with accept_source_route >= 0: its one address would have to be a home address of ours.
-  if (type === IPV6_SRCRT_TYPE_2 && acceptSourceRoute(skb, net) >= 0) {
-    if (load<u8>(hdr, 1) !== 2 || ipv6RtSegmentsLeft(hdr) !== 1) {
-      return icmpv6ParamProb(skb, ICMPV6_HDR_FIELD, hdr + 1 - skb.networkHeader);
-    }
-    return bad(skb);
-  }
-  // RFC 5095: type 0 is as any unknown type: "discard the packet and send an ICMP Parameter Problem, Code 0,
-  // message to the packet's Source Address, pointing to the unrecognized Routing Type".
+  // RFC 5095: type 0 is as any unknown type, and so is type 2 (RFC 6275) where nobody is a mobile node: "discard the
+  // packet and send an ICMP Parameter Problem, Code 0, message to the packet's Source Address, pointing to the
+  // unrecognized Routing Type".
   return icmpv6ParamProb(skb, ICMPV6_HDR_FIELD, hdr + 2 - skb.networkHeader);
-}
-
-function acceptSourceRoute(skb: SkBuff, net: Net): i32 {
-  const own = conf6(changetype<NetDevice>(skb.dev), Ipv6Conf.ACCEPT_SOURCE_ROUTE);
-  return min(own, load<i32>(net.conf6All + (Ipv6Conf.ACCEPT_SOURCE_ROUTE << 2)));
 }

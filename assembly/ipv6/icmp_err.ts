@@ -42,8 +42,9 @@ function updatePmtu(skb: SkBuff, net: Net): void {
   );
   if (ip6RouteOutput(net, fl) !== 0) return;
   // RFC 8201 4: "If a node receives a Packet Too Big message reporting a next-hop MTU that is less than the IPv6
-  // minimum link MTU, it must discard it"; Linux takes it as 1280.
-  const mtu = max(icmpv6Mtu(skb.data), IPV6_MIN_MTU);
+  // minimum link MTU, it must discard it".
+  const mtu = icmpv6Mtu(skb.data);
+  if (mtu < IPV6_MIN_MTU) return;
   if (mtu >= ip6DstMtu(net, changetype<FibNh>(fl.nh), daddr, false)) return;
   const expires = root().now + <u64>sysctl(net, Sysctl.IP6_MTU_EXPIRES) * SECOND;
   exceptionPmtu(net, AF_INET6, daddr, mtu, false, expires);

@@ -61,15 +61,15 @@ export function ip6Output(skb: SkBuff, net: Net, nh: FibNh): void {
   ip6FinishOutput(skb, net, nh);
 }
 
-/** Behind POSTROUTING: what is too long is fragmented (only our own can be). Linux: __ip6_finish_output. */
+/** Behind POSTROUTING: what is too long is fragmented (only our own can be; of
+ * others the sender is told, by the hop limit already lowered). Linux: __ip6_finish_output. */
 export function ip6FinishOutput(skb: SkBuff, net: Net, nh: FibNh): void {
   // Nearly all: nothing to be asked below the smallest MTU that a link may have (RFC 8200 5).
   if (skb.len <= IPV6_MIN_MTU && ip6cbFragMaxSize(skb) === 0) {
     finishOutput2(skb, net, nh);
     return;
   }
-  const forwarded = (skb.flags & SKB_F_FORWARDED) !== 0;
-  const mtu = max(ip6DstMtu(net, nh, ipv6Daddr(skb.data), forwarded), IPV6_MIN_MTU);
+  const mtu = max(ip6DstMtu(net, nh, ipv6Daddr(skb.data), false), IPV6_MIN_MTU);
   if (skb.gsoSize !== 0) {
     if (ip6GsoNetworkSeglen(skb) <= mtu) finishOutput2(skb, net, nh);
     else finishGso(skb, net, nh, mtu);

@@ -241,8 +241,8 @@ function hasInfo(fib: Fib, addr: usize, plen: u32, value: u32, info: FibInfo): b
 }
 
 /**
- * MTU of the way by `nh` to `daddr`. A forwarded packet is judged by the device alone; our own also by the route and
- * by what routers told us (RFC 8201). Linux: ip6_dst_mtu_maybe_forward.
+ * MTU of the way by `nh` to `daddr`: what the route says and what routers told us (RFC 8201). With `forward` that of
+ * the device alone, by which a packet is judged before it is changed. Linux: ip6_dst_mtu_maybe_forward.
  */
 export function ip6DstMtu(net: Net, nh: FibNh, daddr: usize, forward: bool): u32 {
   const dev = changetype<NetDevice>(nh.dev);

@@ -237,6 +237,19 @@ export const ipv4Fragment: readonly OracleCase[] = [
     out: {},
   },
   {
+    name: 'IPv4 fragments: forwards as large as before where it was told of a smaller MTU',
+    steps: [
+      wan(
+        ip4(
+          { src: '198.51.100.3', dst: '198.51.100.1' },
+          icmp(3, 4, be32(600), ip4({ src: '198.51.100.1', dst: WAN_HOST, df: true, total: 1428 }, raw(1, u8(0, 0, 0, 0, 0, 0x77, 0, 1)))),
+        ),
+      ),
+      lan(ip4({ df: true }, udp({}, pattern(1400)))),
+    ],
+    out: { wan0: 1 },
+  },
+  {
     name: 'IPv4 fragments: lowers the MTU of a way it was told about and fragments its own packets',
     steps: [
       wan(ip4({ src: WAN_HOST, dst: '198.51.100.1' }, echo(pattern(1400)))),

@@ -1,6 +1,6 @@
 /** IPv6 fragments (RFC 8200 §4.5, RFC 5722, RFC 6946): through the router, for it, and of its own. */
-import { be32, built, destOptions, echo6, fragment6, fragments6, icmp6, ip6, LAN_HOST6, option, pattern, piece6, raw, tcp, u8, udp } from '../packet.js';
-import { lan, type OracleCase, wait } from '../router.js';
+import { be32, built, destOptions, echo6, fragment6, fragments6, icmp6, ip6, LAN_HOST6, option, pattern, piece6, raw, tcp, u8, udp, WAN_HOST6 } from '../packet.js';
+import { lan, type OracleCase, wait, wan } from '../router.js';
 
 const ROUTER = '2001:db8:1::1';
 const toUs = { dst: ROUTER };
@@ -145,6 +145,14 @@ export const ipv6Fragment: readonly OracleCase[] = [
       lan(ip6(toUs, echo6(pattern(1400)))),
     ],
     out: { lan0: 3 },
+  },
+  {
+    name: 'IPv6 fragments: hands on the MTU that it was told of',
+    steps: [
+      lan(ip6({ src: '2001:db8:1::3', dst: ROUTER }, icmp6(2, 0, be32(1300), ip6({ src: ROUTER, dst: LAN_HOST6 }, raw(58, u8(129, 0, 0, 0, 0, 0x77, 0, 1)))))),
+      wan(ip6({ src: WAN_HOST6, dst: LAN_HOST6 }, udp({}, pattern(1400)))),
+    ],
+    out: { wan0: 1 },
   },
   {
     name: 'IPv6 fragments: ignores a packet too big below 1280',

@@ -80,6 +80,7 @@ export const ipv6Headers: readonly OracleCase[] = [
   through('says parameter problem of an unknown routing header', ip6(toUs, routing(99, 1, be32(0)), echo6()), { lan0: 1 }),
   through('skips an unknown routing header without segments left', ip6(toUs, routing(99, 0, be32(0)), echo6()), { lan0: 1 }),
   through('says parameter problem of a routing header of type 2', ip6(toUs, routing(2, 1, cat(be32(0), ipBytes('2001:db8:3::7'))), echo6()), { lan0: 1 }),
+  through('skips a routing header of type 2 without segments left', ip6(toUs, routing(2, 0, cat(be32(0), ipBytes('2001:db8:3::7'))), echo6()), { lan0: 1 }),
   through('drops a segment routing header while seg6 is off', ip6(toUs, routing(4, 0, cat(be32(0), ipBytes('2001:db8:3::7'))), echo6()), {}),
   through('drops a routing header longer than the packet', ip6(toUs, raw(43, u8(58, 40, 0, 0, 0, 0, 0, 0))), {}),
   through('drops destination options longer than the packet', ip6(toUs, raw(60, u8(58, 40, 1, 4, 0, 0, 0, 0))), {}),

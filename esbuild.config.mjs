@@ -56,7 +56,11 @@ function asc(target, outFile, entry = 'assembly/index.ts') {
   const script = 'node_modules/assemblyscript/bin/asc.js';
   const args = [script, entry, '--config', 'asconfig.json', '--target', target, '--outFile', outFile];
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+    // Said of a program as large as this one, and nothing that anybody could mend.
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      process.stderr.write(text.replaceAll('Last converge was suboptimal.\n', ''));
+    });
     child.once('error', fail);
     child.once('close', (code) =>
       code === 0 ? done() : fail(new Error(`asc --target ${target} failed (${code})`)),
@@ -76,6 +80,7 @@ async function buildCore() {
   const fresh =
     existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && outFiles.every((path) => existsSync(path));
   if (!fresh) {
+    notice('compiling the core, some ten seconds; done again only when it changes');
     const work = `build/.asc-${process.pid}`;
     mkdirSync(work, { recursive: true });
     try {

@@ -7,6 +7,7 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { probeIcmpError } from './icmp_errors.js';
+import { NativeSocket } from './native_socket.js';
 import { serve } from './rpc.js';
 
 /** Bytes of `seed`, never the same block twice: a 64 KB block, its first words counting. */
@@ -97,6 +98,9 @@ function intact(payload: Buffer): boolean {
 
 const udpType = (address: string) => (address.includes(':') ? 'udp6' : 'udp4');
 
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+
 const methods = {
   /** Listens for one connection and exchanges on it; `served` has the result. Returns the port. */
   async listen(address: string, flow: Flow) {
@@ -153,9 +157,24 @@ const methods = {
     await once(socket, 'listening');
     return socket.address().port;
   },
+  received: (): Received => received!,
   stopReceiving(): Received {
     receiver!.close();
     return received!;
+  },
+
+  /** Sends `sends` times `each` datagrams of `bytes` in one system call each, as one USO frame where a TAP takes it. */
+  sendSegments(address: string, port: number, sends: number, each: number, bytes: number) {
+    const socket = new NativeSocket(address.includes(':') ? 6 : 4);
+    try {
+      socket.connect(address, port);
+      socket.set(SOL_UDP, UDP_SEGMENT, bytes);
+      for (let seq = 0; seq < sends * each; seq += each) {
+        socket.send(Buffer.concat(Array.from({ length: each }, (_, i) => datagram(seq + i, bytes))));
+      }
+    } finally {
+      socket.close();
+    }
   },
 
   /** Sends a datagram of each size, at most WINDOW of them unanswered; resolves when all are answered. */

@@ -86,7 +86,8 @@ const ROUTER_SYSCTL: Readonly<Record<string, number>> = {
 
 export interface LabOptions {
   router?: 'ours' | 'linux';
-  offloads?: boolean;
+  /** Whether the TAPs take and give checksums and segments undone; of both, or of either. Default: true. */
+  offloads?: boolean | Readonly<Record<SidePlan['link'], boolean>>;
   /** Of both ports, each way. */
   faults?: Faults;
   /** Two routers with a link of this MTU between them. */
@@ -328,7 +329,7 @@ async function ourRouter(
         namespace: names[i]!,
         name: plan.link,
         mac: plan.routerMac,
-        offloads,
+        offloads: typeof offloads === 'boolean' ? offloads : offloads[plan.link],
         addresses: ['fe80::1/64', `${plan.router[4]}/24`, `${plan.router[6]}/64`],
         ...(faults === undefined ? {} : { faults: { seed: 11 + i, rx: faults, tx: faults } }),
       });

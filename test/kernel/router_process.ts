@@ -2,6 +2,8 @@
  * Our router as a process of its own, as `ww up` is: a stack with a real clock whose ports are TAPs, worked by calls
  * from the test (rpc.ts). It runs in a network namespace of its own, so that the TAPs' names are nobody else's.
  */
+import { Status } from '../../assembly/abi/layout.js';
+import { MsgType } from '../../assembly/abi/request.js';
 import { FaultInjector } from '../../src/drivers/fault_injector.js';
 import type { Faults } from '../../src/drivers/fault_lane.js';
 import { TapDriver } from '../../src/drivers/tap.js';
@@ -86,6 +88,19 @@ const methods = {
   stats: (name: string) => linkOf(name).stats(),
   snmp: (namespace: string) => namespaceOf(namespace).snmp(),
   setLink: (name: string, change: LinkChange) => linkOf(name).set(change),
+  /** Records and slots that are free: what the core has given out is not in here. */
+  async pools() {
+    const view = await stack.core.request(
+      { type: MsgType.MEMORY_STATS, bytes: Status.SIZE - Status.MEMORY_END },
+      'memory',
+    );
+    const field = (status: Status) => view.getUint32(status - Status.MEMORY_END, true);
+    return {
+      skbs: field(Status.SKBS_FREE),
+      small: field(Status.SMALL_FREE),
+      large: field(Status.LARGE_FREE),
+    };
+  },
   faultCounters: (name: string) => injectors.get(name)!.counters,
 };
 

@@ -8,7 +8,7 @@ import { BURST_MAX } from '../abi/layout';
 import { root } from '../lib/root';
 import { sysctl } from '../net/net';
 import { countDrop, kfreeSkbReason } from '../skb/free';
-import { SkBuff } from '../skb/sk_buff';
+import { SkBuff, skbCbClear } from '../skb/sk_buff';
 import { ethTypeTrans } from './eth';
 import { napiSchedule } from './napi';
 import { NetDevice } from './net_device';
@@ -56,6 +56,7 @@ export function backlogPoll(dev: NetDevice, budget: i32): i32 {
       continue;
     }
     ethTypeTrans(skb, dev);
+    skbCbClear(skb);
     skb.tstamp = now;
     store<u32>(list + (n++ << 2), changetype<usize>(skb));
   }

@@ -21,9 +21,14 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): void {
   skb.len -= ETH_HLEN;
   skb.networkHeader = skb.data;
   skb.protocol = bswap<u16>(load<u16>(eth, 12));
-  if (dest === dev.addr) skb.pktType = PACKET_HOST;
-  else if ((dest & GROUP_BIT) === 0) skb.pktType = PACKET_OTHERHOST;
-  else skb.pktType = dest === MAC_MASK ? PACKET_BROADCAST : PACKET_MULTICAST;
+  skb.pktType = ethPktType(dest, dev.addr);
+}
+
+/** Whom a frame to `dest` is for, at a device whose address is `own` (both with the first byte lowest). */
+export function ethPktType(dest: u64, own: u64): u8 {
+  if (dest === own) return PACKET_HOST;
+  if ((dest & GROUP_BIT) === 0) return PACKET_OTHERHOST;
+  return dest === MAC_MASK ? PACKET_BROADCAST : PACKET_MULTICAST;
 }
 
 /** Pushes a header of `protocol` from the device to `dest` (6 bytes); the headroom is the caller's. */

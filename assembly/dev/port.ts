@@ -20,12 +20,13 @@ import {
 } from '../abi/layout';
 import { Op } from '../abi/ops';
 import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
+import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
 import { countDrop, kfreeSkbReason } from '../skb/free';
-import { largeSlotAlloc, skbFreeSent, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
-import { CHECKSUM_UNNECESSARY, SkBuff, skbHeadlen } from '../skb/sk_buff';
+import { SkbRecord, largeSlotAlloc, skbFreeSent, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
+import { CHECKSUM_UNNECESSARY, SkBuff, skbCbClear, skbHeadlen } from '../skb/sk_buff';
 import { skbAddFrag, skbCowHead } from '../skb/skbuff';
-import { ethTypeTrans } from './eth';
+import { ethPktType, ethTypeTrans } from './eth';
 import { groFlush, groReceive } from './gro';
 import { napiSchedule } from './napi';
 import { NetDevice, netifRunning } from './net_device';
@@ -40,6 +41,7 @@ export const NETDEV_TX_BUSY: i32 = 0x10;
 /** Bytes of frame that fit the linear part of a receive slot. */
 const RX_LINEAR: u32 = SLOT_BYTES - SKB_HEADROOM;
 const ETH_HLEN: u32 = 14;
+const MAC_MASK: u64 = 0xffffffffffff;
 
 /**
  * Makes rings of `entries` (a power of two, at most BURST_MAX x 4) each way; receive descriptors get their slots, and
@@ -119,38 +121,92 @@ export function portRx(dev: NetDevice, count: u32): void {
 export function portPoll(dev: NetDevice, budget: i32): i32 {
   const port = dev.priv;
   if (port === 0) return 0;
+  const tail = load<u32>(port, Port.RX_TAIL);
+  const count = min(<u32>budget, min(BURST_MAX, load<u32>(port, Port.RX_HEAD) - tail));
+  const list = scratchList(SCRATCH_RECEIVE);
+  let n: u32 = 0;
+  if (netifRunning(dev)) n = takeFrames(dev, tail, count, list);
+  else for (let i: u32 = 0; i < count; i++) dropFrame(dev, SkbDropReason.DEV_READY);
+  store<u32>(port, tail + count, Port.RX_TAIL);
+  if ((dev.features & NetifF.GRO) !== 0) n = groList(dev, list, n);
+  if (n !== 0) netifReceiveSkbList(dev, list, n);
+  return <i32>count;
+}
+
+/** Runs GRO over the list, in place: what goes up is never more than what came so far. */
+function groList(dev: NetDevice, list: usize, n: u32): u32 {
+  let up: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) up = groReceive(dev, changetype<SkBuff>(load<u32>(list + (i << 2))), list, up);
+  up = groFlush(dev, list, up);
+  for (let i: u32 = 0; i < up; i++) skbCbClear(changetype<SkBuff>(load<u32>(list + (i << 2))));
+  return up;
+}
+
+/**
+ * Makes skbs of `count` filled descriptors from `tail` on, gives the descriptors fresh slots, and appends the skbs to
+ * `list`; returns how many. The ordinary frame (short, no offload) is done in line, with the pools' stacks at hand;
+ * anything else is takeFrame's.
+ */
+function takeFrames(dev: NetDevice, tail: u32, count: u32, list: usize): u32 {
+  const port = dev.priv;
   const ring = load<u32>(port, Port.RX_RING);
   const mask = load<u32>(port, Port.RX_MASK);
   const vnet = load<u32>(port, Port.VNET_HDR_LEN);
-  const gro = (dev.features & NetifF.GRO) !== 0;
-  const list = scratchList(SCRATCH_RECEIVE);
-  const now = root().now;
-  let tail = load<u32>(port, Port.RX_TAIL);
-  const count = min(<u32>budget, min(BURST_MAX, load<u32>(port, Port.RX_HEAD) - tail));
-  const running = netifRunning(dev);
+  const r = root();
+  const now = r.now;
+  const own = dev.addr;
+  const ifindex = dev.ifindex;
+  const skbs = changetype<Pool>(r.skbPool);
+  const slots = changetype<Pool>(r.smallPool);
+  let skbTop = skbs.stack + (skbs.free << 2);
+  let slotTop = slots.stack + (slots.free << 2);
   let n: u32 = 0;
   let bytes: u64 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    const desc = ring + (tail & mask) * RxDesc.SIZE;
-    tail++;
-    if (!running) {
-      dropFrame(dev, SkbDropReason.DEV_READY);
+    const desc = ring + ((tail + i) & mask) * RxDesc.SIZE;
+    const len = load<u32>(desc, RxDesc.LEN);
+    const buf = load<u32>(desc, RxDesc.BUF);
+    // Flags and type of the vnet header are zero for an ordinary frame.
+    let odd = load<u32>(desc, RxDesc.FLAGS) | <u32>(len - ETH_HLEN > RX_LINEAR - ETH_HLEN);
+    if (vnet !== 0) odd |= load<u16>(buf - vnet);
+    odd |= <u32>(skbTop === skbs.stack) | <u32>(slotTop === slots.stack);
+    if (odd !== 0) {
+      skbs.free = (skbTop - skbs.stack) >> 2;
+      slots.free = (slotTop - slots.stack) >> 2;
+      const taken = takeFrame(dev, desc, vnet);
+      skbTop = skbs.stack + (skbs.free << 2);
+      slotTop = slots.stack + (slots.free << 2);
+      if (taken === null) continue;
+      taken.tstamp = now;
+      bytes += taken.len + ETH_HLEN;
+      store<u32>(list + (n++ << 2), changetype<usize>(taken));
       continue;
     }
-    const taken = takeFrame(dev, desc, vnet);
-    if (taken === null) continue;
-    const skb = taken;
-    bytes += skb.len + ETH_HLEN;
+    skbTop -= 4;
+    slotTop -= 4;
+    const skb = changetype<SkBuff>(load<u32>(skbTop));
+    store<u32>(desc, load<u32>(slotTop) + SKB_HEADROOM, RxDesc.BUF);
+    const dest = load<u64>(buf) & MAC_MASK;
+    SkbRecord.clear(skb);
+    skb.dev = changetype<usize>(dev);
+    skb.head = buf - SKB_HEADROOM;
+    skb.end = buf + RX_LINEAR;
+    skb.data = buf + ETH_HLEN;
+    skb.len = len - ETH_HLEN;
+    skb.macHeader = buf;
+    skb.networkHeader = buf + ETH_HLEN;
+    skb.protocol = bswap<u16>(load<u16>(buf, 12));
+    skb.iif = ifindex;
     skb.tstamp = now;
-    if (gro) n = groReceive(dev, skb, list, n);
-    else store<u32>(list + (n++ << 2), changetype<usize>(skb));
+    if (dest !== own) skb.pktType = ethPktType(dest, own);
+    bytes += len;
+    store<u32>(list + (n++ << 2), changetype<usize>(skb));
   }
-  store<u32>(port, tail, Port.RX_TAIL);
-  dev.rxPackets += count;
+  skbs.free = (skbTop - skbs.stack) >> 2;
+  slots.free = (slotTop - slots.stack) >> 2;
+  dev.rxPackets += n;
   dev.rxBytes += bytes;
-  if (gro) n = groFlush(dev, list, n);
-  netifReceiveSkbList(dev, list, n);
-  return <i32>count;
+  return n;
 }
 
 /** Makes an skb of a filled descriptor and gives the descriptor fresh slots; null when it was dropped (counted). */
@@ -181,13 +237,10 @@ function takeFrame(dev: NetDevice, desc: usize, vnet: u32): SkBuff | null {
   }
   if ((load<u32>(desc, RxDesc.FLAGS) & RX_DESC_CSUM_OK) !== 0) skb.ipSummed = CHECKSUM_UNNECESSARY;
   ethTypeTrans(skb, dev);
-  if (vnet !== 0) {
-    // Flags and type of the vnet header: zero for an ordinary frame.
-    if (load<u16>(buf - vnet) !== 0 && !virtioNetHdrToSkb(skb, buf - vnet)) {
-      dev.rxErrors++;
-      kfreeSkbReason(skb, SkbDropReason.DEV_HDR);
-      return null;
-    }
+  if (vnet !== 0 && load<u16>(buf - vnet) !== 0 && !virtioNetHdrToSkb(skb, buf - vnet)) {
+    dev.rxErrors++;
+    kfreeSkbReason(skb, SkbDropReason.DEV_HDR);
+    return null;
   }
   return skb;
 }

@@ -61,73 +61,77 @@ function qualify(info: FibInfo, dev: usize): bool {
   return true;
 }
 
-/**
- * Forwards the packet and returns true, or leaves everything as it is and returns false. `daddr` is in host order,
- * `value` what the FIB holds for it. The counters that it would have moved are the caller's: one packet of
- * `skb.len` bytes forwarded (its length before the call).
- */
-export function ipForwardFast(net: Net, dev: usize, skb: SkBuff, daddr: u32, value: u32): bool {
-  // One test a line: asc makes a jump of each, and a chain of selects of what is joined by ||.
-  if (value === 0) return false;
-  if ((value & ALIAS_TAG) !== 0) return false;
-  const info = changetype<FibInfo>(value);
-  if (info.burst !== root().burst) {
-    if (!qualify(info, dev)) return false;
+/** A class, because only a method may be marked for inlining: a call costs as much as a third of the work. */
+export class FastPath {
+  /**
+   * Forwards the packet and returns true, or leaves everything as it is and returns false. `daddr` is in host order,
+   * `value` what the FIB holds for it. The counters that it would have moved are the caller's: one packet of
+   * `skb.len` bytes forwarded (its length before the call).
+   */
+  @inline
+  static forward(net: Net, dev: usize, skb: SkBuff, daddr: u32, value: u32, burst: u32): bool {
+    // One test a line: asc makes a jump of each, and a chain of selects of what is joined by ||.
+    if (value === 0) return false;
+    if ((value & ALIAS_TAG) !== 0) return false;
+    const info = changetype<FibInfo>(value);
+    if (info.burst !== burst) {
+      if (!qualify(info, dev)) return false;
+    }
+    if (skb.pktType !== PACKET_HOST) return false;
+    if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize) !== 0) return false;
+    if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
+    const iph = skb.data;
+    const saddr = bswap<u32>(load<u32>(iph, 12));
+    const ttl = <u32>load<u8>(iph, 8);
+    if (load<u8>(iph) !== 0x45) return false;
+    if (ttl <= 1) return false;
+    if ((<u32>isOdd(saddr) | <u32>isOdd(daddr)) !== 0) return false;
+    if (load<u32>(ifaddrBucket(net, saddr)) !== 0) return false;
+
+    const nh: FibNh = fibNh(info, 0);
+    const out = changetype<NetDevice>(nh.dev);
+    if (skb.len > out.mtu) return false;
+    const port = out.priv;
+    const head = load<u32>(port, Port.TX_HEAD);
+    const mask = load<u32>(port, Port.TX_MASK);
+    if (head - load<u32>(port, Port.TX_CLEAN) > mask) return false;
+    if (skb.data - skb.head < HEADROOM) return false;
+
+    // RFC 1141: TTL one less, checksum one more.
+    store<u8>(iph, <u8>(ttl - 1), 8);
+    const sum = <u32>load<u16>(iph, 10) + 1;
+    store<u16>(iph, <u16>(sum + <u32>(sum >= 0xffff)), 10);
+    const eth = iph - ETH_HLEN;
+    const neigh = changetype<Neighbour>(nh.neigh);
+    store<u64>(eth - 2, neigh.hh0);
+    store<u64>(eth - 2, neigh.hh1, 8);
+    const len = skb.len + ETH_HLEN;
+    skb.data = eth;
+    skb.macHeader = eth;
+    skb.len = len;
+    skb.dev = nh.dev;
+    skb.protocol = ETH_P_IP;
+    skb.flags |= SKB_F_FORWARDED;
+
+    const vnet = load<u32>(port, Port.VNET_HDR_LEN);
+    const start = eth - vnet;
+    if (vnet !== 0) {
+      // A header of zeros: nothing is left for the device to do.
+      store<u64>(start, 0);
+      store<u16>(start, 0, 8);
+      if (vnet > 10) store<u16>(start, 0, 10);
+    }
+    const desc = load<u32>(port, Port.TX_RING) + (head & mask) * TxDesc.SIZE;
+    store<u32>(desc, start, TxDesc.BUF);
+    store<u32>(desc, len + vnet, TxDesc.LEN);
+    store<u32>(desc, 0, TxDesc.FRAGS);
+    store<u32>(desc, changetype<usize>(skb), TxDesc.SKB);
+    store<u32>(port, head + 1, Port.TX_HEAD);
+    out.txPackets++;
+    out.txBytes += len;
+    const q = changetype<Qdisc>(out.qdisc);
+    q.packets++;
+    q.bytes += len;
+    return true;
   }
-  if (skb.pktType !== PACKET_HOST) return false;
-  if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize) !== 0) return false;
-  if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
-  const iph = skb.data;
-  const saddr = bswap<u32>(load<u32>(iph, 12));
-  const ttl = <u32>load<u8>(iph, 8);
-  if (load<u8>(iph) !== 0x45) return false;
-  if (ttl <= 1) return false;
-  if ((<u32>isOdd(saddr) | <u32>isOdd(daddr)) !== 0) return false;
-  if (load<u32>(ifaddrBucket(net, saddr)) !== 0) return false;
-
-  const nh: FibNh = fibNh(info, 0);
-  const out = changetype<NetDevice>(nh.dev);
-  if (skb.len > out.mtu) return false;
-  const port = out.priv;
-  const head = load<u32>(port, Port.TX_HEAD);
-  const mask = load<u32>(port, Port.TX_MASK);
-  if (head - load<u32>(port, Port.TX_CLEAN) > mask) return false;
-  if (skb.data - skb.head < HEADROOM) return false;
-
-  // RFC 1141: TTL one less, checksum one more.
-  store<u8>(iph, <u8>(ttl - 1), 8);
-  const sum = <u32>load<u16>(iph, 10) + 1;
-  store<u16>(iph, <u16>(sum + <u32>(sum >= 0xffff)), 10);
-  const eth = iph - ETH_HLEN;
-  const neigh = changetype<Neighbour>(nh.neigh);
-  store<u64>(eth - 2, neigh.hh0);
-  store<u64>(eth - 2, neigh.hh1, 8);
-  const len = skb.len + ETH_HLEN;
-  skb.data = eth;
-  skb.macHeader = eth;
-  skb.len = len;
-  skb.dev = nh.dev;
-  skb.protocol = ETH_P_IP;
-  skb.flags |= SKB_F_FORWARDED;
-
-  const vnet = load<u32>(port, Port.VNET_HDR_LEN);
-  const start = eth - vnet;
-  if (vnet !== 0) {
-    // A header of zeros: nothing is left for the device to do.
-    store<u64>(start, 0);
-    store<u16>(start, 0, 8);
-    if (vnet > 10) store<u16>(start, 0, 10);
-  }
-  const desc = load<u32>(port, Port.TX_RING) + (head & mask) * TxDesc.SIZE;
-  store<u32>(desc, start, TxDesc.BUF);
-  store<u32>(desc, len + vnet, TxDesc.LEN);
-  store<u32>(desc, 0, TxDesc.FRAGS);
-  store<u32>(desc, changetype<usize>(skb), TxDesc.SKB);
-  store<u32>(port, head + 1, Port.TX_HEAD);
-  out.txPackets++;
-  out.txBytes += len;
-  const q = changetype<Qdisc>(out.qdisc);
-  q.packets++;
-  q.bytes += len;
-  return true;
 }

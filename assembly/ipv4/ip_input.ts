@@ -26,10 +26,9 @@ import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { pskbMayPull, skbPull, skbTrim } from '../skb/skbuff';
 import { icmpSend } from './icmp';
-import { ipCbClear } from './ip_cb';
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from './ip_fragment';
 import { ipForward } from './ip_forward';
-import { ipForwardFast, ipForwardFastAllowed } from './ip_forward_fast';
+import { FastPath, ipForwardFastAllowed } from './ip_forward_fast';
 import { ipCb } from './ip_cb';
 import { ipOptionsCompile, ipOptionsRcvSrr, ipOptionsSrrIsHit } from './ip_options';
 import {
@@ -71,7 +70,7 @@ export function ipListRcv(list: usize, n: u32): void {
     }
     received++;
     octets += skb.len;
-    const reason = checkHeader(net, skb);
+    const reason = Header.check(net, skb);
     if (reason !== SkbDropReason.NOT_DROPPED_YET) {
       kfreeSkbReason(skb, reason);
       continue;
@@ -94,7 +93,7 @@ function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void
   // What an earlier packet of the burst caused (a redirect learned) may change the table under the later ones.
   const genId = fib.genId;
   const short = ipForwardFastAllowed(net, changetype<NetDevice>(dev));
-  root().burst++;
+  const burst = ++root().burst;
   let forwarded: u32 = 0;
   let octets: u32 = 0;
   for (let i: u32 = 0; i < n; i++) {
@@ -102,7 +101,7 @@ function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void
     const daddr = load<u32>(keys + (i << 2));
     const value = fib.genId === genId ? load<u32>(routes + (i << 2)) : poptrieLookup4(fib.trie, daddr);
     const len = skb.len;
-    if (short && ipForwardFast(net, dev, skb, daddr, value)) {
+    if (short && FastPath.forward(net, dev, skb, daddr, value, burst)) {
       forwarded++;
       octets += len;
     } else {
@@ -114,39 +113,42 @@ function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void
   mibAdd(net, Mib.IpExtOutOctets, octets);
 }
 
-/** Linux: ip_rcv_core. NOT_DROPPED_YET when the header is sound; the packet then ends where tot_len says. */
-function checkHeader(net: Net, skb: SkBuff): SkbDropReason {
-  if (skbHeadlen(skb) < IPV4_HDR_LEN && !pskbMayPull(skb, IPV4_HDR_LEN)) return headerError(net);
-  let iph = skb.data;
-  const first = load<u8>(iph);
-  // RFC 1122 §3.2.1.2: a host must silently discard a datagram whose version is not 4, and one with a bad checksum.
-  if (first !== 0x45) {
-    if (first >> 4 !== 4 || (first & 15) < 5) return headerError(net);
-    if (!pskbMayPull(skb, (first & 15) << 2)) return headerError(net);
-    iph = skb.data;
-  }
-  const ihl = (<u32>first & 15) << 2;
-  if (ipFastCsum(iph, ihl >> 2) !== 0) {
-    mibInc(net, Mib.IpExtInCsumErrors);
-    mibInc(net, Mib.IpInHdrErrors);
-    return SkbDropReason.IP_CSUM;
-  }
-  const totLen = <u32>bswap<u16>(load<u16>(iph, 2));
-  if (skb.len !== totLen) {
-    if (skb.len < totLen) {
-      mibInc(net, Mib.IpExtInTruncatedPkts);
-      return SkbDropReason.PKT_TOO_SMALL;
+/** Inlined where it is used, once per packet. */
+class Header {
+  /** Linux: ip_rcv_core. NOT_DROPPED_YET when the header is sound; the packet then ends where tot_len says. */
+  @inline
+  static check(net: Net, skb: SkBuff): SkbDropReason {
+    if (skbHeadlen(skb) < IPV4_HDR_LEN && !pskbMayPull(skb, IPV4_HDR_LEN)) return headerError(net);
+    let iph = skb.data;
+    const first = load<u8>(iph);
+    // RFC 1122 §3.2.1.2: a host must silently discard a datagram whose version is not 4, and one with a bad checksum.
+    if (first !== 0x45) {
+      if (first >> 4 !== 4 || (first & 15) < 5) return headerError(net);
+      if (!pskbMayPull(skb, (first & 15) << 2)) return headerError(net);
+      iph = skb.data;
     }
-    if (totLen < ihl) return headerError(net);
-    // Padding of a short Ethernet frame.
-    skbTrim(skb, totLen);
-  } else if (totLen < ihl) {
-    return headerError(net);
+    const ihl = (<u32>first & 15) << 2;
+    if (ipFastCsum(iph, ihl >> 2) !== 0) {
+      mibInc(net, Mib.IpExtInCsumErrors);
+      mibInc(net, Mib.IpInHdrErrors);
+      return SkbDropReason.IP_CSUM;
+    }
+    const totLen = <u32>bswap<u16>(load<u16>(iph, 2));
+    if (skb.len !== totLen) {
+      if (skb.len < totLen) {
+        mibInc(net, Mib.IpExtInTruncatedPkts);
+        return SkbDropReason.PKT_TOO_SMALL;
+      }
+      if (totLen < ihl) return headerError(net);
+      // Padding of a short Ethernet frame.
+      skbTrim(skb, totLen);
+    } else if (totLen < ihl) {
+      return headerError(net);
+    }
+    skb.networkHeader = iph;
+    skb.transportHeader = iph + ihl;
+    return SkbDropReason.NOT_DROPPED_YET;
   }
-  ipCbClear(skb);
-  skb.networkHeader = iph;
-  skb.transportHeader = iph + ihl;
-  return SkbDropReason.NOT_DROPPED_YET;
 }
 
 function headerError(net: Net): SkbDropReason {

@@ -129,3 +129,11 @@ export function skbIsGso(skb: SkBuff): bool {
 export function skbNetworkHeaderLen(skb: SkBuff): u32 {
   return skb.transportHeader - skb.networkHeader;
 }
+
+/** Zeroes the private bytes: a layer that leaves something there clears it before the packet goes to the next. */
+export function skbCbClear(skb: SkBuff): void {
+  const p = changetype<usize>(skb) + offsetof<SkBuff>('cb0');
+  store<u64>(p, 0);
+  store<u64>(p, 0, 8);
+  store<u64>(p, 0, 16);
+}

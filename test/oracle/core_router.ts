@@ -2,7 +2,7 @@
  * The core as a target: a namespace of its own per run, the same lines of ip -batch and sysctl given through the typed
  * client, frames put into the receive rings and taken from the transmit rings, time virtual.
  */
-import { Link } from '../../src/net/link.js';
+import type { Link } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import { createStack, type Stack } from '../../src/stack.js';
 import { ScriptDriver } from '../script_driver.js';
@@ -39,7 +39,9 @@ export class CoreRouter implements Target {
       const drivers = {} as Record<PortName, ScriptDriver>;
       for (const port of PORTS) {
         drivers[port] = new ScriptDriver();
-        links.push(await stack.port(namespace, drivers[port], { name: port, mac: ROUTER_MAC[port], mtu: 1500 }));
+        links.push(
+          await stack.port(namespace, drivers[port], { name: port, mac: ROUTER_MAC[port], mtu: 1500 }),
+        );
       }
       await this.configure(namespace, setup);
       return this.drive(drivers, steps);

@@ -1,7 +1,7 @@
 /** The lines of ip -batch that the oracle's cases use, done to a namespace of the core. */
 import { AF_INET, AF_INET6 } from '../../src/net/ip.js';
 import type { Namespace } from '../../src/net/namespace.js';
-import { type NudState } from '../../src/net/neighbour.js';
+import type { NudState } from '../../src/net/neighbour.js';
 import { ROUTE_TYPES, type RouteSpec, type RouteType } from '../../src/net/route.js';
 
 /** Words that stand for themselves; every other word of a line is followed by its value. */

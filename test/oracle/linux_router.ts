@@ -4,7 +4,7 @@
  * no case uses follows each step, and its answer says that all before it is done.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { close, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tun from '../../src/sys/if_tun.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, Sys } from '../../src/sys/sys.js';
 import { enterOwnNetns } from '../kernel/netns.js';
@@ -73,8 +73,9 @@ class Tap {
     return (this.sys.pollNow(this.fd, POLLIN) & POLLIN) !== 0;
   }
 
-  close(): void {
-    this.sys.close(this.fd);
+  /** Not by Sys: the kernel takes 30 ms to take a TAP away, which a thread of libuv can wait for. */
+  close(): Promise<void> {
+    return new Promise((resolve) => close(this.fd, () => resolve()));
   }
 }
 
@@ -94,7 +95,9 @@ function count(lines: readonly string[], start: string): number {
 }
 
 function mtuOf(lines: readonly string[], port: PortName): number {
-  const set = lines.map((line) => /^link set (\S+) mtu (\d+)$/.exec(line)).filter((found) => found?.[1] === port);
+  const set = lines
+    .map((line) => /^link set (\S+) mtu (\d+)$/.exec(line))
+    .filter((found) => found?.[1] === port);
   return Number(set.at(-1)?.[2] ?? 1500);
 }
 
@@ -102,6 +105,7 @@ function isSentinelReply(frame: Uint8Array): boolean {
   return mac(SENTINEL_MAC).every((byte, i) => frame[i] === byte);
 }
 
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class LinuxRouter implements Target {
@@ -109,21 +113,29 @@ export class LinuxRouter implements Target {
   private readonly sys = new Sys();
   private readonly buffer = new Uint8Array(new SharedArrayBuffer(FRAME_BYTES));
 
+  private closing: Promise<void>[] = [];
+
+  /** Runs may overlap: the thread is in the namespace only to make it. */
   async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
-    const netns = enterOwnNetns();
-    const taps: Partial<Record<PortName, Tap>> = {};
+    const taps = {} as Record<PortName, Tap>;
     try {
-      for (const port of PORTS) taps[port] = new Tap(this.sys, this.buffer, port);
-      this.configure(setup);
-      await this.addressesReady(setup);
-      return await this.drive(taps as Record<PortName, Tap>, steps);
+      const netns = enterOwnNetns();
+      try {
+        for (const port of PORTS) taps[port] = new Tap(this.sys, this.buffer, port);
+        this.configure(setup);
+        this.awaitAddresses(setup);
+      } finally {
+        netns.leave();
+      }
+      return await this.drive(taps, steps);
     } finally {
-      for (const tap of Object.values(taps)) tap.close();
-      netns.leave();
+      for (const tap of Object.values(taps)) this.closing.push(tap.close());
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await Promise.all(this.closing);
+  }
 
   private configure(setup: Setup): void {
     sysctl({ ...EARLY_SYSCTL, ...LINUX_SYSCTL });
@@ -134,12 +146,14 @@ export class LinuxRouter implements Target {
   }
 
   /** An IPv6 address becomes one of the router some time after ip(8) returned: Linux does that by a work queue. */
-  private async addressesReady(setup: Setup): Promise<void> {
+  private awaitAddresses(setup: Setup): void {
     const lines = [...STANDARD_IP, ...(setup.ip ?? [])];
     const without6 = PORTS.filter((port) => mtuOf(lines, port) < IPV6_MIN_MTU);
     const awaited = lines.flatMap((line) => {
       const found = /^addr add (\S+:\S*)\/\d+ dev (\S+)/.exec(line);
-      return found === null || (without6 as string[]).includes(found[2]!) ? [] : [`${hex(ipBytes(found[1]!))} 80 `];
+      return found === null || (without6 as string[]).includes(found[2]!)
+        ? []
+        : [`${hex(ipBytes(found[1]!))} 80 `];
     });
     const begin = performance.now();
     for (;;) {
@@ -147,13 +161,16 @@ export class LinuxRouter implements Target {
       const missing = awaited.find((key) => count(routes, key) < count(awaited, key));
       if (missing === undefined) return;
       if (performance.now() - begin > PATIENCE_MS) throw new Error(`Linux has no local route for ${missing}`);
-      await sleep(1);
+      Atomics.wait(PAUSE, 0, 0, 1);
     }
   }
 
   private ip(lines: readonly string[]): void {
     try {
-      execFileSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n`, stdio: ['pipe', 'pipe', 'pipe'] });
+      execFileSync('ip', ['-batch', '-'], {
+        input: `${lines.join('\n')}\n`,
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
     } catch (error) {
       const { stderr } = error as { stderr?: Buffer };
       throw new Error(`ip -batch: ${stderr?.toString() ?? error}\n${lines.join('\n')}`);

@@ -159,7 +159,10 @@ export function icmp(type: number, code: number, rest: Uint8Array, payload: Uint
   };
 }
 
-export function echo(payload: Uint8Array = pattern(32), fields: { id?: number; seq?: number; sum?: Sum } = {}): Part {
+export function echo(
+  payload: Uint8Array = pattern(32),
+  fields: { id?: number; seq?: number; sum?: Sum } = {},
+): Part {
   return icmp(8, 0, be16(fields.id ?? 0x77, fields.seq ?? 1), payload, fields.sum);
 }
 
@@ -174,7 +177,10 @@ export function icmp6(type: number, code: number, rest: Uint8Array, payload: Uin
   };
 }
 
-export function echo6(payload: Uint8Array = pattern(32), fields: { id?: number; seq?: number; sum?: Sum } = {}): Part {
+export function echo6(
+  payload: Uint8Array = pattern(32),
+  fields: { id?: number; seq?: number; sum?: Sum } = {},
+): Part {
   return icmp6(128, 0, be16(fields.id ?? 0x77, fields.seq ?? 1), payload, fields.sum);
 }
 
@@ -236,7 +242,13 @@ export function fragments4(fields: Ip4Fields, part: Part, ...cuts: readonly numb
 }
 
 /** Bytes `from` to `to` of a payload as one fragment; MF unless it reaches the end. */
-export function piece4(fields: Ip4Fields, protocol: number, whole: Uint8Array, from: number, to: number): Uint8Array {
+export function piece4(
+  fields: Ip4Fields,
+  protocol: number,
+  whole: Uint8Array,
+  from: number,
+  to: number,
+): Uint8Array {
   return ip4({ ...fields, offset: from, mf: to < whole.length }, raw(protocol, whole.subarray(from, to)));
 }
 
@@ -286,7 +298,8 @@ function optionsHeader(protocol: number, options: readonly Uint8Array[], lengthU
     build(_pseudo, next) {
       const body = cat(...options);
       const pad = (8 - ((2 + body.length) % 8)) % 8;
-      const filler = pad === 0 ? u8() : pad === 1 ? u8(0) : u8(1, pad - 2, ...new Array<number>(pad - 2).fill(0));
+      const filler =
+        pad === 0 ? u8() : pad === 1 ? u8(0) : u8(1, pad - 2, ...new Array<number>(pad - 2).fill(0));
       const units = lengthUnits ?? (2 + body.length + pad) / 8 - 1;
       return cat(u8(next, units), body, filler);
     },
@@ -308,16 +321,26 @@ export function hopByHopLength(units: number, ...options: readonly Uint8Array[])
 
 /** A routing header: type, segments left, and what follows them (a multiple of 8 and 4 more). */
 export function routing(type: number, left: number, data: Uint8Array): Part {
-  return { protocol: 43, build: (_pseudo, next) => cat(u8(next, (4 + data.length) / 8 - 1, type, left), data) };
+  return {
+    protocol: 43,
+    build: (_pseudo, next) => cat(u8(next, (4 + data.length) / 8 - 1, type, left), data),
+  };
 }
 
 /** A fragment header; `offset` in bytes. */
 export function fragment6(offset: number, more: boolean, id = 0xabcd0123): Part {
-  return { protocol: 44, build: (_pseudo, next) => cat(u8(next, 0), be16(offset | (more ? 1 : 0)), be32(id)) };
+  return {
+    protocol: 44,
+    build: (_pseudo, next) => cat(u8(next, 0), be16(offset | (more ? 1 : 0)), be32(id)),
+  };
 }
 
 /** As fragments4; `parts` is what gets cut. */
-export function fragments6(fields: Ip6Fields, parts: readonly Part[], ...cuts: readonly number[]): Uint8Array[] {
+export function fragments6(
+  fields: Ip6Fields,
+  parts: readonly Part[],
+  ...cuts: readonly number[]
+): Uint8Array[] {
   const whole = chain(pseudo6(fields), parts);
   const ends = [...cuts, whole.length];
   return ends.map((end, i) => piece6(fields, parts[0]!.protocol, whole, i === 0 ? 0 : ends[i - 1]!, end));

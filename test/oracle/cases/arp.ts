@@ -14,7 +14,8 @@ function ask(fields: Parameters<typeof arp>[0], ether: EtherFields = {}): Step {
 
 /** What .50 answers to the router's question. */
 const answer = ask({ op: 2, tha: '02:00:00:00:01:01', tpa: '192.0.2.1' }, { dst: '02:00:00:00:01:01' });
-const toOther = (id: number, n = 20): Step => wan(ip4({ src: WAN_HOST, dst: OTHER, id }, udp({}, pattern(n, id))));
+const toOther = (id: number, n = 20): Step =>
+  wan(ip4({ src: WAN_HOST, dst: OTHER, id }, udp({}, pattern(n, id))));
 
 function one(name: string, step: Step, out: OracleCase['out'] = {}): OracleCase {
   return { name: `ARP: ${name}`, steps: [step], out };
@@ -22,7 +23,11 @@ function one(name: string, step: Step, out: OracleCase['out'] = {}): OracleCase 
 
 export const arpCases: readonly OracleCase[] = [
   one('answers a request for its address', ask({}), { lan0: 1 }),
-  one('answers a padded request', lan(cat(arp({ sha: OTHER_MAC, spa: OTHER }), new Uint8Array(18)), { ...ETHER, src: OTHER_MAC }), { lan0: 1 }),
+  one(
+    'answers a padded request',
+    lan(cat(arp({ sha: OTHER_MAC, spa: OTHER }), new Uint8Array(18)), { ...ETHER, src: OTHER_MAC }),
+    { lan0: 1 },
+  ),
   one('answers a unicast request', ask({}, { dst: '02:00:00:00:01:01' }), { lan0: 1 }),
   one('answers a request for the address of its other side', ask({ tpa: '198.51.100.1' }), { lan0: 1 }),
   one('answers a probe from 0.0.0.0', ask({ spa: '0.0.0.0' }), { lan0: 1 }),

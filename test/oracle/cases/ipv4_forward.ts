@@ -38,10 +38,18 @@ export const ipv4Forward: readonly OracleCase[] = [
   },
   { name: 'IPv4: wraps the checksum when the TTL changes', steps: manySums(), out: { wan0: 16 } },
   { name: 'IPv4: drops a bad header checksum', steps: [lan(ip4({ sum: 'bad' }, udp()))], out: {} },
-  { name: 'IPv4: drops a checksum of zero that should not be', steps: [lan(ip4({ sum: 0 }, udp()))], out: {} },
+  {
+    name: 'IPv4: drops a checksum of zero that should not be',
+    steps: [lan(ip4({ sum: 0 }, udp()))],
+    out: {},
+  },
   { name: 'IPv4: drops version 5', steps: [lan(ip4({ version: 5 }, udp()), { type: 0x0800 })], out: {} },
   { name: 'IPv4: drops a header of 4 words', steps: [lan(ip4({ ihl: 4 }, udp()))], out: {} },
-  { name: 'IPv4: drops a header longer than the frame', steps: [lan(ip4({ ihl: 15 }, udp({}, u8())))], out: {} },
+  {
+    name: 'IPv4: drops a header longer than the frame',
+    steps: [lan(ip4({ ihl: 15 }, udp({}, u8())))],
+    out: {},
+  },
   { name: 'IPv4: drops a total length beyond the frame', steps: [lan(ip4({ total: 200 }, udp()))], out: {} },
   { name: 'IPv4: drops a total length below the header', steps: [lan(ip4({ total: 19 }, udp()))], out: {} },
   {
@@ -49,8 +57,16 @@ export const ipv4Forward: readonly OracleCase[] = [
     steps: [lan(ip4({ protocol: 17 }, raw(17, u8())))],
     out: { wan0: 1 },
   },
-  { name: 'IPv4: drops a frame cut within the header', steps: [lan(ip4({}, udp()).subarray(0, 19))], out: {} },
-  { name: 'IPv4: forwards the reserved flag as it is', steps: [lan(ip4({ evil: true }, udp()))], out: { wan0: 1 } },
+  {
+    name: 'IPv4: drops a frame cut within the header',
+    steps: [lan(ip4({}, udp()).subarray(0, 19))],
+    out: {},
+  },
+  {
+    name: 'IPv4: forwards the reserved flag as it is',
+    steps: [lan(ip4({ evil: true }, udp()))],
+    out: { wan0: 1 },
+  },
   {
     name: 'IPv4: forwards a datagram with a bad UDP checksum',
     steps: [lan(ip4({}, udp({ sum: 'bad' })))],
@@ -120,7 +136,10 @@ export const ipv4Forward: readonly OracleCase[] = [
   {
     name: 'IPv4: takes the lower metric',
     setup: {
-      ip: ['route add 203.0.113.64/26 via 198.51.100.3 metric 50', 'route add 203.0.113.64/26 via 192.0.2.3 metric 60'],
+      ip: [
+        'route add 203.0.113.64/26 via 198.51.100.3 metric 50',
+        'route add 203.0.113.64/26 via 192.0.2.3 metric 60',
+      ],
     },
     steps: [lan(ip4({ dst: '203.0.113.65' }, udp()))],
     out: { wan0: 1 },
@@ -134,7 +153,10 @@ export const ipv4Forward: readonly OracleCase[] = [
   {
     name: 'IPv4: forwards to a route that has a device and no gateway',
     setup: {
-      ip: ['route add 203.0.113.64/26 dev wan0', 'neigh add 203.0.113.65 lladdr 02:00:00:00:02:65 dev wan0 nud permanent'],
+      ip: [
+        'route add 203.0.113.64/26 dev wan0',
+        'neigh add 203.0.113.65 lladdr 02:00:00:00:02:65 dev wan0 nud permanent',
+      ],
     },
     steps: [lan(ip4({ dst: '203.0.113.65' }, udp()))],
     out: { wan0: 1 },
@@ -156,7 +178,11 @@ export const ipv4Forward: readonly OracleCase[] = [
     steps: [lan(ip4({ src: '0.1.2.3' }, udp())), lan(ip4({ src: '192.0.2.255' }, udp()))],
     out: { wan0: 2 },
   },
-  { name: 'IPv4: forwards a class E source', steps: [lan(ip4({ src: '240.1.2.3' }, udp()))], out: { wan0: 1 } },
+  {
+    name: 'IPv4: forwards a class E source',
+    steps: [lan(ip4({ src: '240.1.2.3' }, udp()))],
+    out: { wan0: 1 },
+  },
   {
     name: 'IPv4: drops martian destinations',
     steps: [lan(ip4({ dst: '127.0.0.5' }, udp())), lan(ip4({ dst: '0.0.0.0' }, udp()))],

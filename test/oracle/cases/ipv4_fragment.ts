@@ -1,5 +1,22 @@
 /** IPv4 packets larger than the way out, fragments that pass through, and fragments for the router itself. */
-import { ACK, be32, cat, echo, fragments4, icmp, ip4, LAN_HOST, pattern, piece4, raw, tcp, u8, udp, built, WAN_HOST } from '../packet.js';
+import {
+  ACK,
+  be32,
+  cat,
+  echo,
+  fragments4,
+  icmp,
+  ip4,
+  LAN_HOST,
+  pattern,
+  piece4,
+  raw,
+  tcp,
+  u8,
+  udp,
+  built,
+  WAN_HOST,
+} from '../packet.js';
 import { lan, type OracleCase, type Setup, wan, wait } from '../router.js';
 
 const ROUTER = '192.0.2.1';
@@ -189,7 +206,11 @@ export const ipv4Fragment: readonly OracleCase[] = [
   },
   {
     name: 'IPv4 fragments: gives up when a last fragment ends before what is there',
-    steps: frames([...pieces(600, [304, 600]), ip4({ ...toUs, offset: 8 }, raw(1, pattern(8))), ...pieces(600, [0, 304], [600, 608])]),
+    steps: frames([
+      ...pieces(600, [304, 600]),
+      ip4({ ...toUs, offset: 8 }, raw(1, pattern(8))),
+      ...pieces(600, [0, 304], [600, 608]),
+    ]),
     out: {},
   },
   {
@@ -242,7 +263,15 @@ export const ipv4Fragment: readonly OracleCase[] = [
       wan(
         ip4(
           { src: '198.51.100.3', dst: '198.51.100.1' },
-          icmp(3, 4, be32(600), ip4({ src: '198.51.100.1', dst: WAN_HOST, df: true, total: 1428 }, raw(1, u8(0, 0, 0, 0, 0, 0x77, 0, 1)))),
+          icmp(
+            3,
+            4,
+            be32(600),
+            ip4(
+              { src: '198.51.100.1', dst: WAN_HOST, df: true, total: 1428 },
+              raw(1, u8(0, 0, 0, 0, 0, 0x77, 0, 1)),
+            ),
+          ),
         ),
       ),
       lan(ip4({ df: true }, udp({}, pattern(1400)))),
@@ -256,7 +285,15 @@ export const ipv4Fragment: readonly OracleCase[] = [
       wan(
         ip4(
           { src: '198.51.100.3', dst: '198.51.100.1' },
-          icmp(3, 4, be32(600), ip4({ src: '198.51.100.1', dst: WAN_HOST, df: true, total: 1428 }, raw(1, u8(0, 0, 0, 0, 0, 0x77, 0, 1)))),
+          icmp(
+            3,
+            4,
+            be32(600),
+            ip4(
+              { src: '198.51.100.1', dst: WAN_HOST, df: true, total: 1428 },
+              raw(1, u8(0, 0, 0, 0, 0, 0x77, 0, 1)),
+            ),
+          ),
         ),
       ),
       wan(ip4({ src: WAN_HOST, dst: '198.51.100.1' }, echo(pattern(1400)))),

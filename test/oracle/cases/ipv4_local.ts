@@ -1,5 +1,25 @@
 /** IPv4 packets for the router itself: echo, closed ports, unknown protocols. */
-import { ACK, be16, be32, cat, echo, FIN, icmp, ip4, ipBytes, LAN_HOST, pattern, PSH, raw, RST, SYN, tcp, u8, udp, WAN_HOST } from '../packet.js';
+import {
+  ACK,
+  be16,
+  be32,
+  cat,
+  echo,
+  FIN,
+  icmp,
+  ip4,
+  ipBytes,
+  LAN_HOST,
+  pattern,
+  PSH,
+  raw,
+  RST,
+  SYN,
+  tcp,
+  u8,
+  udp,
+  WAN_HOST,
+} from '../packet.js';
 import { lan, type OracleCase, wan } from '../router.js';
 
 const ROUTER = '192.0.2.1';
@@ -16,7 +36,9 @@ function errorAbout(type: number, code: number, quoted: Uint8Array): Uint8Array 
 }
 
 export const ipv4Local: readonly OracleCase[] = [
-  ...[0, 1, 7, 56, 999, 1472].map((n) => local(`answers an echo request of ${n} bytes`, ip4(toUs, echo(pattern(n))))),
+  ...[0, 1, 7, 56, 999, 1472].map((n) =>
+    local(`answers an echo request of ${n} bytes`, ip4(toUs, echo(pattern(n)))),
+  ),
   local('answers an echo request with the TOS it had', ip4({ ...toUs, tos: 0xb8 }, echo())),
   local('answers an echo request that came with DF', ip4({ ...toUs, df: true }, echo())),
   local('answers an echo request with a TTL of 1', ip4({ ...toUs, ttl: 1 }, echo())),
@@ -41,7 +63,11 @@ export const ipv4Local: readonly OracleCase[] = [
   },
   local('drops an echo request with a bad checksum', ip4(toUs, echo(pattern(32), { sum: 'bad' })), {}),
   local('drops an ICMP message of 4 bytes', ip4(toUs, raw(1, u8(8, 0, 0xf7, 0xff))), {}),
-  local('drops an echo request cut within its header', ip4({ ...toUs, total: 26 }, raw(1, u8(8, 0, 0xf7, 0xff, 0, 0))), {}),
+  local(
+    'drops an echo request cut within its header',
+    ip4({ ...toUs, total: 26 }, raw(1, u8(8, 0, 0xf7, 0xff, 0, 0))),
+    {},
+  ),
   local('answers an echo request whose code is not 0', ip4(toUs, icmp(8, 5, be16(1, 2), pattern(8)))),
   local('ignores an echo reply', ip4(toUs, icmp(0, 0, be16(1, 2), pattern(8))), {}),
   local('ignores unknown ICMP types', ip4(toUs, icmp(200, 0, be32(0), pattern(8))), {}),
@@ -68,7 +94,11 @@ export const ipv4Local: readonly OracleCase[] = [
     out: { lan0: 3 },
   },
   local('says protocol unreachable for an unknown protocol', ip4(toUs, raw(253, pattern(40)))),
-  local('says nothing of an unknown protocol to a broadcast address', ip4({ dst: '192.0.2.255' }, raw(253, pattern(40))), {}),
+  local(
+    'says nothing of an unknown protocol to a broadcast address',
+    ip4({ dst: '192.0.2.255' }, raw(253, pattern(40))),
+    {},
+  ),
   local('says port unreachable for a closed UDP port', ip4(toUs, udp())),
   local('says port unreachable for the address of its other side', ip4({ dst: FAR_SIDE }, udp())),
   local('quotes as much as makes 576 bytes', ip4(toUs, udp({}, pattern(1400)))),
@@ -79,7 +109,16 @@ export const ipv4Local: readonly OracleCase[] = [
   local('drops a bad UDP checksum', ip4(toUs, udp({ sum: 'bad' })), {}),
   local('drops a UDP length beyond the packet', ip4(toUs, udp({ length: 100 })), {}),
   local('drops a UDP length below its header', ip4(toUs, udp({ length: 7 })), {}),
-  local('ignores what follows the UDP length', ip4(toUs, raw(17, cat(udp({}, pattern(10)).build({ src: ipBytes(LAN_HOST), dst: ipBytes(ROUTER) }, 0), pattern(5))))),
+  local(
+    'ignores what follows the UDP length',
+    ip4(
+      toUs,
+      raw(
+        17,
+        cat(udp({}, pattern(10)).build({ src: ipBytes(LAN_HOST), dst: ipBytes(ROUTER) }, 0), pattern(5)),
+      ),
+    ),
+  ),
   local('drops a UDP header cut short', ip4(toUs, raw(17, pattern(7))), {}),
   local('says nothing of a closed port to broadcast', ip4({ dst: '192.0.2.255' }, udp()), {}),
   local('says nothing of a closed port to multicast', ip4({ dst: '224.0.0.1' }, udp()), {}),
@@ -96,7 +135,10 @@ export const ipv4Local: readonly OracleCase[] = [
   local('resets a FIN', ip4(toUs, tcp({ flags: FIN | ACK, ack: 7 }))),
   local('resets no RST', ip4(toUs, tcp({ flags: RST })), {}),
   local('resets a segment without flags', ip4(toUs, tcp({ flags: 0 }))),
-  local('resets a SYN with options, TOS and DF', ip4({ ...toUs, tos: 0x48, df: true }, tcp({ options: u8(2, 4, 5, 180) }))),
+  local(
+    'resets a SYN with options, TOS and DF',
+    ip4({ ...toUs, tos: 0x48, df: true }, tcp({ options: u8(2, 4, 5, 180) })),
+  ),
   local('drops a bad TCP checksum', ip4(toUs, tcp({ sum: 'bad' })), {}),
   local('drops a TCP header cut short', ip4(toUs, raw(6, pattern(19))), {}),
   local('drops a TCP header of 4 words', ip4(toUs, tcp({ doff: 4 })), {}),
@@ -108,12 +150,23 @@ export const ipv4Local: readonly OracleCase[] = [
     steps: [lan(ip4({ src: ROUTER, dst: ROUTER }, echo())), lan(ip4({ src: FAR_SIDE, dst: ROUTER }, echo()))],
     out: {},
   },
-  local('sends no error about an ICMP error', errorAbout(3, 1, ip4({ src: ROUTER, dst: WAN_HOST }, udp())), {}),
+  local(
+    'sends no error about an ICMP error',
+    errorAbout(3, 1, ip4({ src: ROUTER, dst: WAN_HOST }, udp())),
+    {},
+  ),
   local('ignores an error that quotes less than a header', errorAbout(3, 3, pattern(12)), {}),
-  local('ignores an error about a packet that is not its own', errorAbout(11, 0, ip4({ src: '10.1.1.1', dst: WAN_HOST }, udp())), {}),
+  local(
+    'ignores an error about a packet that is not its own',
+    errorAbout(11, 0, ip4({ src: '10.1.1.1', dst: WAN_HOST }, udp())),
+    {},
+  ),
   {
     name: 'IPv4 local: sends no error about an ICMP error that it cannot forward',
-    steps: [lan(ip4({ ttl: 1 }, icmp(3, 1, be32(0), ip4({}, udp())))), lan(ip4({ ttl: 1 }, icmp(11, 0, be32(0), ip4({}, udp()))))],
+    steps: [
+      lan(ip4({ ttl: 1 }, icmp(3, 1, be32(0), ip4({}, udp())))),
+      lan(ip4({ ttl: 1 }, icmp(11, 0, be32(0), ip4({}, udp())))),
+    ],
     out: {},
   },
   {
@@ -123,7 +176,10 @@ export const ipv4Local: readonly OracleCase[] = [
   },
   {
     name: 'IPv4 local: sends an error about an echo reply and about an unknown ICMP type',
-    steps: [lan(ip4({ ttl: 1 }, icmp(0, 0, be32(1), pattern(8)))), lan(ip4({ ttl: 1 }, icmp(77, 0, be32(1), pattern(8))))],
+    steps: [
+      lan(ip4({ ttl: 1 }, icmp(0, 0, be32(1), pattern(8)))),
+      lan(ip4({ ttl: 1 }, icmp(77, 0, be32(1), pattern(8)))),
+    ],
     out: { lan0: 1 },
   },
   {
@@ -140,7 +196,10 @@ export const ipv4Local: readonly OracleCase[] = [
   {
     name: 'IPv4 local: sends errors from the address on the network of the sender',
     setup: {
-      ip: ['addr add 10.7.7.7/24 dev lan0', 'neigh add 10.7.7.2 lladdr 02:00:00:00:01:02 dev lan0 nud permanent'],
+      ip: [
+        'addr add 10.7.7.7/24 dev lan0',
+        'neigh add 10.7.7.2 lladdr 02:00:00:00:01:02 dev lan0 nud permanent',
+      ],
     },
     steps: [lan(ip4({ src: '10.7.7.2', ttl: 1 }, udp()))],
     out: { lan0: 1 },
@@ -154,7 +213,11 @@ export const ipv4Local: readonly OracleCase[] = [
   {
     name: 'IPv4 local: answers from the address that was asked, also a second one',
     setup: { ip: ['addr add 192.0.2.77/24 dev lan0'] },
-    steps: [lan(ip4({ dst: '192.0.2.77' }, echo())), lan(ip4({ dst: '192.0.2.77' }, udp())), lan(ip4({ dst: '192.0.2.77' }, tcp()))],
+    steps: [
+      lan(ip4({ dst: '192.0.2.77' }, echo())),
+      lan(ip4({ dst: '192.0.2.77' }, udp())),
+      lan(ip4({ dst: '192.0.2.77' }, tcp())),
+    ],
     out: { lan0: 3 },
   },
   {

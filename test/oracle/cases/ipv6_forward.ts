@@ -10,7 +10,11 @@ function one(name: string, packet: Uint8Array, out: OracleCase['out'] = {}): Ora
 }
 
 export const ipv6Forward: readonly OracleCase[] = [
-  one('forwards a datagram and takes one off its hop limit', ip6({ tclass: 0xb8, flow: 0xabcde }, udp({}, pattern(100))), { wan0: 1 }),
+  one(
+    'forwards a datagram and takes one off its hop limit',
+    ip6({ tclass: 0xb8, flow: 0xabcde }, udp({}, pattern(100))),
+    { wan0: 1 },
+  ),
   {
     name: 'IPv6: forwards the other way',
     steps: [wan(ip6({ src: WAN_HOST6, dst: LAN_HOST6 }, tcp({ flags: ACK }, pattern(33))))],
@@ -39,7 +43,9 @@ export const ipv6Forward: readonly OracleCase[] = [
   one('drops a payload length beyond the frame', ip6({ length: 200 }, udp())),
   one('drops a frame cut within the header', ip6({}, udp()).subarray(0, 39)),
   one('forwards a header alone', ip6({}), { wan0: 1 }),
-  one('forwards a header whose payload length is 0 although there is some', ip6({ length: 0 }, udp()), { wan0: 1 }),
+  one('forwards a header whose payload length is 0 although there is some', ip6({ length: 0 }, udp()), {
+    wan0: 1,
+  }),
   one('forwards a datagram with a bad UDP checksum', ip6({}, udp({ sum: 'bad' })), { wan0: 1 }),
   one('forwards an unknown protocol', ip6({}, raw(253, pattern(64))), { wan0: 1 }),
   {
@@ -49,7 +55,10 @@ export const ipv6Forward: readonly OracleCase[] = [
   },
   {
     name: 'IPv6: forwards no unicast packet of a multicast or broadcast frame',
-    steps: [lan(ip6({}, udp()), { dst: '33:33:00:00:00:01' }), lan(ip6({}, udp()), { dst: 'ff:ff:ff:ff:ff:ff' })],
+    steps: [
+      lan(ip6({}, udp()), { dst: '33:33:00:00:00:01' }),
+      lan(ip6({}, udp()), { dst: 'ff:ff:ff:ff:ff:ff' }),
+    ],
     out: {},
   },
   {
@@ -79,7 +88,12 @@ export const ipv6Forward: readonly OracleCase[] = [
   },
   {
     name: 'IPv6: takes the longest prefix',
-    setup: { ip: ['route add 2001:db8:3:40::/60 via 2001:db8:1::3', 'route add 2001:db8:3:41::7/128 via 2001:db8:2::3'] },
+    setup: {
+      ip: [
+        'route add 2001:db8:3:40::/60 via 2001:db8:1::3',
+        'route add 2001:db8:3:41::7/128 via 2001:db8:2::3',
+      ],
+    },
     steps: [
       wan(ip6({ src: WAN_HOST6, dst: '2001:db8:3:40::1' }, udp())),
       wan(ip6({ src: WAN_HOST6, dst: '2001:db8:3:4f:ffff::1' }, udp())),
@@ -137,7 +151,11 @@ export const ipv6Forward: readonly OracleCase[] = [
   one('redirects to a link-local destination and asks for it', ip6({ dst: 'fe80::99' }, udp()), { lan0: 2 }),
   {
     name: 'IPv6: forwards no multicast',
-    steps: [lan(ip6({ dst: 'ff05::1234' }, udp())), lan(ip6({ dst: 'ff02::1234' }, udp())), lan(ip6({ dst: 'ff0e::1' }, udp()))],
+    steps: [
+      lan(ip6({ dst: 'ff05::1234' }, udp())),
+      lan(ip6({ dst: 'ff02::1234' }, udp())),
+      lan(ip6({ dst: 'ff0e::1' }, udp())),
+    ],
     out: {},
   },
   {

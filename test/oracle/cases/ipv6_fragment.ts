@@ -1,5 +1,23 @@
 /** IPv6 fragments (RFC 8200 §4.5, RFC 5722, RFC 6946): through the router, for it, and of its own. */
-import { be32, built, destOptions, echo6, fragment6, fragments6, icmp6, ip6, LAN_HOST6, option, pattern, piece6, raw, tcp, u8, udp, WAN_HOST6 } from '../packet.js';
+import {
+  be32,
+  built,
+  destOptions,
+  echo6,
+  fragment6,
+  fragments6,
+  icmp6,
+  ip6,
+  LAN_HOST6,
+  option,
+  pattern,
+  piece6,
+  raw,
+  tcp,
+  u8,
+  udp,
+  WAN_HOST6,
+} from '../packet.js';
 import { lan, type OracleCase, wait, wan } from '../router.js';
 
 const ROUTER = '2001:db8:1::1';
@@ -31,7 +49,11 @@ export const ipv6Fragment: readonly OracleCase[] = [
     steps: frames(fragments6({ hops: 1 }, [udp({}, pattern(200))], 80)),
     out: { lan0: 2 },
   },
-  { name: 'IPv6 fragments: answers a fragmented echo request', steps: frames(fragments6(toUs, [echo6(pattern(1000))], 480, 800)), out: { lan0: 1 } },
+  {
+    name: 'IPv6 fragments: answers a fragmented echo request',
+    steps: frames(fragments6(toUs, [echo6(pattern(1000))], 480, 800)),
+    out: { lan0: 1 },
+  },
   {
     name: 'IPv6 fragments: answers a fragmented echo request in reverse order',
     steps: frames(fragments6(toUs, [echo6(pattern(1000))], 480, 800).reverse()),
@@ -48,13 +70,25 @@ export const ipv6Fragment: readonly OracleCase[] = [
     steps: [lan(ip6(toUs, echo6(pattern(1400))))],
     out: { lan0: 2 },
   },
-  { name: 'IPv6 fragments: answers an atomic fragment', steps: [lan(ip6(toUs, fragment6(0, false), echo6()))], out: { lan0: 1 } },
+  {
+    name: 'IPv6 fragments: answers an atomic fragment',
+    steps: [lan(ip6(toUs, fragment6(0, false), echo6()))],
+    out: { lan0: 1 },
+  },
   {
     name: 'IPv6 fragments: takes an atomic fragment for itself beside a datagram of the same identification',
-    steps: [...frames(pieces(600, [0, 304])), lan(ip6(toUs, fragment6(0, false), echo6())), ...frames(pieces(600, [304, 608]))],
+    steps: [
+      ...frames(pieces(600, [0, 304])),
+      lan(ip6(toUs, fragment6(0, false), echo6())),
+      ...frames(pieces(600, [304, 608])),
+    ],
     out: { lan0: 2 },
   },
-  { name: 'IPv6 fragments: ignores an exact duplicate', steps: frames(pieces(600, [0, 304], [0, 304], [304, 608])), out: { lan0: 1 } },
+  {
+    name: 'IPv6 fragments: ignores an exact duplicate',
+    steps: frames(pieces(600, [0, 304], [0, 304], [304, 608])),
+    out: { lan0: 1 },
+  },
   {
     name: 'IPv6 fragments: gives up a datagram whose fragments overlap',
     steps: frames(pieces(600, [0, 304], [296, 608], [304, 608])),
@@ -87,12 +121,19 @@ export const ipv6Fragment: readonly OracleCase[] = [
   },
   {
     name: 'IPv6 fragments: drops an empty fragment',
-    steps: [lan(ip6(toUs, fragment6(0, true), raw(58, u8()))), lan(ip6(toUs, fragment6(8, false), raw(58, u8())))],
+    steps: [
+      lan(ip6(toUs, fragment6(0, true), raw(58, u8()))),
+      lan(ip6(toUs, fragment6(8, false), raw(58, u8()))),
+    ],
     out: { lan0: 1 },
   },
   {
     name: 'IPv6 fragments: gives up when two last fragments disagree',
-    steps: frames([...pieces(600, [304, 608]), ip6(toUs, fragment6(608, false), raw(58, pattern(8))), ...pieces(600, [0, 304])]),
+    steps: frames([
+      ...pieces(600, [304, 608]),
+      ip6(toUs, fragment6(608, false), raw(58, pattern(8))),
+      ...pieces(600, [0, 304]),
+    ]),
     out: {},
   },
   {
@@ -141,7 +182,17 @@ export const ipv6Fragment: readonly OracleCase[] = [
     name: 'IPv6 fragments: lowers the MTU of a way it was told about and fragments its own packets',
     steps: [
       lan(ip6(toUs, echo6(pattern(1400)))),
-      lan(ip6({ src: '2001:db8:1::3', dst: ROUTER }, icmp6(2, 0, be32(1300), ip6({ src: ROUTER, dst: LAN_HOST6 }, raw(58, u8(129, 0, 0, 0, 0, 0x77, 0, 1)))))),
+      lan(
+        ip6(
+          { src: '2001:db8:1::3', dst: ROUTER },
+          icmp6(
+            2,
+            0,
+            be32(1300),
+            ip6({ src: ROUTER, dst: LAN_HOST6 }, raw(58, u8(129, 0, 0, 0, 0, 0x77, 0, 1))),
+          ),
+        ),
+      ),
       lan(ip6(toUs, echo6(pattern(1400)))),
     ],
     out: { lan0: 3 },
@@ -149,7 +200,17 @@ export const ipv6Fragment: readonly OracleCase[] = [
   {
     name: 'IPv6 fragments: hands on the MTU that it was told of',
     steps: [
-      lan(ip6({ src: '2001:db8:1::3', dst: ROUTER }, icmp6(2, 0, be32(1300), ip6({ src: ROUTER, dst: LAN_HOST6 }, raw(58, u8(129, 0, 0, 0, 0, 0x77, 0, 1)))))),
+      lan(
+        ip6(
+          { src: '2001:db8:1::3', dst: ROUTER },
+          icmp6(
+            2,
+            0,
+            be32(1300),
+            ip6({ src: ROUTER, dst: LAN_HOST6 }, raw(58, u8(129, 0, 0, 0, 0, 0x77, 0, 1))),
+          ),
+        ),
+      ),
       wan(ip6({ src: WAN_HOST6, dst: LAN_HOST6 }, udp({}, pattern(1400)))),
     ],
     out: { wan0: 1 },
@@ -157,7 +218,17 @@ export const ipv6Fragment: readonly OracleCase[] = [
   {
     name: 'IPv6 fragments: ignores a packet too big below 1280',
     steps: [
-      lan(ip6({ src: '2001:db8:1::3', dst: ROUTER }, icmp6(2, 0, be32(600), ip6({ src: ROUTER, dst: LAN_HOST6 }, raw(58, u8(129, 0, 0, 0, 0, 0x77, 0, 1)))))),
+      lan(
+        ip6(
+          { src: '2001:db8:1::3', dst: ROUTER },
+          icmp6(
+            2,
+            0,
+            be32(600),
+            ip6({ src: ROUTER, dst: LAN_HOST6 }, raw(58, u8(129, 0, 0, 0, 0, 0x77, 0, 1))),
+          ),
+        ),
+      ),
       lan(ip6(toUs, echo6(pattern(1400)))),
     ],
     out: { lan0: 1 },

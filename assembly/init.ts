@@ -247,6 +247,7 @@ export function fillStatus(): void {
   const status = r.statusBlock;
   portsTxPending();
   store<u64>(status, timerNext(), Status.NEXT_DEADLINE);
+  store<u64>(status, r.now, Status.NOW);
   store<u32>(status, r.napiHead !== 0 || r.txHead !== 0 ? 1 : 0, Status.MORE);
   store<u32>(status, r.requestArea, Status.REQUEST_AREA);
   store<u32>(status, r.requestBytes, Status.REQUEST_BYTES);

@@ -15,6 +15,7 @@ import type { Driver } from './drivers/driver.js';
 import { openPort } from './drivers/open.js';
 import { Link, type LinkInfo } from './net/link.js';
 import { Namespace } from './net/namespace.js';
+import { NetError } from './net_error.js';
 
 export interface StackOptions {
   /** `real` runs by itself; `virtual` moves only by run(). Default: real. */
@@ -103,13 +104,38 @@ export class Stack {
       throw error;
     }
     const link = new Link(this.core, namespace.handle, info.ifindex, options.name);
-    this.ports.push({ link, handle: info.handle });
     await link.up();
+    this.attach(link, info, driver, options.onState);
+    return link;
+  }
+
+  /** After a restore: the namespace that the core calls `handle`; names are the host's. */
+  adopt(name: string, handle: number): Namespace {
+    const namespace = new Namespace(this.core, handle, name);
+    this.namespaces.set(name, namespace);
+    return namespace;
+  }
+
+  /** After a restore: puts a driver behind a port's link, which has the rings and the settings that it had. */
+  async adoptPort(
+    namespace: Namespace,
+    name: string,
+    driver: Driver,
+    onState?: PortOptions['onState'],
+  ): Promise<Link> {
+    const info = (await namespace.links()).find((link) => link.name === name && link.kind === 'port');
+    if (info === undefined) throw new NetError('ENODEV', `there is no port ${name} in ${namespace.name}`);
+    const link = new Link(this.core, namespace.handle, info.ifindex, name);
+    this.attach(link, info, driver, onState);
+    return link;
+  }
+
+  private attach(link: Link, info: LinkInfo, driver: Driver, onState: PortOptions['onState']): void {
+    this.ports.push({ link, handle: info.handle });
     this.core.addPort(info.handle, info.port, driver, (state) => {
       void link.set({ carrier: state.up }).catch(() => {});
-      options.onState?.(state);
+      onState?.(state);
     });
-    return link;
   }
 
   /** Takes a port and its link away. */

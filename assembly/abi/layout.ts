@@ -77,6 +77,8 @@ export enum Status {
   SMALL = 80,
   LARGE_FREE = 84,
   LARGE = 88,
+  /** u64 ns: the core's clock; a host that restores a snapshot goes on from here. */
+  NOW = 96,
   /** u32: random words that the stream may still give before the host should refill it (request SEED). */
   SIZE = 128,
 }

@@ -2,10 +2,11 @@
  * Snapshots: the used extents of a core's memory, with layout version and sizes in front. It is restored by any build
  * of the same layout with the same sizes (SIMD or scalar), and refused otherwise.
  *
- *   "WWSN" │ u32 version │ u32 sizes x 10 │ u32 n │ n x {u32 at, u32 bytes} │ the extents
+ *   "WWSN" │ u32 version │ u32 sizes x 10 │ u32 n │ n x {u32 at, u32 bytes} │ the extents │ u32 CRC-32 of all before
  *
  * The op table is left out, it belongs to the build. A page of zeros is not stored: memory begins as zeros.
  */
+import { crc32 } from 'node:zlib';
 import {
   LAYOUT_VERSION,
   ROOT_BASE,
@@ -61,7 +62,7 @@ export function takeSnapshot(core: CoreInstance): Uint8Array {
   const extents = usedExtents(core);
   const headWords = HEADER_WORDS + SIZE_KEYS.length + 1 + extents.length * 2;
   const bytes = extents.reduce((sum, [, len]) => sum + len, headWords * 4);
-  const snapshot = new Uint8Array(bytes);
+  const snapshot = new Uint8Array(bytes + 4);
   const view = new DataView(snapshot.buffer);
   let word = 0;
   const put = (value: number) => view.setUint32(4 * word++, value >>> 0, true);
@@ -78,6 +79,7 @@ export function takeSnapshot(core: CoreInstance): Uint8Array {
     snapshot.set(core.u8.subarray(at, at + len), to);
     to += len;
   }
+  view.setUint32(bytes, crc32(snapshot.subarray(0, bytes)), true);
   return snapshot;
 }
 
@@ -88,9 +90,11 @@ export async function restoreSnapshot(snapshot: Uint8Array, options: InstanceOpt
   };
   const view = new DataView(snapshot.buffer, snapshot.byteOffset, snapshot.byteLength);
   const fixed = (HEADER_WORDS + SIZE_KEYS.length + 1) * 4;
-  if (snapshot.length < fixed || view.getUint32(0, true) !== MAGIC) refuse('it does not begin as one');
+  const end = snapshot.length - 4;
+  if (end < fixed || view.getUint32(0, true) !== MAGIC) refuse('it does not begin as one');
   const version = view.getUint32(4, true);
   if (version !== LAYOUT_VERSION) refuse(`it has layout ${version}, this core has ${LAYOUT_VERSION}`);
+  if (view.getUint32(end, true) !== crc32(snapshot.subarray(0, end))) refuse('it is damaged or cut off');
   const sizes: Partial<CoreSizes> = {};
   for (const [i, key] of SIZE_KEYS.entries()) sizes[key] = view.getUint32((HEADER_WORDS + i) * 4, true);
   const given = options.sizes ?? {};
@@ -101,13 +105,13 @@ export async function restoreSnapshot(snapshot: Uint8Array, options: InstanceOpt
     }
   }
   const count = view.getUint32(fixed - 4, true);
-  if (count > (snapshot.length - fixed) / 8) refuse('it is cut off');
+  if (count > (end - fixed) / 8) refuse('it is cut off');
   const core = await CoreInstance.create({ ...options, sizes }, true);
   let from = fixed + count * 8;
   for (let i = 0; i < count; i++) {
     const at = view.getUint32(fixed + i * 8, true);
     const len = view.getUint32(fixed + i * 8 + 4, true);
-    if (len > snapshot.length - from) refuse('it is cut off');
+    if (len > end - from) refuse('it is cut off');
     if (at < ROOT_BASE || at > core.u8.length || len > core.u8.length - at)
       refuse('an extent lies outside of memory');
     core.u8.set(snapshot.subarray(from, from + len), at);

@@ -50,12 +50,35 @@ export class CoreLab {
   router!: Namespace;
   host!: Namespace;
 
-  private constructor(readonly stack: Stack) {}
+  private constructor(readonly stack: Stack) {
+    stack.core.onDelivery(({ packet }) => {
+      this.delivered.push(packet);
+      return false;
+    });
+  }
 
   static async create(options: { seed: number; canary: number; scalar: boolean }): Promise<CoreLab> {
     const { seed, canary, scalar } = options;
     const lab = new CoreLab(await createStack({ clock: 'virtual', seed, scalar, sizes: SIZES }));
     await lab.build(new Random(seed), canary);
+    return lab;
+  }
+
+  /** The same lab going on from a snapshot, with ports of its own. */
+  static async restore(
+    snapshot: Uint8Array,
+    from: CoreLab,
+    options: { canary: number; scalar: boolean },
+  ): Promise<CoreLab> {
+    const { canary, scalar } = options;
+    const lab = new CoreLab(await createStack({ clock: 'virtual', scalar, snapshot }));
+    lab.router = lab.stack.adopt('router', from.router.handle);
+    lab.host = lab.stack.adopt('host', from.host.handle);
+    for (const port of PORTS) {
+      const driver = new CanaryDriver(port.name, port.mac, port.features, port.vnetHdrLen, canary);
+      lab.links.push(await lab.stack.adoptPort(lab.router, port.name, driver));
+      lab.drivers.push(driver);
+    }
     return lab;
   }
 
@@ -85,9 +108,8 @@ export class CoreLab {
     await eth0.addAddress('fd09::2/64', { nodad: true });
     await h.addRoute({ to: 'default', via: '10.9.0.1' });
     await h.addRoute({ to: 'default', via: 'fd09::1' });
-    for (const protocol of [1, 17])
-      await h.rawSocket(AF_INET, protocol, (packet) => this.delivered.push(packet));
-    await h.rawSocket(AF_INET6, 58, (packet) => this.delivered.push(packet));
+    for (const protocol of [1, 17]) await h.rawSocket(AF_INET, protocol, () => {});
+    await h.rawSocket(AF_INET6, 58, () => {});
     await r.addRoute({ to: '203.0.113.0/24', via: '198.51.100.2' });
     await r.addRoute({ to: '10.1.0.0/16', type: 'blackhole' });
     await r.addRoute({ to: '10.2.0.0/16', type: 'unreachable' });

@@ -2,13 +2,15 @@
  * Bytes that JavaScript allocates while something runs, those collected in the meantime included.
  *
  * V8's "used heap" follows the allocation pointers, so between two garbage collections its growth is exactly what was
- * allocated. The work is done in steps with a reading before and after each; what the readings themselves allocate is
- * known from steps without work. A step in which a collection ran shrinks the heap and would hide something: it is
- * done again.
+ * allocated. The work is done in steps with a reading before and after each, and an empty step beside it tells what the
+ * readings themselves take. A collection shrinks the heap and would hide something: a step with one is done again.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const REPEATS_MAX = 50;
+/** The JIT settles in them. */
+const WARM_STEPS = 40;
 
 export interface Allocated {
   readonly bytes: number;
@@ -16,8 +18,12 @@ export interface Allocated {
   readonly repeated: number;
 }
 
-/** Runs `step` `steps` times, warmed up by the caller. */
-export async function allocatedBytes(steps: number, step: () => void): Promise<Allocated> {
+/** Runs `step(size)` `steps` times, after some to warm up; step(0) does nothing but what surrounds the work. */
+export async function allocatedBytes(
+  steps: number,
+  size: number,
+  step: (size: number) => void,
+): Promise<Allocated> {
   const collect = globalThis.gc;
   if (collect === undefined) throw new Error('run node with --expose-gc');
   let collections = 0;
@@ -26,20 +32,22 @@ export async function allocatedBytes(steps: number, step: () => void): Promise<A
   });
   observer.observe({ entryTypes: ['gc'] });
   try {
-    collect();
-    const own = Math.min(...Array.from({ length: 20 }, () => measure(() => {})));
     let bytes = 0;
     let repeated = 0;
-    for (let done = 0; done < steps; ) {
-      const grown = measure(step) - own;
-      // Entries of the observer come by the event loop.
+    for (let done = -WARM_STEPS; done < steps; ) {
+      if (done === 0 && repeated === 0) {
+        collect();
+        await sleep(20);
+      }
+      await settle();
       const before = collections;
-      await new Promise((next) => setImmediate(next));
-      if (grown < 0 || collections !== before) {
+      const grown = measure(step, size) - measure(step, 0);
+      await settle();
+      if (done >= 0 && collections !== before) {
         if (++repeated > REPEATS_MAX) throw new Error('garbage collections leave no step undisturbed');
         continue;
       }
-      bytes += grown;
+      if (done >= 0) bytes += grown;
       done++;
     }
     return { bytes, repeated };
@@ -48,8 +56,13 @@ export async function allocatedBytes(steps: number, step: () => void): Promise<A
   }
 }
 
-function measure(step: () => void): number {
+/** The observer's entries come by the event loop. */
+function settle(): Promise<void> {
+  return new Promise((next) => setImmediate(next));
+}
+
+function measure(step: (size: number) => void, size: number): number {
   const before = process.memoryUsage().heapUsed;
-  step();
+  step(size);
   return process.memoryUsage().heapUsed - before;
 }

@@ -96,8 +96,8 @@ async function forward(suite: SuiteRun, calibration: Calibration): Promise<void>
     if (!suite.names.has('alloc_per_packet')) return;
     suite.progress('alloc_per_packet: 10 million packets');
     bench.hot();
-    bench.forward(ALLOC_PACKETS / ALLOC_STEPS);
-    const { bytes } = await allocatedBytes(ALLOC_STEPS, () => bench.forward(ALLOC_PACKETS / ALLOC_STEPS));
+    const step = (packets: number) => bench.forward(packets);
+    const { bytes } = await allocatedBytes(ALLOC_STEPS, ALLOC_PACKETS / ALLOC_STEPS, step);
     suite.result(result('alloc_per_packet', 'B', [bytes / ALLOC_PACKETS], INCLUDES.alloc_per_packet));
   } finally {
     await bench.close();

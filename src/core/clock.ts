@@ -1,20 +1,51 @@
 /**
  * Where time comes from: the machine's monotonic clock, or a virtual one that only moves when it is told to. Times
- * are nanoseconds; as numbers they are exact for 104 days since the start, so both clocks start at zero.
+ * are nanoseconds; as numbers they are exact for 104 days since the start, so both clocks start at zero,
+ * or where a restored core was.
  */
+import { MonotonicTime } from '../sys/monotonic_time.js';
+import { Sys } from '../sys/sys.js';
 
 export interface Clock {
   /** Nanoseconds since the clock started. */
   now(): number;
+  /** Puts now() into the first element: for loops that must not allocate, where a returned double would be boxed. */
+  read(into: Float64Array): void;
+  /** Moves on to `ns`; never back. A core that was restored goes on at its own time. */
+  set(ns: number): void;
   readonly virtual: boolean;
 }
 
 export class RealClock implements Clock {
   readonly virtual = false;
   private readonly start = performance.now();
+  private readonly monotonic = monotonicTime();
+  private readonly cell = new Float64Array(1);
+  /** By how much set() moved it on. */
+  private ahead = 0;
 
   now(): number {
-    return Math.round((performance.now() - this.start) * 1e6);
+    this.read(this.cell);
+    return this.cell[0]!;
+  }
+
+  read(into: Float64Array): void {
+    if (this.monotonic !== null) this.monotonic.read(into);
+    else into[0] = Math.round((performance.now() - this.start) * 1e6);
+    into[0]! += this.ahead;
+  }
+
+  set(ns: number): void {
+    this.ahead += Math.max(0, ns - this.now());
+  }
+}
+
+/** null where there are no system calls: performance.now() does, at the cost of an allocation. */
+function monotonicTime(): MonotonicTime | null {
+  try {
+    return new MonotonicTime(new Sys());
+  } catch {
+    return null;
   }
 }
 
@@ -26,7 +57,10 @@ export class VirtualClock implements Clock {
     return this.time;
   }
 
-  /** Moves on to `ns`; never back. */
+  read(into: Float64Array): void {
+    into[0] = this.time;
+  }
+
   set(ns: number): void {
     if (ns > this.time) this.time = ns;
   }

@@ -9,6 +9,11 @@ export class HostRingReader {
     private readonly recordBytes: number,
   ) {}
 
+  get empty(): boolean {
+    const { u32 } = this.core;
+    return u32[(this.ring + HostRing.TAIL) >>> 2] === u32[(this.ring + HostRing.HEAD) >>> 2];
+  }
+
   /** Hands each waiting record's address to `take` and frees it. The record may be overwritten after `take`. */
   drain(take: (view: DataView, at: number) => void): void {
     const { u32, view } = this.core;

@@ -35,6 +35,7 @@ export class Loop {
   private closed = false;
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
+  private readonly time = new Float64Array(1);
   private readonly deadlineAt: number;
   private readonly moreAt: number;
 
@@ -87,9 +88,11 @@ export class Loop {
         work += n;
       }
     }
-    const now = this.clock.now();
+    this.clock.read(this.time);
+    const now = this.time[0]!;
     if (work > 0 || u32[this.moreAt] !== 0 || this.deadline() <= now) {
-      work += exports.poll(now >>> 0, Math.floor(now / TWO_32), POLL_BUDGET);
+      // As signed words: an unsigned one above 2^31 would be put on the heap, each time.
+      work += exports.poll(now | 0, (now / TWO_32) | 0, POLL_BUDGET);
       this.afterPoll();
     }
     for (const port of this.ports) work += port.driver.txBurst();

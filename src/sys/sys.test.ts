@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { errnoError, errnoName } from './errno.js';
 import { ifNameProblem, ifreqFlags, ifreqInt, packIfreqFlags, packIfreqInt } from './if_tun.js';
 import { AddressCache, IoVec } from './iovec.js';
+import { MonotonicTime } from './monotonic_time.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, POLLOUT, Sys } from './sys.js';
 
 describe('errno', () => {
@@ -78,6 +79,18 @@ describe.skipIf(process.platform !== 'linux')('system calls', () => {
     for (const offset of [0, 4096, 8192, 4096, 0, 4096 + 2048 * 8192]) {
       expect(cache.get(offset)).toBe(2 ** 40 - 4096 + offset);
     }
+  });
+
+  it('tell the time in nanoseconds, as performance.now() does', () => {
+    const time = new MonotonicTime(new Sys());
+    const begin = performance.now();
+    const cell = new Float64Array(1);
+    time.read(cell);
+    const first = cell[0]!;
+    while (performance.now() - begin < 20);
+    time.read(cell);
+    expect(cell[0]! - first).toBeGreaterThan(19e6);
+    expect(cell[0]! - first).toBeLessThan(2e9);
   });
 
   it('throw a NetError with advice when a file cannot be opened', () => {

@@ -32,6 +32,8 @@ export class Sys {
   readonly writev: Call<[fd: number, iov: number, count: number]>;
   /** sendmmsg(2) with the address of a mmsghdr array. */
   readonly sendmmsg: Call<[fd: number, messages: number, count: number, flags: number]>;
+  /** clock_gettime(2) into the timespec at an address. */
+  readonly clockGettime: Call<[clock: number, address: number]>;
   /** errno of the call just made. */
   readonly errno: () => number;
   private readonly koffi: Koffi;
@@ -60,6 +62,7 @@ export class Sys {
     this.readv = libc.func('int readv(int, uintptr_t, int)');
     this.writev = libc.func('int writev(int, uintptr_t, int)');
     this.sendmmsg = libc.func('int sendmmsg(int, uintptr_t, uint, int)');
+    this.clockGettime = libc.func('int clock_gettime(int, uintptr_t)');
     this.errno = this.koffi.errno;
     this.openCall = libc.func('int open(const char *, int, int)');
     this.closeCall = libc.func('int close(int)');

@@ -120,15 +120,21 @@ class Header {
   static check(net: Net, skb: SkBuff): SkbDropReason {
     if (skbHeadlen(skb) < IPV4_HDR_LEN && !pskbMayPull(skb, IPV4_HDR_LEN)) return headerError(net);
     let iph = skb.data;
-    const first = load<u8>(iph);
+    const first = <u32>load<u8>(iph);
+    let ihl = IPV4_HDR_LEN;
+    let sum: u32;
     // RFC 1122 §3.2.1.2: a host must silently discard a datagram whose version is not 4, and one with a bad checksum.
-    if (first !== 0x45) {
-      if (first >> 4 !== 4 || (first & 15) < 5) return headerError(net);
-      if (!pskbMayPull(skb, (first & 15) << 2)) return headerError(net);
+    if (first === 0x45) {
+      sum = ipFastCsum(iph, 5);
+    } else {
+      if (first >> 4 !== 4) return headerError(net);
+      ihl = (first & 15) << 2;
+      if (ihl < IPV4_HDR_LEN) return headerError(net);
+      if (!pskbMayPull(skb, ihl)) return headerError(net);
       iph = skb.data;
+      sum = ipFastCsum(iph, ihl >> 2);
     }
-    const ihl = (<u32>first & 15) << 2;
-    if (ipFastCsum(iph, ihl >> 2) !== 0) {
+    if (sum !== 0) {
       mibInc(net, Mib.IpExtInCsumErrors);
       mibInc(net, Mib.IpInHdrErrors);
       return SkbDropReason.IP_CSUM;

@@ -6,6 +6,7 @@
  * namespace, and its handle, unique in the core, by which the host names its rings.
  */
 import { SkbDropReason } from '../abi/drop_reason';
+import { EventType } from '../abi/event';
 import { NetifF } from '../abi/features';
 import { Op } from '../abi/ops';
 import { Ipv4Conf, Ipv6Conf, NeighVar } from '../abi/sysctl';
@@ -14,6 +15,7 @@ import { root } from '../lib/root';
 import { Net } from '../net/net';
 import { NetdevEvent, callNetdevNotifiers } from '../net/registry';
 import { DEV_DROPS_OFFSET } from '../skb/free';
+import { eventEmit } from './event';
 
 @unmanaged
 @final
@@ -216,6 +218,7 @@ export function devGetByName(net: Net, name: usize): NetDevice | null {
 export function devOpen(dev: NetDevice): void {
   if ((dev.flags & IFF_UP) !== 0) return;
   dev.flags |= IFF_UP;
+  notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.UP, changetype<usize>(dev));
 }
 
@@ -223,6 +226,7 @@ export function devClose(dev: NetDevice): void {
   if ((dev.flags & IFF_UP) === 0) return;
   callNetdevNotifiers(NetdevEvent.GOING_DOWN, changetype<usize>(dev));
   dev.flags &= ~IFF_UP;
+  notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.DOWN, changetype<usize>(dev));
 }
 
@@ -230,18 +234,32 @@ export function devClose(dev: NetDevice): void {
 export function devSetCarrier(dev: NetDevice, on: bool): void {
   if ((dev.carrier !== 0) === on) return;
   dev.carrier = <u8>on;
+  notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.CHANGE, changetype<usize>(dev));
 }
 
 export function devSetMtu(dev: NetDevice, mtu: u32): void {
   if (dev.mtu === mtu) return;
   dev.mtu = mtu;
+  notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.CHANGEMTU, changetype<usize>(dev));
 }
 
 export function devSetAddr(dev: NetDevice, mac: u64): void {
   dev.addr = mac;
+  notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.CHANGEADDR, changetype<usize>(dev));
+}
+
+/** IFF_* as the host sees them: RUNNING and LOWER_UP follow from the carrier. */
+export function devFlags(dev: NetDevice): u32 {
+  if ((dev.flags & IFF_UP) === 0 || dev.carrier === 0) return dev.flags;
+  return dev.flags | IFF_LOWER_UP | IFF_RUNNING;
+}
+
+/** Tells the host that the device appeared, changed or (`gone`) went: RTM_NEWLINK, RTM_DELLINK. */
+export function notifyLink(dev: NetDevice, gone: bool): void {
+  eventEmit(EventType.LINK, 0, dev.net, dev.ifindex, (devFlags(dev) << 1) | <u32>gone, devNamePtr(dev));
 }
 
 /** Up and with carrier: frames can leave. */

@@ -20,6 +20,7 @@ import {
 } from '../abi/layout';
 import { Op } from '../abi/ops';
 import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
+import { opIndex } from '../lib/ops';
 import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
 import { countDrop, kfreeSkbReason } from '../skb/free';
@@ -41,6 +42,8 @@ export const NETDEV_TX_BUSY: i32 = 0x10;
 /** Bytes of frame that fit the linear part of a receive slot. */
 const RX_LINEAR: u32 = SLOT_BYTES - SKB_HEADROOM;
 const ETH_HLEN: u32 = 14;
+/** Linux: include/uapi/linux/bpf.h. */
+const XDP_PASS: i32 = 2;
 const MAC_MASK: u64 = 0xffffffffffff;
 
 /**
@@ -156,6 +159,7 @@ function takeFrames(dev: NetDevice, tail: u32, count: u32, list: usize): u32 {
   const now = r.now;
   const own = dev.addr;
   const ifindex = dev.ifindex;
+  const xdp = dev.xdp;
   const skbs = changetype<Pool>(r.skbPool);
   const slots = changetype<Pool>(r.smallPool);
   let skbTop = skbs.stack + (skbs.free << 2);
@@ -169,7 +173,7 @@ function takeFrames(dev: NetDevice, tail: u32, count: u32, list: usize): u32 {
     // Flags and type of the vnet header are zero for an ordinary frame.
     let odd = load<u32>(desc, RxDesc.FLAGS) | <u32>(len - ETH_HLEN > RX_LINEAR - ETH_HLEN);
     if (vnet !== 0) odd |= load<u16>(buf - vnet);
-    odd |= <u32>(skbTop === skbs.stack) | <u32>(slotTop === slots.stack);
+    odd |= xdp | <u32>(skbTop === skbs.stack) | <u32>(slotTop === slots.stack);
     if (odd !== 0) {
       skbs.free = (skbTop - skbs.stack) >> 2;
       slots.free = (slotTop - slots.stack) >> 2;
@@ -214,6 +218,7 @@ function takeFrame(dev: NetDevice, desc: usize, vnet: u32): SkBuff | null {
   const len = load<u32>(desc, RxDesc.LEN);
   const buf = load<u32>(desc, RxDesc.BUF);
   if (len < ETH_HLEN) return dropFrame(dev, SkbDropReason.DEV_HDR);
+  if (dev.xdp !== 0 && !xdpPass(dev, buf, min(len, RX_LINEAR))) return dropFrame(dev, SkbDropReason.XDP);
   // The frame leaves the ring only when a fresh slot takes its place, so that the ring is always full.
   const fresh = slotAlloc();
   if (fresh === 0) return dropFrame(dev, SkbDropReason.NOMEM);
@@ -243,6 +248,16 @@ function takeFrame(dev: NetDevice, desc: usize, vnet: u32): SkBuff | null {
     return null;
   }
   return skb;
+}
+
+/**
+ * Asks the device's XDP program, op (dev, frame, bytes of its linear part) => verdict, before there is an skb. The
+ * program may write to the frame. So far PASS lets it in and every other verdict drops it; TX and REDIRECT come with
+ * bpf/. A program that is not there (after a restore) lets everything in.
+ */
+function xdpPass(dev: NetDevice, frame: usize, bytes: u32): bool {
+  const fn = opIndex(dev.xdp);
+  return fn === 0 || call_indirect<i32>(fn, changetype<usize>(dev), frame, bytes) === XDP_PASS;
 }
 
 /** The part of a long frame that lies in the descriptor's large slot becomes a fragment; false when that cannot be. */

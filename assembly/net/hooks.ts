@@ -21,6 +21,8 @@ export enum NetfilterHook {
   POST_ROUTING = 4,
   NETDEV_INGRESS = 5,
   NETDEV_EGRESS = 6,
+  /** Not of netfilter: the one XDP program of a device. */
+  NETDEV_XDP = 7,
 }
 const INET_HOOKS: u32 = 5;
 

@@ -5,7 +5,7 @@
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { HandleRec, HookRec, MsgType } from '../abi/request';
-import { NetDevice, devGetByIndex } from '../dev/net_device';
+import { DevKind, NetDevice, devGetByIndex } from '../dev/net_device';
 import { nfHookSlow } from '../dev/nf_hook';
 import { opIndex } from '../lib/ops';
 import { Errno } from '../net/errno';
@@ -35,9 +35,10 @@ export function requestHook(type: u32, body: usize, len: u32): i32 {
   const device = hook >= <u32>NetfilterHook.NETDEV_INGRESS;
   let slot: usize = 0;
   if (device) {
-    if (hook > <u32>NetfilterHook.NETDEV_EGRESS) return -Errno.EINVAL;
+    if (hook > <u32>NetfilterHook.NETDEV_XDP) return -Errno.EINVAL;
     const dev = devGetByIndex(net, load<i32>(body, HookRec.IFINDEX));
     if (dev === null) return -Errno.ENODEV;
+    if (hook === NetfilterHook.NETDEV_XDP) return setXdp(dev, type, load<u32>(body, HookRec.OP));
     const ingress = hook === NetfilterHook.NETDEV_INGRESS;
     slot =
       changetype<usize>(dev) +
@@ -56,6 +57,20 @@ export function requestHook(type: u32, body: usize, len: u32): i32 {
   const err = hookRegister(slot, load<i32>(body, HookRec.PRIORITY), op, load<u32>(body, HookRec.PRIV), id);
   if (err === 0 && !device) net.hookCount++;
   return err;
+}
+
+/** A device has one XDP program: -EBUSY when there is one already, -ENOENT when there is none to take off. */
+function setXdp(dev: NetDevice, type: u32, op: u32): i32 {
+  if (type === <u32>MsgType.HOOK_DEL) {
+    if (dev.xdp === 0) return -Errno.ENOENT;
+    dev.xdp = 0;
+    return 0;
+  }
+  if (dev.kind !== DevKind.PORT) return -Errno.EOPNOTSUPP;
+  if (op < <u32>Op.HOOK_BASE || op >= <u32>Op.MAX) return -Errno.EINVAL;
+  if (dev.xdp !== 0) return -Errno.EBUSY;
+  dev.xdp = op;
+  return 0;
 }
 
 export function requestHandle(type: u32, body: usize, len: u32): i32 {

@@ -1,22 +1,19 @@
 /** LINK_*: devices. Linux: net/core/rtnetlink.c, `ip link`. */
 import { SkbDropReason } from '../abi/drop_reason';
-import { EventType } from '../abi/event';
 import { Port, Status } from '../abi/layout';
 import { Dump, LinkRec, LinkStatsRec, MsgType } from '../abi/request';
 import { backlogPurge } from '../dev/backlog';
-import { eventEmit } from '../dev/event';
 import { groFree } from '../dev/gro';
 import { napiDisable } from '../dev/napi';
 import {
   DevKind,
-  IFF_LOWER_UP,
-  IFF_RUNNING,
   IFF_UP,
   IFNAMSIZ,
   NetDevice,
   allocNetdev,
   devAddrPtr,
   devClose,
+  devFlags,
   devGetByIndex,
   devGetByName,
   devNamePtr,
@@ -25,7 +22,7 @@ import {
   devSetCarrier,
   devSetMtu,
   freeNetdev,
-  netifRunning,
+  notifyLink,
   registerNetdev,
   unregisterNetdev,
 } from '../dev/net_device';
@@ -119,7 +116,7 @@ function portNew(net: Net, body: usize): i32 {
   const table = load<u32>(root().statusBlock, Status.PORT_TABLE);
   store<u32>(table + (dev.handle << 2), dev.priv);
   fillLink(dev, body);
-  emitLink(dev, false);
+  notifyLink(dev, false);
   return 0;
 }
 
@@ -147,8 +144,8 @@ function vethNew(net: Net, body: usize): i32 {
   }
   vethPair(a, b);
   fillLink(a, body);
-  emitLink(a, false);
-  emitLink(b, false);
+  notifyLink(a, false);
+  notifyLink(b, false);
   return 0;
 }
 
@@ -163,6 +160,7 @@ function linkSet(net: Net, dev: NetDevice, body: usize): i32 {
     const err = checkName(net, name);
     if (err !== 0) return err;
     memory.copy(devNamePtr(dev), name, IFNAMSIZ);
+    notifyLink(dev, false);
   }
   if (mtu !== 0) devSetMtu(dev, mtu);
   if (mac !== 0) devSetAddr(dev, mac);
@@ -180,7 +178,6 @@ function linkSet(net: Net, dev: NetDevice, body: usize): i32 {
     if (dev.kind === DevKind.VETH) vethUpdateCarrier(dev);
   }
   fillLink(dev, body);
-  emitLink(dev, false);
   return 0;
 }
 
@@ -199,7 +196,7 @@ export function destroyDevice(dev: NetDevice): void {
     vethUpdateCarrier(peer);
   }
   unregisterNetdev(dev);
-  emitLink(dev, true);
+  notifyLink(dev, true);
   napiDisable(dev);
   backlogPurge(dev);
   handlesForgetDev(changetype<usize>(dev));
@@ -215,22 +212,11 @@ export function destroyDevice(dev: NetDevice): void {
   freeNetdev(dev);
 }
 
-function linkFlags(dev: NetDevice): u32 {
-  let flags = dev.flags;
-  if (dev.carrier !== 0 && (flags & IFF_UP) !== 0) flags |= IFF_LOWER_UP;
-  if (netifRunning(dev)) flags |= IFF_RUNNING;
-  return flags;
-}
-
-function emitLink(dev: NetDevice, gone: bool): void {
-  eventEmit(EventType.LINK, 0, dev.net, dev.ifindex, (linkFlags(dev) << 1) | <u32>gone, devNamePtr(dev));
-}
-
 function fillLink(dev: NetDevice, rec: usize): void {
   store<u32>(rec, dev.net.handle, LinkRec.NET);
   store<i32>(rec, dev.ifindex, LinkRec.IFINDEX);
   store<u32>(rec, dev.handle, LinkRec.HANDLE);
-  store<u32>(rec, linkFlags(dev), LinkRec.FLAGS);
+  store<u32>(rec, devFlags(dev), LinkRec.FLAGS);
   store<u32>(rec, dev.mtu, LinkRec.MTU);
   store<u16>(rec, dev.type, LinkRec.TYPE);
   store<u8>(rec, dev.kind, LinkRec.KIND);

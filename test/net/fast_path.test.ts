@@ -1,0 +1,139 @@
+/**
+ * The short way of ordinary packets (ipv4/ip_forward_fast) is the whole way in one go: a router whose hooks force the
+ * whole way must send the same frames and count the same. And the XDP seam, which stands before both.
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createStack, type Stack } from '../../src/stack.js';
+import { be16, cat, ip4, mac, pattern, udp } from '../oracle/packet.js';
+import { ScriptDriver } from '../script_driver.js';
+import { addCallback } from '../wasm_callback.js';
+
+const OP = 300;
+const ACCEPT = 1;
+const [FORWARD, XDP] = [2, 7];
+const [XDP_DROP, XDP_PASS] = [1, 2];
+const ROUTER_MAC = '02:00:00:00:00:01';
+
+interface Router {
+  stack: Stack;
+  lan: ScriptDriver;
+  wan: ScriptDriver;
+  counters(): Promise<Record<string, number>>;
+  drops(): Promise<Record<string, number>>;
+  send(frames: readonly Uint8Array[]): Uint8Array[];
+  op(verdict: (a: number, b: number, c: number) => number): void;
+  router: Awaited<ReturnType<Stack['namespace']>>;
+  lanIndex: number;
+}
+
+async function router(): Promise<Router> {
+  const stack = await createStack({ clock: 'virtual', seed: 3 });
+  const ns = await stack.namespace('r');
+  const lan = new ScriptDriver();
+  const wan = new ScriptDriver();
+  const lan0 = await stack.port(ns, lan, { name: 'lan0', mac: ROUTER_MAC });
+  const wan0 = await stack.port(ns, wan, { name: 'wan0', mac: '02:00:00:00:00:02', mtu: 1400 });
+  await lan0.addAddress('192.0.2.1/24');
+  await wan0.addAddress('198.51.100.1/24');
+  await ns.setSysctl('net.ipv4.ip_forward', 1);
+  await ns.setSysctl('net.ipv4.icmp_ratelimit', 0);
+  await ns.addNeighbour(wan0, { address: '198.51.100.2', mac: '02:00:00:00:00:22' });
+  await ns.addNeighbour(lan0, { address: '192.0.2.2', mac: '02:00:00:00:00:12' });
+  await ns.addRoute({ to: '203.0.113.0/24', via: '198.51.100.2' });
+  await ns.addRoute({ to: '203.0.113.128/25', type: 'blackhole' });
+  await ns.addRoute({ to: '203.0.113.64/26', via: '192.0.2.2' });
+  stack.run(100);
+  return {
+    stack,
+    lan,
+    wan,
+    router: ns,
+    lanIndex: lan0.ifindex,
+    counters: () => ns.snmp(),
+    drops: async () => (await lan0.stats()).drops,
+    send: (frames) => {
+      lan.sent.length = 0;
+      wan.sent.length = 0;
+      lan.input.push(...frames);
+      stack.run(1);
+      return [...wan.sent, ...lan.sent];
+    },
+    op: (verdict) => {
+      const { exports } = stack.core.instance;
+      const index = addCallback(exports.table, 3, true, (a, b, c) => verdict(a!, b!, c!));
+      expect(exports.setOp(OP, index)).toBe(0);
+    },
+  };
+}
+
+const ethernet = (packet: Uint8Array, dest = ROUTER_MAC) =>
+  cat(mac(dest), mac('02:00:00:00:00:12'), be16(0x0800), packet);
+
+const anyFrame = fc
+  .record({
+    src: fc.constantFrom('192.0.2.2', '192.0.2.1', '10.1.2.3', '127.0.0.1', '224.0.0.5', '0.0.0.0'),
+    dst: fc.constantFrom(
+      '203.0.113.1',
+      '203.0.113.70',
+      '203.0.113.200',
+      '198.51.100.2',
+      '9.9.9.9',
+      '255.255.255.255',
+    ),
+    ttl: fc.constantFrom(0, 1, 2, 64, 255),
+    tos: fc.constantFrom(0, 0x10, 0xb8),
+    df: fc.boolean(),
+    size: fc.constantFrom(0, 18, 300, 1372, 1373, 1400),
+    // Bytes of padding, a wrong header checksum, another destination MAC.
+    padding: fc.constantFrom(0, 0, 0, 12),
+    damaged: fc.constantFrom(false, false, false, true),
+    dest: fc.constantFrom(ROUTER_MAC, ROUTER_MAC, ROUTER_MAC, 'ff:ff:ff:ff:ff:ff', '02:00:00:00:00:77'),
+  })
+  .map(({ size, padding, damaged, dest, ...header }) => {
+    const packet = ip4({ ...header, id: 7 }, udp({ sport: 1, dport: 2 }, pattern(size)));
+    if (damaged) packet[10]! ^= 1;
+    return cat(ethernet(packet, dest), new Uint8Array(padding));
+  });
+
+test('the short way sends the same frames and counts the same as the whole way', {
+  timeout: 60_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyFrame, { minLength: 1, maxLength: 80 }), async (frames) => {
+      const [short, whole] = [await router(), await router()];
+      whole.op(() => ACCEPT);
+      await whole.router.addHook({ family: 0, hook: FORWARD, priority: 0, op: OP, id: 1 });
+      expect(short.send(frames)).toEqual(whole.send(frames));
+      const [a, b] = [await short.counters(), await whole.counters()];
+      expect(a).toEqual(b);
+      expect(await short.drops()).toEqual(await whole.drops());
+      await short.stack.close();
+      await whole.stack.close();
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('an XDP program decides before there is an skb: PASS forwards, anything else drops as XDP', async () => {
+  const r = await router();
+  const frame = ethernet(ip4({ src: '192.0.2.2', dst: '203.0.113.1' }, udp()));
+  let verdict = XDP_PASS;
+  const seen: number[] = [];
+  r.op((_dev, _frame, bytes) => {
+    seen.push(bytes);
+    return verdict;
+  });
+  const hook = { family: 0 as const, hook: XDP, priority: 0, op: OP, id: 1, ifindex: r.lanIndex };
+  await r.router.addHook(hook);
+  await expect(r.router.addHook(hook)).rejects.toMatchObject({ code: 'EBUSY' });
+  expect(r.send([frame])).toHaveLength(1);
+  verdict = XDP_DROP;
+  expect(r.send([frame])).toHaveLength(0);
+  expect(seen).toEqual([frame.length, frame.length]);
+  expect((await r.drops()).XDP).toBe(1);
+  await r.router.deleteHook(hook);
+  await expect(r.router.deleteHook(hook)).rejects.toMatchObject({ code: 'ENOENT' });
+  expect(r.send([frame])).toHaveLength(1);
+  await r.stack.close();
+});

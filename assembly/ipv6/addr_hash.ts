@@ -67,7 +67,8 @@ export class Inet6Ifaddr {
   routed: u8;
   /** 1: its solicited-node group is joined. */
   joined: u8;
-  pad: u8;
+  /** 1: the anycast address of its prefix is joined. */
+  anycast: u8;
   /** The nonce of our solicitations (RFC 7527); 6 bytes. */
   dadNonce: u64;
   dadTimer0: u64;

@@ -232,6 +232,28 @@ describe('IPv6 addresses and neighbour discovery', () => {
     expect(mac()).toBe('525400000a02');
   });
 
+  it('answers at the anycast address of its networks while it forwards, from an address of its own', () => {
+    lab.device(1, A1);
+    lab.settle();
+    lab.neighbour(0, H1, MACH1);
+    const anycast = '2001:db8:1::';
+    const ping = () => lab.rcv(icmpPacket(H1, anycast, 128, 0, 1)).filter((p) => p.bytes[40] === 129);
+    expect(ping()).toEqual([]);
+    lab.conf(undefined, Ipv6Conf.FORWARDING, 1);
+    const [reply] = ping();
+    expect(reply!.bytes.subarray(8, 24).equals(ip6(A1))).toBe(true);
+    const body = Buffer.concat([ip6(anycast), Buffer.from(`0101${MACH1}`, 'hex')]);
+    const [answer] = na(lab.rcv(icmpPacket(H1, 'ff02::1:ff00:0', 135, 0, 0, body, 255), { pktType: 2 }));
+    expect(answer!.bytes.readUInt32BE(44)).toBe(0xc0000000);
+    expect(answer!.bytes.subarray(8, 24).equals(ip6(A1))).toBe(true);
+    // The route stays as long as one address has the prefix.
+    lab.add(0, '2001:db8:1::77', 64, NODAD);
+    expect(lab.call('testAddrDel', lab.devs[0]!, lab.addr(A1), 64)).toBe(0);
+    expect(ping().length).toBe(1);
+    lab.conf(undefined, Ipv6Conf.FORWARDING, 0);
+    expect(ping()).toEqual([]);
+  });
+
   it('talks to itself by lo', () => {
     lab.device(1, A1);
     lab.settle();

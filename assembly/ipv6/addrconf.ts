@@ -57,6 +57,7 @@ import {
   ipv6GetLladdr,
   lftTimer,
 } from './addr_hash';
+import { anycastForwardingChanged, anycastLeave } from './anycast';
 import { addMulticastRoute, addPrefixRoute, delHostRoute, delPrefixRoute } from './addrconf_routes';
 import { dadStart } from './dad';
 import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRoutersChanged } from './mcast';
@@ -174,6 +175,7 @@ export function addrconfDel(dev: NetDevice, addr: usize, plen: u32): i32 {
 export function inet6DelIfaddr(ifa: Inet6Ifaddr): void {
   const dev = changetype<NetDevice>(ifa.dev);
   delHostRoute(ifa);
+  anycastLeave(ifa);
   delPrefixRoute(ifa);
   unlinkIfaddr(ifa);
   if (ifa.joined !== 0) mcastLeaveSolicited(dev, ifaAddr(ifa));
@@ -367,7 +369,9 @@ function setConf(dev: NetDevice, id: Ipv6Conf, value: i32): void {
   store<i32>(at, value);
   if (old === value || dev.ip6Ptr === 0) return;
   if (id === Ipv6Conf.FORWARDING) {
-    if ((old === 0) !== (value === 0)) mcastRoutersChanged(dev);
+    if ((old === 0) === (value === 0)) return;
+    mcastRoutersChanged(dev);
+    anycastForwardingChanged(dev, value !== 0);
   } else if (id === Ipv6Conf.DISABLE_IPV6) {
     if (value !== 0) ifdown(dev);
     else if ((dev.flags & IFF_UP) !== 0) ifup(dev);

@@ -4,6 +4,7 @@
  *
  *   address/plen   prefix → dev     main   metric 256    while the device is up
  *   address/128    local            local  metric 0      once the address is no longer tentative
+ *   prefix::/128   anycast → dev  local  metric 0      as the host route, while the device forwards (anycast.ts)
  *   ff00::/8       multicast → dev  local  metric 256    per device that is up
  */
 import { NetDevice } from '../dev/net_device';
@@ -34,7 +35,8 @@ import { IFA_F_NOPREFIXROUTE, Inet6Ifaddr, ifaAddr, inet6Dev } from './addr_hash
 /** Metric of routes that come from addresses. */
 export const IP6_RT_PRIO_ADDRCONF: u32 = 256;
 
-function addRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32, metric: u32): i32 {
+/** A route of protocol kernel; one that is there already is no error. */
+export function addRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32, metric: u32): i32 {
   const fib = changetype<Fib>(dev.net.fib6);
   const draft = memory.data(FIB_INFO_BYTES + FIB_NH_BYTES, 8);
   memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
@@ -56,7 +58,7 @@ function addRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u3
   return err === -Errno.EEXIST ? 0 : err;
 }
 
-function delRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32): void {
+export function delRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32): void {
   const fib = changetype<Fib>(dev.net.fib6);
   let info = fibFirst(fib, key, plen);
   while (info !== null) {

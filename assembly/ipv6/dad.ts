@@ -28,6 +28,7 @@ import {
   inet6Dev,
 } from './addr_hash';
 import { addrconfDisable, addrconfNotify, inet6DelIfaddr } from './addrconf';
+import { anycastJoin } from './anycast';
 import { addHostRoute } from './addrconf_routes';
 import { mcastDadComplete, mcastJoinSolicited } from './mcast';
 import { ndiscSendDadNs, ndiscSendUnsolicitedNa } from './ndisc_send';
@@ -87,6 +88,7 @@ function dadCompleted(ifa: Inet6Ifaddr): void {
   ifa.flags &= ~(IFA_F_TENTATIVE | IFA_F_DADFAILED);
   ifa.dadState = <u8>DadState.POSTDAD;
   addHostRoute(ifa);
+  if (conf6(dev, Ipv6Conf.FORWARDING) !== 0) anycastJoin(ifa);
   addrconfNotify(ifa, false);
   if ((dev.flags & IFF_LOOPBACK) !== 0 || inet6Dev(dev).ready === 0) return;
   if (ipv6AddrIsLinklocal(ifaAddr(ifa))) mcastDadComplete(dev);

@@ -54,6 +54,7 @@ import {
 import { ipv6SkipExthdr } from '../wire/ipv6_ext';
 import { NDISC_REDIRECT, NDISC_ROUTER_SOLICITATION } from '../wire/ndisc';
 import { ipv6ChkAddr } from './addr_hash';
+import { ipv6ChkAcastAddr } from './anycast';
 import { ipv6DevGetSaddr } from './addr_select';
 import { icmpv6Notify } from './icmp_err';
 import { ip6EmitHeader, ip6LocalOut } from './ip6_output';
@@ -149,6 +150,12 @@ function xrlimAllow(net: Net, type: u32, fl: FlowI6): bool {
   return false;
 }
 
+/** The address that the packet was sent to, when it is ours, else 0. */
+function errorSource(skb: SkBuff, net: Net, daddr: usize): usize {
+  const dev: usize = ipv6AddrIsLinklocal(daddr) ? skb.dev : 0;
+  return ipv6ChkAddr(net, daddr, dev) || ipv6ChkAcastAddr(net, dev, daddr) ? daddr : 0;
+}
+
 /**
  * Tells the sender of `skb` (its network header set, all that is to be quoted from there on) what became of its
  * packet. Does not consume. `info`: MTU or pointer. Linux: icmp6_send.
@@ -162,7 +169,7 @@ export function icmpv6Send(skb: SkBuff, type: u32, code: u32, info: u32): void {
   const net = dev.net;
   const daddr = ipv6Daddr(hdr);
   const saddr = ipv6Saddr(hdr);
-  let from: usize = ipv6ChkAddr(net, daddr, ipv6AddrIsLinklocal(daddr) ? skb.dev : 0) ? daddr : 0;
+  let from: usize = errorSource(skb, net, daddr);
   if (ipv6AddrIsMulticast(daddr) || skb.pktType !== PACKET_HOST) {
     if (!groupMayErr(skb, hdr, type, code, info)) return;
     from = 0;
@@ -282,8 +289,9 @@ function echoReply(skb: SkBuff, net: Net): void {
     return;
   }
   const hdr = skb.networkHeader;
-  // "The source address MUST be a unicast address": of a request to a group, one that is chosen.
-  const from = ipv6AddrIsMulticast(ipv6Daddr(hdr)) ? 0 : ipv6Daddr(hdr);
+  // "The source address MUST be a unicast address": of a request to a group or to anybody, one that is chosen.
+  const daddr = ipv6Daddr(hdr);
+  const from: usize = ipv6AddrIsMulticast(daddr) || ipv6ChkAcastAddr(net, 0, daddr) ? 0 : daddr;
   const tclass = ipv6Dsfield(hdr);
   if (ipv6AddrIsAny(ipv6Saddr(hdr)) || ipv6AddrIsMulticast(ipv6Saddr(hdr))) {
     kfreeSkbReason(skb, SkbDropReason.IP_INVALID_SOURCE);

@@ -52,11 +52,13 @@ import {
 } from '../wire/ndisc';
 import { ND_OPTIONS_BYTES, NdOptions, ndOptLen, ndOptLladdr, parseNdOptions } from '../wire/ndisc_options';
 import { IFA_F_TENTATIVE, Inet6Ifaddr, ifaAddr, ipv6GetIfaddr } from './addr_hash';
+import { ipv6DevGetSaddr } from './addr_select';
+import { ipv6ChkAcastAddr } from './anycast';
 import { dadFailure } from './dad';
 import { icmpv6Send } from './icmp';
 import { IP6SKB_FRAGMENTED, ip6cbHas } from './ip6cb';
 import { ndiscRedirectRcv } from './ndisc_redirect';
-import { ndiscDefend, ndiscSendNa, ndiscSolicit } from './ndisc_send';
+import { ALL_NODES, ndiscDefend, ndiscSendNa, ndiscSolicit } from './ndisc_send';
 
 /** Any message of neighbour discovery, data at its header. Linux: ndisc_rcv. */
 export function ndiscRcv(skb: SkBuff, net: Net): SkbDropReason {
@@ -111,7 +113,11 @@ function rcvNs(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
   const source = opts.sourceLlAddr;
   if (dad && source !== 0) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
   const ifa = ipv6GetIfaddr(net, target, changetype<usize>(dev));
-  if (ifa === null) return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
+  if (ifa === null) {
+    if (!ipv6ChkAcastAddr(net, changetype<usize>(dev), target)) return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
+    answerAnycast(net, dev, saddr, daddr, target, source === 0 ? 0 : ndOptLladdr(source));
+    return SkbDropReason.NOT_DROPPED_YET;
+  }
   if ((ifa.flags & IFA_F_TENTATIVE) !== 0) {
     // RFC 4862 5.4.3: a solicitation by another for what we want ourselves: neither gets it. Our own, come back, is
     // known by its nonce (RFC 7527); anything else for a tentative address is ignored.
@@ -139,6 +145,32 @@ function rcvNs(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
     group,
   );
   return SkbDropReason.NOT_DROPPED_YET;
+}
+
+/**
+ * A solicitation for an anycast address of ours: without override, since others may have it, too (RFC 4861 7.2.7).
+ * Differs: Linux waits a random time up to a second first, so that not all answer at once.
+ */
+function answerAnycast(
+  net: Net,
+  dev: NetDevice,
+  saddr: usize,
+  daddr: usize,
+  target: usize,
+  lladdr: usize,
+): void {
+  const group = ipv6AddrIsMulticast(daddr);
+  const dad = ipv6AddrIsAny(saddr);
+  if (!dad) {
+    const known =
+      !group || lladdr !== 0 ? neighCreate(AF_INET6, saddr, dev) : neighLookup(AF_INET6, saddr, dev);
+    if (known === null) return;
+    neighUpdate(known, lladdr, NUD_STALE, NEIGH_UPDATE_F_WEAK_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE);
+  }
+  const to = dad ? ALL_NODES : saddr;
+  const from = memory.data(16, 8);
+  if (!ipv6DevGetSaddr(net, changetype<usize>(dev), to, from)) return;
+  ndiscSendNa(dev, to, target, from, conf6(dev, Ipv6Conf.FORWARDING) !== 0, !dad, false, group);
 }
 
 function ownNonce(opts: NdOptions, ifa: Inet6Ifaddr): bool {

@@ -34,7 +34,8 @@ import { icmpv6Checksum, icmpv6CountOut } from './icmp';
 import { ip6XmitLink } from './ip6_output';
 
 const ADDR_ANY = memory.data<u8>([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-const ALL_NODES = memory.data<u8>([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+/** ff02::1 */
+export const ALL_NODES = memory.data<u8>([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 /** Type, length and 6 bytes of nonce (RFC 3971 5.3.2). */
 const NONCE_LEN: u32 = 8;
 

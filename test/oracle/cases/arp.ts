@@ -1,5 +1,5 @@
 /** ARP (RFC 826, RFC 5227) and the resolution of IPv4 neighbours. */
-import { arp, cat, echo, ETH_P_ARP, ip4, pattern, u8, udp, WAN_HOST } from '../packet.js';
+import { arp, cat, echo, ETH_P_ARP, ip4, pattern, udp, WAN_HOST } from '../packet.js';
 import { type EtherFields, lan, type OracleCase, type Step, wait, wan } from '../router.js';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';

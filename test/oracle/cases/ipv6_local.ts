@@ -123,6 +123,7 @@ export const ipv6Local: readonly OracleCase[] = [
   local('drops a TCP header of 4 words', ip6(toUs, tcp({ doff: 4 })), {}),
   local('drops a TCP header longer than the segment', ip6(toUs, tcp({ doff: 15 })), {}),
   local('resets nothing sent to multicast', ip6({ dst: ALL_NODES }, tcp()), {}),
+  local('says port unreachable from its anycast address', ip6({ dst: '2001:db8:1::' }, udp())),
   local('resets nothing sent to its anycast address', ip6({ dst: '2001:db8:1::' }, tcp()), {}),
   {
     name: 'IPv6 local: drops a packet from its own address to itself',

@@ -72,10 +72,21 @@ export const ndiscCases: readonly OracleCase[] = [
     lan0: 1,
   }),
   one('answers a unicast solicitation', solicit({ dst: ROUTER }), { lan0: 1 }),
+  {
+    name: 'ND: answers a solicitation for the anycast address of its network, without override',
+    steps: [solicit({ target: '2001:db8:1::', dst: 'ff02::1:ff00:0' }), wait(1100)],
+    out: { lan0: 1 },
+  },
   one(
-    'answers a solicitation for the anycast address of its network after a while',
-    solicit({ target: '2001:db8:1::', dst: 'ff02::1:ff00:0' }),
+    'answers a unicast solicitation for its anycast address at once',
+    solicit({ target: '2001:db8:1::', dst: '2001:db8:1::' }),
+    { lan0: 1 },
   ),
+  {
+    name: 'ND: answers a probe for its anycast address',
+    steps: [solicit({ src: '::', target: '2001:db8:1::', dst: 'ff02::1:ff00:0', options: u8() }), wait(1100)],
+    out: { lan0: 1 },
+  },
   one(
     'answers a unicast solicitation without an address of a neighbour it knows',
     lan(ns({ src: '2001:db8:1::2', dst: ROUTER, options: u8() })),

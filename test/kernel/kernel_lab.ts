@@ -229,9 +229,15 @@ export class Lab {
     }
   }
 
-  /** Of the router's namespace: what Linux's router is asked. */
-  routerIp(...args: string[]): string {
-    return execFileSync('ip', ['-n', this.routerNetns, ...args], { encoding: 'utf8' });
+  /** Makes the host's TAP anew after it was deleted, where our router sees it. */
+  remakeTap({ plan }: Host): void {
+    ip('-n', this.routerNetns, 'tuntap', 'add', plan.link, 'mode', 'tap', 'vnet_hdr');
+    ip('-n', this.routerNetns, 'link', 'set', plan.link, 'up');
+  }
+
+  /** Hands a TAP that the router has to the host. */
+  moveTap(host: Host): void {
+    moveTap(this.routerNetns, host);
   }
 
   async close(): Promise<void> {
@@ -270,6 +276,10 @@ function removeNamespaces(names: readonly string[]): void {
   for (const name of names) {
     spawnSync('ip', ['netns', 'delete', name], { stdio: 'ignore' });
   }
+}
+
+function moveTap(from: string, { netns, plan, device }: Host): void {
+  ip('-n', from, 'link', 'set', plan.link, 'address', plan.hostMac, 'netns', netns, 'name', device);
 }
 
 function removeBundles(owner: string): void {
@@ -324,7 +334,8 @@ async function ourRouter(
     for (const name of new Set(names)) {
       await router.call('namespace', name, ROUTER_SYSCTL);
     }
-    for (const [i, { netns: host, plan, device }] of hosts.entries()) {
+    for (const [i, host] of hosts.entries()) {
+      const { plan } = host;
       await router.call('port', {
         namespace: names[i]!,
         name: plan.link,
@@ -333,7 +344,7 @@ async function ourRouter(
         addresses: ['fe80::1/64', `${plan.router[4]}/24`, `${plan.router[6]}/64`],
         ...(faults === undefined ? {} : { faults: { seed: 11 + i, rx: faults, tx: faults } }),
       });
-      ip('-n', netns, 'link', 'set', plan.link, 'address', plan.hostMac, 'netns', host, 'name', device);
+      moveTap(netns, host);
     }
     if (middleMtu === undefined) {
       for (const [type, prefixes] of Object.entries(REFUSED)) {
@@ -354,8 +365,8 @@ async function ourRouter(
 async function joinRouters(router: RpcChild<RouterMethods>, mtu: number): Promise<void> {
   const { near, far } = MIDDLE;
   await router.call('veth', {
-    a: { namespace: 'near', name: 'mid0', addresses: [`${near[4]}/30`, `${near[6]}/64`] },
-    b: { namespace: 'far', name: 'mid1', addresses: [`${far[4]}/30`, `${far[6]}/64`] },
+    a: { namespace: 'near', name: 'mid0', addresses: ['fe80::1/64', `${near[4]}/30`, `${near[6]}/64`] },
+    b: { namespace: 'far', name: 'mid1', addresses: ['fe80::2/64', `${far[4]}/30`, `${far[6]}/64`] },
     mtu,
   });
   for (const family of FAMILIES) {

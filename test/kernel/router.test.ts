@@ -159,6 +159,19 @@ describe.skipIf(missing !== undefined)(
         for (const family of FAMILIES) await soon(() => loss(lan, WAN.host[family], 56)).toBe(0);
       });
 
+      it('its link goes with the TAP and comes back with it, and the other one works on', async () => {
+        const { wan, lan, router } = lab;
+        wan.ip('link', 'delete', wan.device);
+        await soon(async () => (await router.call('link', 'wan0')).carrier).toBe(false);
+        for (const family of FAMILIES) expect(await loss(lan, LAN.router[family], 56)).toBe(0);
+        lab.remakeTap(wan);
+        await soon(async () => (await router.call('link', 'wan0')).carrier).toBe(true);
+        lab.moveTap(wan);
+        wan.configure();
+        await soon(async () => (await router.call('link', 'wan0')).carrier).toBe(true);
+        for (const family of FAMILIES) await soon(() => loss(lan, WAN.host[family], 8000)).toBe(0);
+      });
+
       it('record route names each address by which a packet left', async () => {
         const { stdout } = await lab.lan.run('ping', '-n', '-R', '-c', '1', '-W', '2', WAN.host[4]);
         const way = stdout
@@ -234,6 +247,25 @@ describe.skipIf(missing !== undefined)(
           expect(await loss(host, peer.host[family], family === 4 ? 1252 : 1232, '-M', 'do')).toBe(0);
         }
       });
+
+      it.each(FAMILIES)(
+        'a datagram that must not be fragmented fails with the MTU by IPv%i',
+        async (family) => {
+          const probe = { port: 9, bytes: 1400, dontFragment: true, patienceMs: 2000 };
+          for (const [host, peer] of [
+            [lab.lan, WAN],
+            [lab.wan, LAN],
+          ] as const) {
+            expect(await host.app.call('icmpError', { to: peer.host[family], ...probe })).toEqual({
+              errno: 'EMSGSIZE',
+              type: family === 4 ? 3 : 2,
+              code: family === 4 ? 4 : 0,
+              info: 1280,
+              from: host.plan.router[family],
+            });
+          }
+        },
+      );
 
       it.each(FAMILIES)('larger pings pass in fragments by IPv%i', async (family) => {
         forget(lab.lan);

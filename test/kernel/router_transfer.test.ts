@@ -16,6 +16,7 @@ const BYTES = (process.env.LONG === 'true' ? 100 : 10) * MEGABYTE;
 const DATAGRAMS = 1000;
 const IPERF_SECONDS = '2';
 const MTU = 1500;
+const PORTS = 2;
 
 /** Moves `bytes` each way at once over one connection from `client` to `server`, and compares the hashes. */
 async function transfer(client: Host, server: Host, family: Family, bytes: number): Promise<void> {
@@ -40,6 +41,18 @@ async function settledPools(lab: Lab): Promise<Pools> {
     if (code !== 0) throw new Error(`the hosts do not find each other by IPv${family}`);
   }
   return lab.router.call('pools');
+}
+
+/**
+ * The buffers are back. Each port may still hold the frame that it sent last, until the core is polled again: a ping
+ * makes that a small one, of which there may be one a port.
+ */
+async function expectPoolsBack(lab: Lab, free: Pools): Promise<void> {
+  const missing = async () => {
+    const { skbs, small, large } = await settledPools(lab);
+    return Math.max(free.skbs - skbs, free.small - small, free.large - large + PORTS);
+  };
+  await expect.poll(missing, { timeout: 10_000 }).toBeLessThanOrEqual(PORTS);
 }
 
 /** Datagrams that came, but found the buffer of their socket full: a slow reader, no fault of the way. */
@@ -131,7 +144,7 @@ describe.skipIf(missing !== undefined)('data through our router', { timeout: 20_
     );
 
     it('and every buffer is back in its pool', async () => {
-      await expect.poll(() => lab.router.call('pools'), { timeout: 10_000 }).toEqual(free);
+      await expectPoolsBack(lab, free);
     });
   });
 
@@ -164,7 +177,7 @@ describe.skipIf(missing !== undefined)('data through our router', { timeout: 20_
     });
 
     it('and every buffer is back in its pool', async () => {
-      await expect.poll(() => lab.router.call('pools'), { timeout: 10_000 }).toEqual(free);
+      await expectPoolsBack(lab, free);
     });
   });
 

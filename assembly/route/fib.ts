@@ -353,11 +353,11 @@ export function fibInfoIntern(fib: Fib, draft: usize): FibInfo | null {
   const infos = changetype<HashTable>(fib.infos);
   const n = changetype<FibInfo>(draft).nhCount;
   const bytes = FIB_INFO_BYTES + n * FIB_NH_BYTES;
-  const hash = jhash2(
-    draft + IDENTITY,
-    (FIB_INFO_BYTES - IDENTITY) >> 2,
-    n === 0 ? 0 : fibNh(changetype<FibInfo>(draft), 0).dev,
-  );
+  let hash = jhash2(draft + IDENTITY, (FIB_INFO_BYTES - IDENTITY) >> 2, n);
+  for (let i: u32 = 0; i < n; i++) {
+    const nh = fibNh(changetype<FibInfo>(draft), i);
+    hash = jhash2(nhGwPtr(nh), 4, hash ^ <u32>nh.dev);
+  }
   let at = hashHead(infos, hash);
   while (at !== 0) {
     const have = changetype<FibInfo>(at);

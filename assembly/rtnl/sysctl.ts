@@ -13,6 +13,7 @@ import { Net, netByHandle } from '../net/net';
 
 /** Highest value of each kind of setting that is a switch or a small choice is checked by the host, which has the names. */
 export function requestSysctl(type: u32, body: usize, len: u32): i32 {
+  if (type !== <u32>MsgType.SYSCTL_GET && type !== <u32>MsgType.SYSCTL_SET) return -Errno.EOPNOTSUPP;
   if (len < <u32>SysctlRec.SIZE) return -Errno.EINVAL;
   const net = netByHandle(load<u32>(body, SysctlRec.NET));
   if (net === null) return -Errno.ENOENT;

@@ -32,7 +32,7 @@ export async function openLabInProcess(): Promise<Lab> {
     return {
       hosts: 'in-process',
       about: 'hosts in this process: nothing of them is visible outside',
-      hints: ['sudo npm start          on Linux: the same lab with hosts of the kernel'],
+      hints: hints(),
       links,
       prove: (options) => prove(pinger, options),
       startTraffic() {
@@ -53,6 +53,14 @@ export async function openLabInProcess(): Promise<Lab> {
     await stack.close();
     throw error;
   }
+}
+
+function hints(): string[] {
+  const notRoot = process.platform === 'linux' && process.getuid?.() !== 0;
+  return [
+    ...(notRoot ? ['sudo npm start             the same lab with hosts of the kernel'] : []),
+    'npm start -- router.yaml   a router of your own; README.md has an example',
+  ];
 }
 
 /** Joins a host to the router; returns the router's link. */

@@ -39,12 +39,13 @@ const TX_QUEUE_LEN = 2000;
 const NAMESPACE = /^ww-(?:lan|wan)-(\d+)-(\d+)$/;
 const END_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** Ticks since boot, field 22 of /proc/PID/stat; null when there is no such process. */
+/** Ticks since boot, field 22 of /proc/PID/stat; null when there is no such process, or it is dead and not yet waited for. */
 export function startTimeOf(pid: number | 'self'): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // Field 2, the name, may hold spaces and brackets; field 3 follows its last bracket.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' || state === 'X' ? null : (fields[18] ?? null);
   } catch {
     return null;
   }

@@ -6,7 +6,7 @@
  * WW_ORACLE=text runs the cases whose name contains it, and prints what Linux sent.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freeOf } from '../net/lab.js';
+import { type Free, freeOf } from '../net/lab.js';
 import { cases } from '../oracle/cases.js';
 import { CoreRouter } from '../oracle/core_router.js';
 import { differences } from '../oracle/differences.js';
@@ -20,6 +20,9 @@ const missing = tapMissing();
 if (missing !== undefined) console.log(`test/kernel/oracle skipped: ${missing}`);
 const only = process.env.WW_ORACLE;
 const chosen = cases.filter((one) => only === undefined || one.name.includes(only));
+
+/** Ours as it is, with the frames of a port in bursts, and as the scalar build for boards. */
+const CORES = [{}, { bursts: true }, { scalar: true }];
 
 async function outputOf(target: Target, one: OracleCase): Promise<Output> {
   const given = one.steps.flatMap((step) => (step.kind === 'frame' ? [step.frame] : []));
@@ -44,43 +47,52 @@ describe('the case file', () => {
 
 describe.skipIf(missing !== undefined)('the same packets through Linux and through our router', () => {
   let linux: LinuxRouter;
-  let core: CoreRouter;
+  const cores: { core: CoreRouter; free: Free }[] = [];
   const begun = new Map<OracleCase, Promise<Output>>();
+
   beforeAll(async () => {
     linux = new LinuxRouter();
-    core = await CoreRouter.create();
+    for (const options of CORES) {
+      const core = await CoreRouter.create(options);
+      cores.push({ core, free: freeOf(core.stack) });
+    }
     // Those that wait for Linux's timers do so all at once, beside the others.
     for (const one of chosen) if (one.steps.some((step) => step.kind === 'wait')) begin(one);
   });
-  const begin = (one: OracleCase): void => {
+
+  afterAll(async () => {
+    await linux.close();
+    for (const { core } of cores) await core.close();
+  });
+
+  function begin(one: OracleCase): void {
     const output = outputOf(linux, one);
     output.catch(() => {}); // its own test reports it
     begun.set(one, output);
-  };
-  afterAll(async () => {
-    await linux.close();
-    await core.close();
-  });
-
-  it.runIf(only === undefined)('leaves no skb and no page behind in the core', async () => {
-    const before = freeOf(core.stack);
-    for (const one of cases) await core.run(one.setup ?? {}, one.steps);
-    expect(freeOf(core.stack)).toEqual(before);
-  });
+  }
 
   it.each(chosen.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
     const expected = await (begun.get(one) ?? outputOf(linux, one));
-    const actual = await outputOf(core, one);
-    if (only !== undefined) console.log(`${one.name}\n${outputLines(expected).join('\n')}`);
+    const linuxSent = outputLines(expected);
+    if (only !== undefined) console.log(`${one.name}\n${linuxSent.join('\n')}`);
     const want = { lan0: 0, wan0: 0, ...one.out };
-    expect(counts(expected), `what Linux sent:\n${outputLines(expected).join('\n')}`).toEqual(want);
+    expect(counts(expected), `what Linux sent:\n${linuxSent.join('\n')}`).toEqual(want);
     const difference = differences.find((entry) => entry.name === one.name);
-    const lines = [outputLines(actual), outputLines(expected)];
-    if (difference === undefined) {
-      expect(lines[0], explain(expected, actual)).toEqual(lines[1]);
-    } else {
-      expect(lines[0], 'they agree: the deliberate difference is none any more').not.toEqual(lines[1]);
-      expect(counts(actual), `what ours sent:\n${lines[0]!.join('\n')}`).toEqual(difference.ours);
+    for (const { core } of cores) {
+      const actual = await outputOf(core, one);
+      const sent = outputLines(actual);
+      if (difference === undefined) {
+        expect(sent, `${core.name}\n${explain(expected, actual)}`).toEqual(linuxSent);
+      } else {
+        expect(sent, `${core.name} agrees: the deliberate difference is none any more`).not.toEqual(
+          linuxSent,
+        );
+        expect(counts(actual), `what ${core.name} sent:\n${sent.join('\n')}`).toEqual(difference.ours);
+      }
     }
+  });
+
+  it('leaves no skb and no page behind in the core', () => {
+    for (const { core, free } of cores) expect(freeOf(core.stack), core.name).toEqual(free);
   });
 });

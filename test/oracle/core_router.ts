@@ -21,13 +21,19 @@ import {
 } from './router.js';
 
 export class CoreRouter implements Target {
-  readonly name = 'core';
   private runs = 0;
 
-  private constructor(readonly stack: Stack) {}
+  private constructor(
+    readonly stack: Stack,
+    private readonly bursts: boolean,
+    readonly name: string,
+  ) {}
 
-  static async create(options: { scalar?: boolean } = {}): Promise<CoreRouter> {
-    return new CoreRouter(await createStack({ clock: 'virtual', seed: 7, ...options }));
+  /** With `bursts`, frames that follow each other on a port arrive together, not one by one. */
+  static async create(options: { scalar?: boolean; bursts?: boolean } = {}): Promise<CoreRouter> {
+    const { scalar = false, bursts = false } = options;
+    const name = `the core${scalar ? ', scalar' : ''}${bursts ? ', in bursts' : ''}`;
+    return new CoreRouter(await createStack({ clock: 'virtual', seed: 7, scalar }), bursts, name);
   }
 
   async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
@@ -65,13 +71,15 @@ export class CoreRouter implements Target {
   private drive(drivers: Record<PortName, ScriptDriver>, steps: readonly Step[]): Output {
     const { stack } = this;
     stack.run(0);
-    // Frames of the set-up (membership reports and the like) are no answer to a step, but Linux's count, too.
-    for (const step of steps) {
-      if (step.kind === 'wait') stack.run(step.ms);
-      else {
-        drivers[step.port].input.push(step.frame);
-        stack.run(0);
+    for (const [i, step] of steps.entries()) {
+      if (step.kind === 'wait') {
+        stack.run(step.ms);
+        continue;
       }
+      drivers[step.port].input.push(step.frame);
+      const next = steps[i + 1];
+      const more = this.bursts && next?.kind === 'frame' && next.port === step.port;
+      if (!more) stack.run(0);
     }
     return { lan0: drivers.lan0.sent, wan0: drivers.wan0.sent };
   }

@@ -72,7 +72,10 @@ const ethernet = (packet: Uint8Array, dest = ROUTER_MAC) =>
 
 /** Mostly what an ordinary packet has, sometimes something else: else hardly a frame would go the short way. */
 const mostly = <T>(usual: readonly T[], odd: readonly T[]) =>
-  fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...usual) }, { weight: 1, arbitrary: fc.constantFrom(...odd) });
+  fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(...usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...odd) },
+  );
 
 const anyFrame = fc
   .record({

@@ -139,7 +139,8 @@ export function portPoll(dev: NetDevice, budget: i32): i32 {
 /** Runs GRO over the list, in place: what goes up is never more than what came so far. */
 function groList(dev: NetDevice, list: usize, n: u32): u32 {
   let up: u32 = 0;
-  for (let i: u32 = 0; i < n; i++) up = groReceive(dev, changetype<SkBuff>(load<u32>(list + (i << 2))), list, up);
+  for (let i: u32 = 0; i < n; i++)
+    up = groReceive(dev, changetype<SkBuff>(load<u32>(list + (i << 2))), list, up);
   up = groFlush(dev, list, up);
   for (let i: u32 = 0; i < up; i++) skbCbClear(changetype<SkBuff>(load<u32>(list + (i << 2))));
   return up;
@@ -317,7 +318,14 @@ export function portTxClean(dev: NetDevice, upTo: u32): void {
   const mask = load<u32>(port, Port.TX_MASK);
   // The driver is trusted with its own ring, but not to pass the head.
   const count = min(upTo - clean, load<u32>(port, Port.TX_HEAD) - clean);
-  skbFreeSent(ring, ring + (mask + 1) * TxDesc.SIZE, ring + (clean & mask) * TxDesc.SIZE, count, TxDesc.SKB, TxDesc.SIZE);
+  skbFreeSent(
+    ring,
+    ring + (mask + 1) * TxDesc.SIZE,
+    ring + (clean & mask) * TxDesc.SIZE,
+    count,
+    TxDesc.SKB,
+    TxDesc.SIZE,
+  );
   store<u32>(port, clean + count, Port.TX_CLEAN);
   netifWakeQueue(dev);
 }

@@ -52,8 +52,7 @@ function ingress(dev: NetDevice, list: usize, n: u32): u32 {
   let kept: u32 = 0;
   for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
-    if (!nfHookDevice(dev.ingressHooks, NetfilterHook.NETDEV_INGRESS, skb, dev.net))
-      continue;
+    if (!nfHookDevice(dev.ingressHooks, NetfilterHook.NETDEV_INGRESS, skb, dev.net)) continue;
     store<u32>(list + (kept++ << 2), changetype<usize>(skb));
   }
   return kept;

@@ -32,7 +32,7 @@ export function ipForwardFastAllowed(net: Net, dev: NetDevice): bool {
   return (
     net.hookCount === 0 &&
     net.exceptions4 === 0 &&
-    load<i32>(dev.conf4 + (<usize>Ipv4Conf.FORWARDING << 2)) !== 0 &&
+    load<i32>(dev.conf4 + ((<usize>Ipv4Conf.FORWARDING) << 2)) !== 0 &&
     conf4Max(dev, Ipv4Conf.RP_FILTER) === 0 &&
     !conf4Or(dev, Ipv4Conf.ROUTE_LOCALNET)
   );

@@ -140,7 +140,14 @@ export function skbRecordFree(skb: SkBuff): void {
  * skbRecordFree for the skbs of `count` transmit descriptors (abi TxDesc, skb at `skbOffset`, `step` apart) of a ring
  * that begins at `ring` and wraps at `end`. Sent packets are mostly one unshared small slot: that is done in line.
  */
-export function skbFreeSent(ring: usize, end: usize, from: usize, count: u32, skbOffset: usize, step: usize): void {
+export function skbFreeSent(
+  ring: usize,
+  end: usize,
+  from: usize,
+  count: u32,
+  skbOffset: usize,
+  step: usize,
+): void {
   const r = root();
   const skbs = changetype<Pool>(r.skbPool);
   const slots = changetype<Pool>(r.smallPool);

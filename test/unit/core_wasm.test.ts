@@ -34,10 +34,13 @@ describe.each(Object.entries(BUILDS))('the %s build', (kind, path) => {
     expect(bytes.length / 1024).toBeLessThanOrEqual(budgets.wasm_kb!);
   });
 
-  test(kind === 'simd' ? 'has SIMD and shared memory' : 'has neither SIMD, nor atomics, nor shared memory', () => {
-    const prefixes = opcodePrefixes(bytes);
-    expect(prefixes.simd > 0).toBe(kind === 'simd');
-    if (kind === 'scalar') expect(prefixes.atomics).toBe(0);
-    expect(memoryOf(bytes)?.shared).toBe(kind === 'simd');
-  });
+  test(
+    kind === 'simd' ? 'has SIMD and shared memory' : 'has neither SIMD, nor atomics, nor shared memory',
+    () => {
+      const prefixes = opcodePrefixes(bytes);
+      expect(prefixes.simd > 0).toBe(kind === 'simd');
+      if (kind === 'scalar') expect(prefixes.atomics).toBe(0);
+      expect(memoryOf(bytes)?.shared).toBe(kind === 'simd');
+    },
+  );
 });

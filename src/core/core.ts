@@ -92,6 +92,9 @@ export class LocalCore implements Core {
   /** A core that goes on where the snapshot was taken; refused (EINVAL) when layout or sizes differ. */
   static async restore(snapshot: Uint8Array, options: LocalCoreOptions): Promise<LocalCore> {
     const instance = await restoreSnapshot(snapshot, options);
+    const { view } = instance;
+    const now = instance.exports.status() + Status.NOW;
+    options.clock.set(view.getUint32(now + 4, true) * TWO_32 + view.getUint32(now, true));
     return new LocalCore(instance, options.clock);
   }
 
@@ -208,7 +211,13 @@ export class LocalCore implements Core {
     this.loop.kick();
   }
 
+  /** After every poll: nearly always nothing waits, and then nothing may be allocated. */
   private drain(): void {
+    if (!this.events.empty) this.drainEvents();
+    if (!this.deliveries.empty) this.drainDeliveries();
+  }
+
+  private drainEvents(): void {
     this.events.drain((view, at) => {
       if (this.eventListeners.size === 0) return;
       const event: CoreEvent = {
@@ -221,6 +230,9 @@ export class LocalCore implements Core {
       };
       for (const listener of this.eventListeners) listener(event);
     });
+  }
+
+  private drainDeliveries(): void {
     const taken: CoreDelivery[] = [];
     this.deliveries.drain((view, at) => {
       const ptr = view.getUint32(at + Delivery.PTR, true);

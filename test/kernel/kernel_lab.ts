@@ -86,6 +86,8 @@ const ROUTER_SYSCTL: Readonly<Record<string, number>> = {
 
 export interface LabOptions {
   router?: 'ours' | 'linux';
+  /** The scalar build of the core, as on boards. */
+  scalar?: boolean;
   /** Whether the TAPs take and give checksums and segments undone; of both, or of either. Default: true. */
   offloads?: boolean | Readonly<Record<SidePlan['link'], boolean>>;
   /** Of both ports, each way. */
@@ -325,11 +327,11 @@ function linuxRouter(netns: string, hosts: readonly Host[]): void {
 async function ourRouter(
   netns: string,
   hosts: readonly Host[],
-  { offloads = true, faults, middleMtu }: LabOptions,
+  { offloads = true, faults, middleMtu, scalar = false }: LabOptions,
 ): Promise<RpcChild<RouterMethods>> {
   const router = await RpcChild.start<RouterMethods>(netns, bundled('router_process'), 'the router');
   try {
-    await router.call('start', 7);
+    await router.call('start', 7, scalar);
     const names = middleMtu === undefined ? ['router', 'router'] : ['near', 'far'];
     for (const name of new Set(names)) {
       await router.call('namespace', name, ROUTER_SYSCTL);

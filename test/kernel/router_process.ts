@@ -46,8 +46,8 @@ async function addAddresses(link: Link, addresses: readonly string[]): Promise<v
 }
 
 const methods = {
-  async start(seed: number) {
-    stack = await createStack({ seed });
+  async start(seed: number, scalar: boolean) {
+    stack = await createStack({ seed, scalar });
   },
 
   async namespace(name: string, sysctls: Readonly<Record<string, number>>) {

@@ -101,6 +101,7 @@ describe.skipIf(missing !== undefined)('data through our router', { timeout: 20_
   describe.each([
     ['with offloads', { offloads: true }],
     ['without offloads', { offloads: false }],
+    ['in the scalar build without offloads', { offloads: false, scalar: true }],
     // What the LAN sends in one has to be cut in the router, what the WAN sends is merged there.
     ['with offloads on the LAN only', { offloads: { lan0: true, wan0: false } }],
   ])('%s', (_, options) => {

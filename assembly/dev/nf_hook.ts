@@ -10,6 +10,7 @@
 import { DeliveryKind } from '../abi/event';
 import { SkbDropReason } from '../abi/drop_reason';
 import { opIndex } from '../lib/ops';
+import { Scratch, scratch } from '../lib/scratch';
 import {
   HookEntry,
   NF_ACCEPT,
@@ -76,7 +77,7 @@ export function nfHookSlow(
   indev: usize,
   outdev: usize,
 ): bool {
-  const state = changetype<NfHookState>(memory.data(32, 8));
+  const state = changetype<NfHookState>(scratch(Scratch.NF_HOOK_STATE));
   let i = from;
   let repeats: u32 = 0;
   while (i < load<u32>(list)) {

@@ -9,6 +9,7 @@ import { eventEmit } from '../dev/event';
 import { NetDevice, IFF_LOOPBACK, IFF_UP, netifRunning } from '../dev/net_device';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opIndex } from '../lib/ops';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net } from '../net/net';
 import { Errno } from '../net/errno';
 import { NetdevEvent } from '../net/registry';
@@ -187,7 +188,7 @@ function announce(dev: NetDevice, addr: u32): void {
 
 function emitAddr(ifa: Ifaddr, removed: bool): void {
   const dev = changetype<NetDevice>(ifa.dev);
-  const bytes = memory.data(16, 4);
+  const bytes = scratch(Scratch.DEVINET_BYTES);
   memory.fill(bytes, 0, 16);
   store<u32>(bytes, bswap<u32>(ifa.addr));
   eventEmit(EventType.ADDR, AF_INET, dev.net, dev.ifindex, (<u32>ifa.plen << 8) | <u32>removed, bytes);
@@ -283,7 +284,7 @@ function delIfaddrRoutes(ifa: Ifaddr): void {
 /** Linux: fib_magic: a route of protocol kernel, added or deleted. */
 function magicRoute(dev: NetDevice, add: bool, type: RtType, dst: u32, plen: u32, src: u32, scope: u8): i32 {
   const fib = changetype<Fib>(dev.net.fib4);
-  const key = memory.data(4, 4);
+  const key = scratch(Scratch.DEVINET_KEY);
   store<u32>(key, bswap<u32>(dst));
   const table = type === RtType.UNICAST ? RT_TABLE_MAIN : RT_TABLE_LOCAL;
   if (!add) {
@@ -301,7 +302,7 @@ function magicRoute(dev: NetDevice, add: bool, type: RtType, dst: u32, plen: u32
     }
     return -Errno.ESRCH;
   }
-  const draft = memory.data(FIB_INFO_BYTES + FIB_NH_BYTES, 8);
+  const draft = scratch(Scratch.DEVINET_DRAFT);
   memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
   const info = changetype<FibInfo>(draft);
   info.type = <u8>type;

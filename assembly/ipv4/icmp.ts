@@ -11,6 +11,7 @@ import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
 import { IFF_LOOPBACK, NetDevice, devGetByIndex } from '../dev/net_device';
 import { csumFold, csumPartial, csumReplace2 } from '../lib/checksum';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net, mibInc, sysctl } from '../net/net';
 import { FibNh, RT_SCOPE_LINK, RtType, nhInfo } from '../route/fib';
 import { icmpGlobalAllow, icmpGlobalConsume, inetPeerXrlimAllow } from '../route/inet_peer';
@@ -110,13 +111,13 @@ function isErrorType(type: u32): bool {
 }
 
 function newFlow(): FlowI4 {
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.IPV4_ICMP_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   return fl;
 }
 
 function newReplyOptions(): ReplyOptions {
-  return changetype<ReplyOptions>(memory.data(REPLY_OPTIONS_BYTES, 4));
+  return changetype<ReplyOptions>(scratch(Scratch.IPV4_ICMP_OPTIONS));
 }
 
 /**
@@ -184,7 +185,7 @@ function mayBeReported(net: Net, skb: SkBuff, iph: usize, type: u32): bool {
   if (ipv4IsZeronet(saddr) || ipv4IsMulticast(saddr) || ipv4IsBadclass(saddr)) return false;
   // "an ICMP error message"; an unknown type may be one, and one that cannot be read may be, too.
   if (!isErrorType(type) || ipv4Protocol(iph) !== IPPROTO_ICMP) return true;
-  const inner = memory.data(4, 4);
+  const inner = scratch(Scratch.IPV4_ICMP_INNER);
   const at = iph + ipv4Ihl(iph);
   if (at < skb.data) {
     // data has moved on: into the transport header, whose first byte lies in front of it.
@@ -237,7 +238,7 @@ function xrlimAllow(net: Net, fl: FlowI4, type: u32, code: u32): bool {
   const dev = changetype<FibNh>(fl.nh).dev;
   if (fl.type === RtType.LOCAL || (dev !== 0 && (changetype<NetDevice>(dev).flags & IFF_LOOPBACK) !== 0))
     return true;
-  const key = memory.data(4, 4);
+  const key = scratch(Scratch.IPV4_ICMP_KEY);
   store<u32>(key, bswap<u32>(fl.daddr));
   const timeout = <u64>max(sysctl(net, Sysctl.ICMP_RATELIMIT), 0) * NS_PER_MS;
   if (inetPeerXrlimAllow(net, AF_INET, key, timeout)) {

@@ -9,6 +9,7 @@ import { Ipv4Conf, Sysctl } from '../abi/sysctl';
 import { NetDevice, conf4Or } from '../dev/net_device';
 import { tcp4Lookup, udp4Lookup } from '../inet/lookup';
 import { root } from '../lib/root';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net, mibInc, sysctl } from '../net/net';
 import { exceptionFind, exceptionPmtu, exceptionRedirect } from '../route/exception';
 import { FibNh, RtType, nhGwPtr } from '../route/fib';
@@ -112,7 +113,7 @@ function plateauBelow(totLen: u32): u32 {
  * a router older than RFC 1191) means the next plateau; Linux takes route_min_pmtu at once.
  */
 function updatePmtu(net: Net, inner: usize, mtu: u32): void {
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.IPV4_ICMP_ERR_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = ipv4Daddr(inner);
   fl.saddr = ipv4Saddr(inner);
@@ -149,7 +150,7 @@ export function icmpRedirect(net: Net, skb: SkBuff): SkbDropReason {
   const gwBe = load<u32>(skb.data, 4);
   const gw = bswap<u32>(gwBe);
   const sender = ipv4Saddr(skb.networkHeader);
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.IPV4_ICMP_ERR_FL2));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = ipv4Daddr(inner);
   fl.saddr = ipv4Saddr(inner);
@@ -187,7 +188,7 @@ function currentGw(net: Net, nh: FibNh, key: usize): u32 {
 
 /** secure_redirects: whether `gw` is the gateway of the default route out of `dev`. */
 function isDefaultGw(net: Net, gw: u32, dev: usize): bool {
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.IPV4_ICMP_ERR_FL3));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   // No route but the default one leads to an address that is nobody's (class E).
   fl.daddr = 0xf0000001;

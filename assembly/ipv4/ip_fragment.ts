@@ -13,6 +13,7 @@ import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { ipFastCsum } from '../lib/checksum';
 import { opSet } from '../lib/ops';
 import { poptrieLookup4 } from '../lib/poptrie';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net, mibInc, sysctl } from '../net/net';
 import { Errno } from '../net/errno';
 import { Fib, RtType } from '../route/fib';
@@ -102,7 +103,7 @@ function timeoutNs(net: Net): u64 {
 }
 
 function keyOf(iph: usize, user: u32): usize {
-  const key = memory.data(16, 4);
+  const key = scratch(Scratch.IP_FRAGMENT_KEY);
   store<u32>(key, ipv4SaddrBe(iph));
   store<u32>(key, ipv4DaddrBe(iph), 4);
   store<u32>(key, ipv4IdBe(iph) | (ipv4Protocol(iph) << 16), 8);

@@ -10,6 +10,7 @@ import { NetDevice, conf4And } from '../dev/net_device';
 import { ipFastCsum } from '../lib/checksum';
 import { poptrieLookup4 } from '../lib/poptrie';
 import { root } from '../lib/root';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net } from '../net/net';
 import {
   Fib,
@@ -91,7 +92,7 @@ export function fibComputeSpecDst(net: Net, skb: SkBuff): u32 {
   const saddr = ipv4Saddr(iph);
   const dev = skb.dev;
   if (saddr === 0) return inetSelectAddr(net, dev, saddr, RT_SCOPE_LINK);
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.IP_OPTIONS_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = saddr;
   if (ipRouteOutput(net, fl) === 0) return fl.saddr;
@@ -105,7 +106,7 @@ export function fibComputeSpecDst(net: Net, skb: SkBuff): u32 {
 export function ipOptionsCompile(net: Net, skb: SkBuff): bool {
   if (!skbCowHead(skb, skbHeadroom(skb))) return false;
   const iph = skb.networkHeader;
-  const found = changetype<IpOptions>(memory.data(IP_OPTIONS_BYTES, 4));
+  const found = changetype<IpOptions>(scratch(Scratch.IP_OPTIONS_FOUND));
   ipCbClear(skb);
   const bad = ipv4OptionsCheck(iph + IPV4_HDR_LEN, ipv4OptLen(iph), changetype<usize>(found));
   const cb = ipCb(skb);

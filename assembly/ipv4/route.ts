@@ -14,6 +14,7 @@ import {
   conf4Or,
   devGetByIndex,
 } from '../dev/net_device';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { Errno } from '../net/errno';
 import { exceptionFind, exceptionMtu } from '../route/exception';
@@ -112,7 +113,7 @@ function validateSource(net: Net, dev: NetDevice, saddr: u32, out: usize): i32 {
     }
     if (inetSelectAddr(net, changetype<usize>(dev), 0, RT_SCOPE_LINK) !== 0) {
       if (rpf === 1) return -Errno.EXDEV;
-      const key = memory.data(4, 4);
+      const key = scratch(Scratch.IPV4_ROUTE_KEY);
       store<u32>(key, bswap<u32>(saddr));
       const other = fibLookupDev(fib, key, changetype<usize>(dev));
       if (other !== null && other.type === RtType.UNICAST) {
@@ -239,7 +240,7 @@ export function ipRouteOutput(net: Net, fl: FlowI4): i32 {
     }
   }
   if (out !== null) {
-    const key = memory.data(4, 4);
+    const key = scratch(Scratch.IPV4_ROUTE_KEY2);
     store<u32>(key, bswap<u32>(fl.daddr));
     found = group ? anyRouteOf(net, out) : fibLookupDev(fib, key, changetype<usize>(out));
     const own = fibLookup4(fib, fl.daddr);
@@ -268,7 +269,7 @@ export function ipRouteOutput(net: Net, fl: FlowI4): i32 {
 function anyRouteOf(net: Net, dev: NetDevice): FibInfo | null {
   const addr = inetSelectAddr(net, changetype<usize>(dev), 0, RT_SCOPE_HOST);
   if (addr === 0) return null;
-  const key = memory.data(4, 4);
+  const key = scratch(Scratch.IPV4_ROUTE_KEY3);
   store<u32>(key, bswap<u32>(addr & 0xffffff00) | 0);
   return fibLookupDev(changetype<Fib>(net.fib4), key, changetype<usize>(dev));
 }
@@ -295,7 +296,7 @@ export function ipDstMtu(net: Net, nh: FibNh, daddr: u32, forward: bool): u32 {
   const mtu = nhInfo(nh).mtu;
   const link = min(mtu !== 0 ? mtu : changetype<NetDevice>(nh.dev).mtu, IP_MAX_MTU);
   if (net.exceptions4 === 0 || (forward && sysctl(net, Sysctl.IP_FORWARD_USE_PMTU) === 0)) return link;
-  const key = memory.data(4, 4);
+  const key = scratch(Scratch.IPV4_ROUTE_KEY4);
   store<u32>(key, bswap<u32>(daddr));
   const exception = exceptionFind(net, AF_INET, key);
   if (exception === null) return link;

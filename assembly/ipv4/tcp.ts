@@ -10,6 +10,7 @@ import { NetDevice } from '../dev/net_device';
 import { tcp4Lookup } from '../inet/lookup';
 import { transportCsumOk4 } from '../inet/transport_csum';
 import { csumFold, csumPartial, csumTcpUdpNofold } from '../lib/checksum';
+import { Scratch, scratch } from '../lib/scratch';
 import { Net, mibInc, sysctl } from '../net/net';
 import { FibNh, RtType, nhInfo } from '../route/fib';
 import { kfreeSkbReason } from '../skb/free';
@@ -117,9 +118,9 @@ function sendReset(net: Net, skb: SkBuff, th: usize, doff: u32): void {
     if ((flags & TCPHDR_SYN) !== 0) ack++;
     if ((flags & TCPHDR_FIN) !== 0) ack++;
   }
-  const options = changetype<ReplyOptions>(memory.data(REPLY_OPTIONS_BYTES, 4));
+  const options = changetype<ReplyOptions>(scratch(Scratch.IPV4_TCP_OPTIONS));
   if (!ipOptionsEcho(net, options, skb)) return;
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.IPV4_TCP_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = options.srr !== 0 ? bswap<u32>(options.faddrBe) : ipv4Saddr(iph);
   fl.saddr = ipv4Daddr(iph);

@@ -14,6 +14,7 @@ import { IFF_LOOPBACK, IFF_UP, NetDevice, conf6, devAddrPtr, netifRunning } from
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opSet } from '../lib/ops';
 import { root } from '../lib/root';
+import { Scratch, scratch } from '../lib/scratch';
 import { timerAdd, timerDel, timerSetup } from '../lib/timer_wheel';
 import { Errno } from '../net/errno';
 import { AF_INET6, Net } from '../net/net';
@@ -289,7 +290,7 @@ function ifup(dev: NetDevice): void {
   const idev = inet6Dev(dev);
   if ((dev.flags & IFF_LOOPBACK) !== 0) {
     idev.ready = 1;
-    const addr = memory.data(16, 8);
+    const addr = scratch(Scratch.ADDRCONF_ADDR);
     store<u64>(addr, 0);
     store<u64>(addr, 0x0100000000000000, 8);
     addrconfAdd(dev, addr, 128, 0, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME);
@@ -308,7 +309,7 @@ function linkReady(dev: NetDevice): void {
   idev.ready = 1;
   mcastRoutersChanged(dev);
   if (conf6(dev, Ipv6Conf.ADDR_GEN_MODE) === 0 && ipv6GetLladdr(dev, 0) === 0) {
-    const addr = memory.data(16, 8);
+    const addr = scratch(Scratch.ADDRCONF_ADDR2);
     store<u64>(addr, 0x80fe);
     ipv6Eui64(addr + 8, devAddrPtr(dev));
     addrconfAdd(dev, addr, 64, 0, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME);

@@ -8,6 +8,7 @@
  *   ff00::/8       multicast → dev  local  metric 256    per device that is up
  */
 import { NetDevice } from '../dev/net_device';
+import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import {
   FIB_INFO_BYTES,
@@ -38,7 +39,7 @@ export const IP6_RT_PRIO_ADDRCONF: u32 = 256;
 /** A route of protocol kernel; one that is there already is no error. */
 export function addRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32, metric: u32): i32 {
   const fib = changetype<Fib>(dev.net.fib6);
-  const draft = memory.data(FIB_INFO_BYTES + FIB_NH_BYTES, 8);
+  const draft = scratch(Scratch.ADDRCONF_ROUTES_DRAFT);
   memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
   const info = changetype<FibInfo>(draft);
   info.type = <u8>type;
@@ -74,7 +75,7 @@ export function delRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, ta
 /** The route to the prefix of the address. */
 export function addPrefixRoute(ifa: Inet6Ifaddr): i32 {
   if ((ifa.flags & IFA_F_NOPREFIXROUTE) !== 0) return 0;
-  const key = memory.data(16, 8);
+  const key = scratch(Scratch.ADDRCONF_ROUTES_KEY);
   ipv6AddrPrefix(key, ifaAddr(ifa), ifa.plen);
   return addRoute(
     changetype<NetDevice>(ifa.dev),
@@ -95,7 +96,7 @@ export function delPrefixRoute(ifa: Inet6Ifaddr): void {
     if (other === ifa || other.plen !== ifa.plen || (other.flags & IFA_F_NOPREFIXROUTE) !== 0) continue;
     if (ipv6PrefixEqual(ifaAddr(other), ifaAddr(ifa), ifa.plen)) return;
   }
-  const key = memory.data(16, 8);
+  const key = scratch(Scratch.ADDRCONF_ROUTES_KEY2);
   ipv6AddrPrefix(key, ifaAddr(ifa), ifa.plen);
   delRoute(dev, key, ifa.plen, RtType.UNICAST, RT_TABLE_MAIN);
 }
@@ -116,7 +117,7 @@ export function delHostRoute(ifa: Inet6Ifaddr): void {
 
 /** Groups are reached by every device. */
 export function addMulticastRoute(dev: NetDevice): i32 {
-  const key = memory.data(16, 8);
+  const key = scratch(Scratch.ADDRCONF_ROUTES_KEY3);
   memory.fill(key, 0, 16);
   store<u8>(key, 0xff);
   return addRoute(dev, key, 8, RtType.MULTICAST, RT_TABLE_LOCAL, IP6_RT_PRIO_ADDRCONF);

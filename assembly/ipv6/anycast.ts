@@ -8,6 +8,7 @@
  * Of two addresses in one prefix each joins the group; the route stays until the last of them goes.
  */
 import { NetDevice } from '../dev/net_device';
+import { Scratch, scratch } from '../lib/scratch';
 import { Net } from '../net/net';
 import { Fib, RT_TABLE_LOCAL, RtType, fibFirst, fibNextAlias, fibNh } from '../route/fib';
 import { ipv6AddrIsAny, ipv6AddrPrefix, ipv6PrefixEqual } from '../wire/ipv6_addr';
@@ -20,7 +21,7 @@ const PLEN_MAX: u8 = 126;
 
 export function anycastJoin(ifa: Inet6Ifaddr): void {
   if (ifa.anycast !== 0 || ifa.plen > PLEN_MAX) return;
-  const addr = memory.data(16, 8);
+  const addr = scratch(Scratch.ANYCAST_ADDR);
   ipv6AddrPrefix(addr, ifaAddr(ifa), ifa.plen);
   if (ipv6AddrIsAny(addr)) return;
   const dev = changetype<NetDevice>(ifa.dev);
@@ -33,7 +34,7 @@ export function anycastLeave(ifa: Inet6Ifaddr): void {
   if (ifa.anycast === 0) return;
   ifa.anycast = 0;
   const dev = changetype<NetDevice>(ifa.dev);
-  const addr = memory.data(16, 8);
+  const addr = scratch(Scratch.ANYCAST_ADDR2);
   ipv6AddrPrefix(addr, ifaAddr(ifa), ifa.plen);
   mcastLeaveSolicited(dev, addr);
   for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {

@@ -6,6 +6,7 @@ import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
 import { IFF_LOOPBACK, NetDevice, devGetByIndex } from '../dev/net_device';
 import { csumFold, csumIpv6Nofold, csumPartial } from '../lib/checksum';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET6, Net, mibInc, sysctl } from '../net/net';
 import { Fib, FibNh, RtType, infoPrefSrcPtr, nhInfo } from '../route/fib';
 import { icmpGlobalAllow, icmpGlobalConsume, inetPeerXrlimAllow } from '../route/inet_peer';
@@ -112,7 +113,7 @@ export function icmpv6CountOut(net: Net, type: u32): void {
  * (RFC 4443 2.4 e.1, e.2), nor about something of which that cannot be known. Linux: is_ineligible.
  */
 function isIneligible(skb: SkBuff, hdr: usize): bool {
-  const out = memory.data(8, 4);
+  const out = scratch(Scratch.IPV6_ICMP_OUT);
   const bytes = skb.data + skbHeadlen(skb) - hdr;
   const at = ipv6SkipExthdr(hdr + IPV6_HDR_LEN, bytes - IPV6_HDR_LEN, ipv6Nexthdr(hdr), out, out + 4);
   if (at < 0) return false;
@@ -180,7 +181,7 @@ export function icmpv6Send(skb: SkBuff, type: u32, code: u32, info: u32): void {
   if (global && !icmpGlobalAllow(net)) return;
 
   const fl = flowI6Init(
-    memory.data(FLOWI6_BYTES, 8),
+    scratch(Scratch.IPV6_ICMP_FL),
     saddr,
     from,
     ipv6AddrNeedsScopeId(saddr) ? skb.iif : 0,
@@ -297,7 +298,7 @@ function echoReply(skb: SkBuff, net: Net): void {
     kfreeSkbReason(skb, SkbDropReason.IP_INVALID_SOURCE);
     return;
   }
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), ipv6Saddr(hdr), from, skb.iif, NEXTHDR_ICMP);
+  const fl = flowI6Init(scratch(Scratch.IPV6_ICMP_FL2), ipv6Saddr(hdr), from, skb.iif, NEXTHDR_ICMP);
   if (ip6RouteOutput(net, fl) !== 0) {
     mibInc(net, Mib.Ip6OutNoRoutes);
     kfreeSkbReason(skb, SkbDropReason.IP_OUTNOROUTES);

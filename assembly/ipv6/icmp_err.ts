@@ -5,6 +5,7 @@
 import { Sysctl } from '../abi/sysctl';
 import { NetDevice } from '../dev/net_device';
 import { root } from '../lib/root';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET6, Net, sysctl } from '../net/net';
 import { exceptionPmtu } from '../route/exception';
 import { FibNh } from '../route/fib';
@@ -34,7 +35,7 @@ function updatePmtu(skb: SkBuff, net: Net): void {
   const dev = changetype<NetDevice>(skb.dev);
   if (!ipv6ChkAddr(net, saddr, ipv6AddrIsLinklocal(saddr) ? changetype<usize>(dev) : 0)) return;
   const fl = flowI6Init(
-    memory.data(FLOWI6_BYTES, 8),
+    scratch(Scratch.IPV6_ICMP_ERR_FL),
     daddr,
     saddr,
     ipv6AddrIsLinklocal(daddr) ? skb.iif : 0,

@@ -8,6 +8,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { skbChecksumHelp } from '../dev/checksum_help';
 import { randomU32 } from '../lib/random';
+import { Scratch, scratch } from '../lib/scratch';
 import { Net, mibInc } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { allocSkb } from '../skb/pool';
@@ -32,7 +33,7 @@ import { IPV6_NEXTHDR_OFFSET, ip6cbFragMaxSize, ip6cbInit } from './ip6cb';
  * `next` list; null: it was dropped and counted.
  */
 export function ip6DoFragment(net: Net, skb: SkBuff, mtu: u32): SkBuff | null {
-  const where = memory.data(4, 4);
+  const where = scratch(Scratch.IP6_DO_FRAGMENT_WHERE);
   const hlen = firstFragopt(skb, where);
   const nhoff = load<u32>(where);
   // Only the source fragments, and who put together what came in fragments.

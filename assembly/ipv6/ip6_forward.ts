@@ -6,6 +6,7 @@ import { Mib } from '../abi/snmp';
 import { Ipv6Conf } from '../abi/sysctl';
 import { NetDevice } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
+import { Scratch, scratch } from '../lib/scratch';
 import { NFPROTO_IPV6, NetfilterHook } from '../net/hooks';
 import { AF_INET6, Net, mibInc } from '../net/net';
 import { ndiscSendRedirect } from './ndisc_redirect';
@@ -145,7 +146,7 @@ export function ip6GsoNetworkSeglen(skb: SkBuff): u32 {
   let transport: u32 = IPV6_HDR_LEN;
   let nexthdr = ipv6Nexthdr(hdr);
   if (ipv6ExtHdr(nexthdr)) {
-    const out = memory.data(8, 4);
+    const out = scratch(Scratch.IP6_FORWARD_OUT);
     const at = ipv6SkipExthdr(hdr + IPV6_HDR_LEN, headlen - IPV6_HDR_LEN, nexthdr, out, out + 4);
     if (at < 0) return skb.len;
     transport += at;

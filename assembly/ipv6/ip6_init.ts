@@ -7,6 +7,7 @@ import { Op } from '../abi/ops';
 import { Ipv6Conf, Sysctl } from '../abi/sysctl';
 import { NetDevice } from '../dev/net_device';
 import { opSet } from '../lib/ops';
+import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { AF_INET6, Net } from '../net/net';
 import { exceptionNetExit } from '../route/exception';
@@ -146,7 +147,7 @@ function reroute(skb: SkBuff, net: Net): bool {
   if (skb.iif !== 0 && ip6RouteInput(skb, net) === RtType.UNICAST) return true;
   const hdr = skb.networkHeader;
   const fl = flowI6Init(
-    memory.data(FLOWI6_BYTES, 8),
+    scratch(Scratch.IP6_INIT_FL),
     ipv6Daddr(hdr),
     ipv6Saddr(hdr),
     changetype<NetDevice>(skb.dev).ifindex,

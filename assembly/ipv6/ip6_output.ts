@@ -12,6 +12,7 @@ import { gsoSegment } from '../dev/gso';
 import { IFF_LOOPBACK, NetDevice, conf6 } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { devQueueXmit } from '../dev/xmit';
+import { Scratch, scratch } from '../lib/scratch';
 import { Neighbour, neighCreate, neighHold, neighOutput, neighPut } from '../neigh/neighbour';
 import { NFPROTO_IPV6, NetfilterHook } from '../net/hooks';
 import { AF_INET6, Net, mibAdd, mibInc } from '../net/net';
@@ -253,7 +254,7 @@ export function ip6XmitLink(skb: SkBuff, dev: NetDevice): void {
   if (ipv6AddrIsMulticast(daddr)) {
     mibInc(net, Mib.Ip6OutMcastPkts);
     mibAdd(net, Mib.Ip6OutMcastOctets, skb.len);
-    const mac = memory.data(8, 8);
+    const mac = scratch(Scratch.IP6_OUTPUT_MAC);
     ipv6MulticastMac(daddr, mac);
     ethHeader(skb, dev, ETH_P_IPV6, mac);
     devQueueXmit(skb);

@@ -15,6 +15,7 @@ import { kfree, kzalloc } from '../lib/kmalloc';
 import { opSet } from '../lib/ops';
 import { randomBelow } from '../lib/random';
 import { root } from '../lib/root';
+import { Scratch, scratch } from '../lib/scratch';
 import { timerAdd, timerDel, timerPending } from '../lib/timer_wheel';
 import { mibInc } from '../net/net';
 import { allocSkb } from '../skb/pool';
@@ -140,14 +141,14 @@ export function ipv6DevMcDec(dev: NetDevice, group: usize): void {
 
 export function mcastJoinSolicited(dev: NetDevice, addr: usize): void {
   if ((dev.flags & IFF_LOOPBACK) !== 0) return;
-  const group = memory.data(16, 8);
+  const group = scratch(Scratch.MCAST_GROUP);
   ipv6AddrSolictMult(addr, group);
   ipv6DevMcInc(dev, group);
 }
 
 export function mcastLeaveSolicited(dev: NetDevice, addr: usize): void {
   if ((dev.flags & IFF_LOOPBACK) !== 0) return;
-  const group = memory.data(16, 8);
+  const group = scratch(Scratch.MCAST_GROUP2);
   ipv6AddrSolictMult(addr, group);
   ipv6DevMcDec(dev, group);
 }

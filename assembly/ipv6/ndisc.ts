@@ -7,6 +7,7 @@ import { Op } from '../abi/ops';
 import { Ipv6Conf } from '../abi/sysctl';
 import { NetDevice, conf6 } from '../dev/net_device';
 import { opIndex, opSet } from '../lib/ops';
+import { Scratch, scratch } from '../lib/scratch';
 import { Net } from '../net/net';
 import { AF_INET6 } from '../net/net';
 import { ndiscConstructOpInit } from '../neigh/ndisc';
@@ -94,7 +95,7 @@ function options(skb: SkBuff, fixed: u32, out: usize): bool {
 }
 
 function scratchOptions(): usize {
-  return memory.data(ND_OPTIONS_BYTES, 8);
+  return scratch(Scratch.NDISC_OPTIONS);
 }
 
 /** RFC 4861 7.1.1, 7.2.3. */
@@ -168,7 +169,7 @@ function answerAnycast(
     neighUpdate(known, lladdr, NUD_STALE, NEIGH_UPDATE_F_WEAK_OVERRIDE | NEIGH_UPDATE_F_OVERRIDE);
   }
   const to = dad ? ALL_NODES : saddr;
-  const from = memory.data(16, 8);
+  const from = scratch(Scratch.NDISC_FROM);
   if (!ipv6DevGetSaddr(net, changetype<usize>(dev), to, from)) return;
   ndiscSendNa(dev, to, target, from, conf6(dev, Ipv6Conf.FORWARDING) !== 0, !dad, false, group);
 }

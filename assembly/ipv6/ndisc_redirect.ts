@@ -5,6 +5,7 @@
 import { SkbDropReason } from '../abi/drop_reason';
 import { Ipv6Conf } from '../abi/sysctl';
 import { NetDevice, conf6 } from '../dev/net_device';
+import { Scratch, scratch } from '../lib/scratch';
 import {
   NEIGH_UPDATE_F_ISROUTER,
   NEIGH_UPDATE_F_OVERRIDE,
@@ -56,7 +57,7 @@ export function ndiscSendRedirect(skb: SkBuff, target: usize): void {
   if (!ipv6AddrEqual(ipv6Daddr(hdr), target) && !ipv6AddrIsLinklocal(target)) return;
   // "the Source Address field of the packet identifies a neighbor".
   const saddr = ipv6Saddr(hdr);
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), saddr, from, dev.ifindex, NEXTHDR_ICMP);
+  const fl = flowI6Init(scratch(Scratch.NDISC_REDIRECT_FL), saddr, from, dev.ifindex, NEXTHDR_ICMP);
   if (ip6RouteOutput(net, fl) !== 0 || fl.type !== RtType.UNICAST) return;
   const back = changetype<FibNh>(fl.nh);
   if (back.gwFamily !== 0 || back.dev !== skb.dev) return;
@@ -90,7 +91,7 @@ export function ndiscRedirectRcv(skb: SkBuff, net: Net, dev: NetDevice): SkbDrop
   if (ipv6AddrIsMulticast(dest)) return SkbDropReason.IP_INVALID_DEST;
   const onLink = ipv6AddrEqual(dest, target);
   if (!onLink && !ipv6AddrIsLinklocal(target)) return SkbDropReason.IP_INVALID_DEST;
-  const opts = changetype<NdOptions>(memory.data(ND_OPTIONS_BYTES, 8));
+  const opts = changetype<NdOptions>(scratch(Scratch.NDISC_REDIRECT_OPTS));
   if (parseNdOptions(skb.data + ND_REDIRECT_LEN, skb.len - ND_REDIRECT_LEN, changetype<usize>(opts)) !== 0) {
     return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
   }
@@ -116,7 +117,7 @@ function isFirstHop(net: Net, dev: NetDevice, dest: usize, router: usize): bool 
   if (known !== null && known.dev === changetype<usize>(dev))
     return ipv6AddrEqual(exceptionGwPtr(known), router);
   const fl = flowI6Init(
-    memory.data(FLOWI6_BYTES, 8),
+    scratch(Scratch.NDISC_REDIRECT_FL2),
     dest,
     router,
     ipv6AddrIsLinklocal(dest) ? dev.ifindex : 0,

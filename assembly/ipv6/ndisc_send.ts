@@ -4,6 +4,7 @@
  */
 import { NeighVar, Ipv6Conf } from '../abi/sysctl';
 import { NetDevice, conf6, devAddrPtr } from '../dev/net_device';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET6 } from '../net/net';
 import { Neighbour, neighKey } from '../neigh/neighbour';
 import { neighVar } from '../neigh/neigh_table';
@@ -113,7 +114,7 @@ export function ndiscDefend(dev: NetDevice, ifa: Inet6Ifaddr): void {
 
 /** A solicitation of duplicate address detection (RFC 4862 5.4.2). */
 export function ndiscSendDadNs(dev: NetDevice, ifa: Inet6Ifaddr): void {
-  const group = memory.data(16, 8);
+  const group = scratch(Scratch.NDISC_SEND_GROUP);
   ipv6AddrSolictMult(ifaAddr(ifa), group);
   ndiscSendNs(dev, ifaAddr(ifa), group, ADDR_ANY, ifa.dadNonce);
 }
@@ -138,7 +139,7 @@ export function ndiscSolicit(p: usize, skb: usize): void {
     return;
   }
   if (neigh.probes - unicast < neighVar(neigh.dev, AF_INET6, NeighVar.APP_SOLICIT)) return;
-  const group = memory.data(16, 8);
+  const group = scratch(Scratch.NDISC_SEND_GROUP2);
   ipv6AddrSolictMult(target, group);
   ndiscSendNs(dev, target, group, saddr, 0);
 }

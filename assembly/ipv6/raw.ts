@@ -1,4 +1,5 @@
 /** Packets that an application of the host wrote whole. Linux: net/ipv6/raw.c, rawv6_send_hdrinc. */
+import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { Net } from '../net/net';
 import { consumeSkb } from '../skb/free';
@@ -25,7 +26,7 @@ function xmit(net: Net, skb: SkBuff, oif: i32): i32 {
   const hdr = skb.data;
   const saddr = ipv6Saddr(hdr);
   if (ipv6AddrIsMulticast(saddr) || ipv6AddrIsAny(ipv6Daddr(hdr))) return -Errno.EINVAL;
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), ipv6Daddr(hdr), saddr, oif, ipv6Nexthdr(hdr));
+  const fl = flowI6Init(scratch(Scratch.IPV6_RAW_FL), ipv6Daddr(hdr), saddr, oif, ipv6Nexthdr(hdr));
   const err = ip6RouteOutput(net, fl);
   if (err !== 0) return err;
   if (ipv6AddrIsAny(saddr)) ipv6AddrCopy(saddr, flowSaddr(fl));

@@ -28,6 +28,7 @@ import {
   ipFragEcn,
 } from '../ipv4/inet_fragment';
 import { opSet } from '../lib/ops';
+import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { Net, mibInc, sysctl } from '../net/net';
 import { kfreeSkbReason } from '../skb/free';
@@ -169,7 +170,7 @@ function upperTruncated(skb: SkBuff): bool {
 }
 
 function keyOf(skb: SkBuff): usize {
-  const key = memory.data(40, 8);
+  const key = scratch(Scratch.REASSEMBLY_KEY);
   const hdr = skb.networkHeader;
   const daddr = ipv6Daddr(hdr);
   ipv6AddrCopy(key, ipv6Saddr(hdr));

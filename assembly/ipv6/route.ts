@@ -6,6 +6,7 @@
  */
 import { Ipv6Conf } from '../abi/sysctl';
 import { IFF_LOOPBACK, IFF_UP, NetDevice, conf6, devGetByIndex } from '../dev/net_device';
+import { Scratch, scratch } from '../lib/scratch';
 import { hsiphash } from '../lib/siphash';
 import { poptrieGet } from '../lib/poptrie';
 import { Errno } from '../net/errno';
@@ -102,7 +103,7 @@ export function ip6RouteInput(skb: SkBuff, net: Net): RtType {
 export function ip6SelectPath(info: FibInfo, skb: SkBuff): FibNh {
   if (info.nhCount <= 1) return fibNh(info, 0);
   const hdr = skb.networkHeader;
-  const key = memory.data(40, 8);
+  const key = scratch(Scratch.IPV6_ROUTE_KEY);
   store<u32>(key, load<u32>(hdr) & 0xffff0f00);
   store<u32>(key, ipv6Nexthdr(hdr), 4);
   memory.copy(key + 8, hdr + 8, 32);
@@ -214,7 +215,7 @@ function firstDevRoute(net: Net, fib: Fib, daddr: usize): FibInfo | null {
  * (16 bytes) is asked with, and filled in when it is unspecified.
  */
 export function ip6RouteGet(net: Net, daddr: usize, oif: i32, saddr: usize): i32 {
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), daddr, saddr, oif, 0);
+  const fl = flowI6Init(scratch(Scratch.IPV6_ROUTE_FL), daddr, saddr, oif, 0);
   const err = ip6RouteOutput(net, fl);
   if (err !== 0) return err;
   store<u64>(saddr, fl.saddr0);

@@ -7,6 +7,7 @@ import { Mib } from '../abi/snmp';
 import { NetDevice } from '../dev/net_device';
 import { tcp6Lookup } from '../inet/lookup';
 import { csumFold, csumIpv6Nofold, csumPartial } from '../lib/checksum';
+import { Scratch, scratch } from '../lib/scratch';
 import { Net, mibInc } from '../net/net';
 import { FibNh } from '../route/fib';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
@@ -84,7 +85,7 @@ function sendReset(skb: SkBuff, net: Net): void {
   if ((flags & TCPHDR_RST) !== 0 || ipv6AddrIsMulticast(local) || ipv6AddrIsMulticast(ipv6Saddr(hdr))) return;
   if (!ipv6ChkAddr(net, local, ipv6AddrIsLinklocal(local) ? skb.dev : 0)) return;
   const oif = ipv6AddrIsLinklocal(ipv6Saddr(hdr)) ? skb.iif : 0;
-  const fl = flowI6Init(memory.data(FLOWI6_BYTES, 8), ipv6Saddr(hdr), local, oif, NEXTHDR_TCP);
+  const fl = flowI6Init(scratch(Scratch.IPV6_TCP_FL), ipv6Saddr(hdr), local, oif, NEXTHDR_TCP);
   if (ip6RouteOutput(net, fl) !== 0) return;
   const reset = allocSkb(IPV6_HDR_LEN + TCP_HDR_LEN);
   if (reset === null) return;

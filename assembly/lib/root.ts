@@ -1,13 +1,13 @@
 /**
  * The root of the core's state, and the only mutable WASM global: the address of that root.
  *
- *   0         1024        ROOT_BASE  +4 KB       +4 KB                          foreign window
- *   ├─ unused ─┼─ constants ─┼─ Root ──┼─ op table ─┼─ pools ─┼─ arena pages ─┼─ (mapped rings) ─┤
+ *   0         1024        ROOT_BASE  +4 KB      +4 KB     +16 KB                     foreign window
+ *   ├─ unused ─┼─ constants ─┼─ Root ─┼─ op table ─┼─ scratch ─┼─ pools ─┼─ arena pages ─┼─ (mapped rings) ─┤
  *
- * Everything from Root up, except the op table and the foreign window, is state: a snapshot copies it.
+ * Everything from Root up, except op table, scratch and the foreign window, is state: a snapshot copies it.
  * The address is passed, not fixed, so that workers with one shared memory can each have a core of their own.
  */
-import { ROOT_OPS_BYTES, ROOT_STATE_BYTES } from '../abi/layout';
+import { ROOT_OPS_BYTES, ROOT_SCRATCH_BYTES, ROOT_STATE_BYTES } from '../abi/layout';
 
 @unmanaged
 @final
@@ -105,7 +105,12 @@ export function opTable(): usize {
   return base + ROOT_STATE_BYTES;
 }
 
-/** First byte behind Root and op table. */
-export function rootEnd(): usize {
+/** Address of the places of lib/scratch. */
+export function scratchArea(): usize {
   return base + ROOT_STATE_BYTES + ROOT_OPS_BYTES;
+}
+
+/** First byte behind Root, op table and scratch places. */
+export function rootEnd(): usize {
+  return scratchArea() + ROOT_SCRATCH_BYTES;
 }

@@ -4,6 +4,7 @@
  */
 import { NetDevice } from '../dev/net_device';
 import { poptrieNext } from '../lib/poptrie';
+import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net } from '../net/net';
 import {
   Fib,
@@ -38,8 +39,8 @@ export function fibFlushAll(net: Net, family: u32): void {
 function fibForEach(net: Net, family: u32, dev: usize, all: bool, every: bool): void {
   const fib = netFib(net, family);
   if (changetype<usize>(fib) === 0) return;
-  const key = memory.data(16, 8);
-  const plenPtr = memory.data(4, 4);
+  const key = scratch(Scratch.FIB_DEV_KEY);
+  const plenPtr = scratch(Scratch.FIB_DEV_PLEN_PTR);
   memory.fill(key, 0, 16);
   store<u32>(plenPtr, 0xff);
   while (poptrieNext(fib.trie, key, plenPtr) !== 0) {
@@ -63,8 +64,8 @@ function leavesBy(info: FibInfo, dev: usize, all: bool): bool {
 export function fibSyncLinkState(net: Net, family: u32, dev: NetDevice): void {
   const fib = netFib(net, family);
   if (changetype<usize>(fib) === 0) return;
-  const key = memory.data(16, 8);
-  const plenPtr = memory.data(4, 4);
+  const key = scratch(Scratch.FIB_DEV_KEY2);
+  const plenPtr = scratch(Scratch.FIB_DEV_PLEN_PTR2);
   memory.fill(key, 0, 16);
   store<u32>(plenPtr, 0xff);
   while (poptrieNext(fib.trie, key, plenPtr) !== 0) {

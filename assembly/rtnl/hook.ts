@@ -8,6 +8,7 @@ import { HandleRec, HookRec, MsgType } from '../abi/request';
 import { DevKind, NetDevice, devGetByIndex } from '../dev/net_device';
 import { nfHookSlow } from '../dev/nf_hook';
 import { opIndex } from '../lib/ops';
+import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import {
   NF_ACCEPT,
@@ -75,7 +76,7 @@ function setXdp(dev: NetDevice, type: u32, op: u32): i32 {
 
 export function requestHandle(type: u32, body: usize, len: u32): i32 {
   if (len < <u32>HandleRec.SIZE) return -Errno.EINVAL;
-  const whereOut = memory.data(8, 4);
+  const whereOut = scratch(Scratch.RTNL_HOOK_WHERE_OUT);
   const skb = handleTake(load<u32>(body, HandleRec.HANDLE), whereOut);
   if (skb === null) return -Errno.ENOENT;
   if (type === <u32>MsgType.HANDLE_RELEASE) {

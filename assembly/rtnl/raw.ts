@@ -5,6 +5,7 @@ import { ipLocalOut, ipSelectIdent } from '../ipv4/ip_output';
 import { FlowI4, ipRouteOutput } from '../ipv4/route';
 import { ip6RawXmit } from '../ipv6/raw';
 import { LARGE_SLOT_BYTES, SKB_HEADROOM } from '../abi/layout';
+import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
 import { allocSkb } from '../skb/pool';
@@ -49,7 +50,7 @@ function xmit4(net: Net, skb: SkBuff, oif: i32): i32 {
     consumeSkb(skb);
     return -Errno.EINVAL;
   }
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.RTNL_RAW_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = bswap<u32>(load<u32>(iph, 16));
   fl.saddr = bswap<u32>(load<u32>(iph, 12));

@@ -6,6 +6,7 @@ import { IFF_UP, NetDevice, devGetByIndex } from '../dev/net_device';
 import { inetAddrType, ipRouteOutput, FlowI4 } from '../ipv4/route';
 import { ip6RouteGet } from '../ipv6/route';
 import { poptrieNext } from '../lib/poptrie';
+import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
 import {
@@ -73,7 +74,7 @@ function checkPrefix(family: u32, body: usize): i32 {
 
 function routeNew(net: Net, family: u32, flags: u32, body: usize): i32 {
   const fib = netFib(net, family);
-  const draft = memory.data(FIB_INFO_BYTES + FIB_NH_BYTES, 8);
+  const draft = scratch(Scratch.RTNL_ROUTE_DRAFT);
   const err = makeDraft(net, family, body, draft);
   if (err !== 0) return err;
   const info = fibInfoIntern(fib, draft);
@@ -267,18 +268,18 @@ function fill(net: Net, family: u32, info: FibInfo, key: usize, plen: u32, rec: 
 
 /** Where a packet to DST would go (OIF, PREFSRC narrow it): the record is filled with the route. `ip route get`. */
 function routeGet(net: Net, family: u32, body: usize): i32 {
-  const key = memory.data(16, 8);
+  const key = scratch(Scratch.RTNL_ROUTE_KEY);
   memory.copy(key, body + RouteRec.DST, 16);
   if (family === AF_INET6) {
     const nh6 = ip6RouteGet(net, key, load<i32>(body, RouteRec.OIF), body + RouteRec.PREFSRC);
     if (nh6 < 0) return nh6;
-    const source = memory.data(16, 8);
+    const source = scratch(Scratch.RTNL_ROUTE_SOURCE);
     memory.copy(source, body + RouteRec.PREFSRC, 16);
     fill(net, family, nhInfo(changetype<FibNh>(nh6)), key, 128, body);
     memory.copy(body + RouteRec.PREFSRC, source, 16);
     return 0;
   }
-  const fl = changetype<FlowI4>(memory.data(offsetof<FlowI4>(), 8));
+  const fl = changetype<FlowI4>(scratch(Scratch.RTNL_ROUTE_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = bswap<u32>(load<u32>(key));
   fl.saddr = bswap<u32>(load<u32>(body, RouteRec.PREFSRC));
@@ -311,8 +312,8 @@ function routeDump(body: usize, len: u32): i32 {
 
 function dumpFamily(net: Net, family: u32, cursor: usize, body: usize, n: u32, room: u32): u32 {
   const fib: Fib = netFib(net, family);
-  const key = memory.data(16, 8);
-  const plenPtr = memory.data(4, 4);
+  const key = scratch(Scratch.RTNL_ROUTE_KEY2);
+  const plenPtr = scratch(Scratch.RTNL_ROUTE_PLEN_PTR);
   memory.copy(key, cursor + 8, 16);
   store<u32>(plenPtr, load<u32>(cursor, 4) === 0 ? 0xff : load<u32>(cursor, 4) & 0xff);
   while (poptrieNext(fib.trie, key, plenPtr) !== 0) {

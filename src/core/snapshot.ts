@@ -4,13 +4,14 @@
  *
  *   "WWSN" │ u32 version │ u32 sizes x 10 │ u32 n │ n x {u32 at, u32 bytes} │ the extents │ u32 CRC-32 of all before
  *
- * The op table is left out, it belongs to the build. A page of zeros is not stored: memory begins as zeros.
+ * Op table and scratch are left out, they belong to the build. A page of zeros is not stored: memory begins as zeros.
  */
 import { crc32 } from 'node:zlib';
 import {
   LAYOUT_VERSION,
   ROOT_BASE,
   ROOT_OPS_BYTES,
+  ROOT_SCRATCH_BYTES,
   ROOT_STATE_BYTES,
   Status,
 } from '../../assembly/abi/layout.js';
@@ -42,7 +43,7 @@ function usedExtents(core: CoreInstance): [number, number][] {
   const bits = new BigUint64Array(core.memory.buffer, 0, end >>> 3);
   const extents: [number, number][] = [];
   for (let at = ROOT_BASE; at < end; at += PAGE) {
-    if (at >= ops && at < ops + ROOT_OPS_BYTES) continue;
+    if (at >= ops && at < ops + ROOT_OPS_BYTES + ROOT_SCRATCH_BYTES) continue;
     if (isZero(words, bits, at >>> 3)) continue;
     const last = extents.at(-1);
     if (last !== undefined && last[0] + last[1] === at) last[1] += PAGE;

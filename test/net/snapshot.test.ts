@@ -5,7 +5,14 @@
  */
 import { describe, expect, test } from 'vitest';
 import { Delivery, Event } from '../../assembly/abi/event.js';
-import { HostRing, ROOT_BASE, ROOT_OPS_BYTES, ROOT_STATE_BYTES, Status } from '../../assembly/abi/layout.js';
+import {
+  HostRing,
+  ROOT_BASE,
+  ROOT_OPS_BYTES,
+  ROOT_SCRATCH_BYTES,
+  ROOT_STATE_BYTES,
+  Status,
+} from '../../assembly/abi/layout.js';
 import { createStack } from '../../src/stack.js';
 import type { Frame } from '../canary_driver.js';
 import { burst, PORTS } from '../fuzz/core_frames.js';
@@ -40,11 +47,8 @@ function expectSame(got: readonly Uint8Array[], wanted: readonly Uint8Array[], w
 /** All state of a core but what the host's own questions leave: request area, event ring, delivery ring. */
 function stateOf(lab: CoreLab): Uint8Array {
   const { instance } = lab.stack.core;
-  const bytes = instance.u8.slice(
-    ROOT_BASE + ROOT_STATE_BYTES + ROOT_OPS_BYTES,
-    instance.status(Status.MEMORY_END),
-  );
-  const base = ROOT_BASE + ROOT_STATE_BYTES + ROOT_OPS_BYTES;
+  const base = ROOT_BASE + ROOT_STATE_BYTES + ROOT_OPS_BYTES + ROOT_SCRATCH_BYTES;
+  const bytes = instance.u8.slice(base, instance.status(Status.MEMORY_END));
   const ring = (at: number, record: number) => {
     const size = HostRing.ENTRIES + (instance.view.getUint32(at + HostRing.MASK, true) + 1) * record;
     bytes.fill(0, at - base, at - base + size);

@@ -39,10 +39,6 @@ export interface PortOptions {
   onState?: (state: PortState) => void;
 }
 
-export interface PortLink extends Link {
-  readonly handle: number;
-}
-
 export class Stack {
   private readonly namespaces = new Map<string, Namespace>();
   private readonly ports: { link: Link; handle: number }[] = [];

@@ -18,7 +18,6 @@ export const A2 = '2001:db8:2::1';
 export const H1 = '2001:db8:1::2';
 export const H2 = '2001:db8:2::2';
 export const LL0 = 'fe80::ff:fe00:1';
-export const LL1 = 'fe80::ff:fe00:2';
 export const MAC0 = '020000000001';
 export const MAC1 = '020000000002';
 export const MACH1 = '525400000101';

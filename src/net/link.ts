@@ -7,7 +7,6 @@ import { NetError } from '../net_error.js';
 import { getAddressText, prefix, putAddress } from './ip.js';
 
 export const IFF_UP = 0x1;
-export const IFF_RUNNING = 0x40;
 const CARRIER_KEEP = 255;
 const FOREVER = 0xffffffff;
 export const IFA_F_NODAD = 0x02;

@@ -54,6 +54,12 @@ function ping(side: Side, size = 32): Uint8Array {
   return ip6({ src: side.a, dst: side.b }, echo6(pattern(size)));
 }
 
+/** A hook that was called: written down, and its verdict. */
+function note<T>(calls: T[], what: T, verdict: number): number {
+  calls.push(what);
+  return verdict;
+}
+
 interface Bench extends TwoNetworks {
   got: Uint8Array[];
   send(size?: number): Promise<void>;
@@ -121,7 +127,7 @@ describe.each(families)('$name hooks', (side) => {
       for (const hook of [PRE_ROUTING, LOCAL_IN, FORWARD, LOCAL_OUT, POST_ROUTING]) {
         await hookOf(ns, side)(
           hook!,
-          op(b.stack, (_priv, _skb, at) => (calls.push(`${ns.name}${at}`), ACCEPT)),
+          op(b.stack, (_priv, _skb, at) => note(calls, `${ns.name}${at}`, ACCEPT)),
         );
       }
     }
@@ -134,7 +140,7 @@ describe.each(families)('$name hooks', (side) => {
   test('run by priority, then in the order of registration', async () => {
     const b = await bench(side);
     const calls: number[] = [];
-    const opId = op(b.stack, (priv) => (calls.push(priv), ACCEPT));
+    const opId = op(b.stack, (priv) => note(calls, priv, ACCEPT));
     for (const [priority, priv] of [
       [10, 1],
       [-5, 2],
@@ -228,12 +234,12 @@ describe.each(families)('$name hooks', (side) => {
       const calls: string[] = [];
       await hookOf(b.r, side)(
         hook,
-        op(b.stack, () => (calls.push('queue'), QUEUE | (7 << 16))),
+        op(b.stack, () => note(calls, 'queue', QUEUE | (7 << 16))),
         { priority: 0 },
       );
       await hookOf(b.r, side)(
         hook,
-        op(b.stack, () => (calls.push('after'), ACCEPT)),
+        op(b.stack, () => note(calls, 'after', ACCEPT)),
         { priority: 1, id: 2 },
       );
       await b.send();
@@ -325,7 +331,7 @@ describe.each(families)('$name hooks', (side) => {
     const b = await bench(side);
     const held = queue(b.stack);
     const calls: number[] = [];
-    const opId = op(b.stack, (priv, _skb, at) => (calls.push(at), priv));
+    const opId = op(b.stack, (priv, _skb, at) => note(calls, at, priv));
     await hookOf(b.r, side)(INGRESS!, opId, { ifindex: b.lan.ifindex, priv: ACCEPT });
     await hookOf(b.r, side)(EGRESS!, opId, { ifindex: b.wan.ifindex, priv: ACCEPT });
     await b.send();

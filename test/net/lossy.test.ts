@@ -167,7 +167,12 @@ describe.each(FAMILIES)('$name over a bad wire', (side) => {
 
   test('datagrams that travel in pieces come whole or not at all', async () => {
     if (side.family !== AF_INET) return;
-    const { arrived } = await flow(side, 5, { loss: 0.05, duplication: 0.05, reordering: 0.1, delayMs: 4 }, 3000);
+    const { arrived } = await flow(
+      side,
+      5,
+      { loss: 0.05, duplication: 0.05, reordering: 0.1, delayMs: 4 },
+      3000,
+    );
     const different = new Set(arrived);
     // Three pieces each: (1 - 0.05)^3 of them arrive.
     expect(different.size).toBeGreaterThan(FLOW * 0.75);

@@ -207,6 +207,6 @@ export class LinuxRouter implements Target {
 }
 
 /** Whether this kernel has IPv6 at all. */
-export function ipv6Missing(): boolean {
+function ipv6Missing(): boolean {
   return !existsSync('/proc/sys/net/ipv6');
 }

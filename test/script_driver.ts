@@ -6,7 +6,7 @@ export class ScriptDriver implements Driver {
   readonly name = 'script:0';
   readonly mac = '02:00:00:00:00:99';
   readonly mtu = 1500;
-  readonly features = 0;
+  readonly features: number = 0;
   /** Frames that wait, vnet header first. */
   readonly input: Uint8Array[] = [];
   readonly sent: Uint8Array[] = [];

@@ -8,7 +8,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Free, freeOf } from '../net/lab.js';
 import { cases } from '../oracle/cases.js';
-import { CoreRouter } from '../oracle/core_router.js';
+import { type CoreOptions, CoreRouter } from '../oracle/core_router.js';
 import { differences } from '../oracle/differences.js';
 import { explain, outputLines } from '../oracle/frame_dump.js';
 import { LinuxRouter } from '../oracle/linux_router.js';
@@ -21,8 +21,7 @@ if (missing !== undefined) console.log(`test/kernel/oracle skipped: ${missing}`)
 const only = process.env.WW_ORACLE;
 const chosen = cases.filter((one) => only === undefined || one.name.includes(only));
 
-/** Ours as it is, with the frames of a port in bursts, and as the scalar build for boards. */
-const CORES = [{}, { bursts: true }, { scalar: true }];
+const CORES: readonly CoreOptions[] = [{}, { bursts: true }, { gro: true }, { scalar: true }];
 
 async function outputOf(target: Target, one: OracleCase): Promise<Output> {
   const given = one.steps.flatMap((step) => (step.kind === 'frame' ? [step.frame] : []));
@@ -79,6 +78,7 @@ describe.skipIf(missing !== undefined)('the same packets through Linux and throu
     expect(counts(expected), `what Linux sent:\n${linuxSent.join('\n')}`).toEqual(want);
     const difference = differences.find((entry) => entry.name === one.name);
     for (const { core } of cores) {
+      if (!core.takes(one)) continue;
       const actual = await outputOf(core, one);
       const sent = outputLines(actual);
       if (difference === undefined) {

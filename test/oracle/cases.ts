@@ -9,6 +9,7 @@ import { ipv6Fragment } from './cases/ipv6_fragment.js';
 import { ipv6Headers } from './cases/ipv6_headers.js';
 import { ipv6Local } from './cases/ipv6_local.js';
 import { ndiscCases } from './cases/ndisc.js';
+import { trains } from './cases/trains.js';
 import type { OracleCase } from './router.js';
 
 export const cases: readonly OracleCase[] = [
@@ -22,4 +23,5 @@ export const cases: readonly OracleCase[] = [
   ...ipv6Fragment,
   ...ipv6Local,
   ...ndiscCases,
+  ...trains,
 ];

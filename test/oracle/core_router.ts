@@ -2,6 +2,7 @@
  * The core as a target: a namespace of its own per run, the same lines of ip -batch and sysctl given through the typed
  * client, frames put into the receive rings and taken from the transmit rings, time virtual.
  */
+import { NetifF } from '../../assembly/abi/features.js';
 import type { Link } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import { createStack, type Stack } from '../../src/stack.js';
@@ -9,6 +10,7 @@ import { ScriptDriver } from '../script_driver.js';
 import { configureByIp } from './ip_line.js';
 import {
   EARLY_SYSCTL,
+  type OracleCase,
   type Output,
   type PortName,
   PORTS,
@@ -20,20 +22,41 @@ import {
   type Target,
 } from './router.js';
 
+export interface CoreOptions {
+  /** The build for boards. */
+  scalar?: true;
+  /** Frames that follow each other on a port arrive together, not one by one. */
+  bursts?: true;
+  /** The same, and GRO is on. */
+  gro?: true;
+}
+
+/** Lets the core merge what arrives together. */
+class GroDriver extends ScriptDriver {
+  override readonly features = NetifF.GRO | NetifF.GRO_UDP_FWD;
+}
+
 export class CoreRouter implements Target {
   private runs = 0;
 
   private constructor(
     readonly stack: Stack,
-    private readonly bursts: boolean,
+    private readonly how: CoreOptions,
     readonly name: string,
   ) {}
 
-  /** With `bursts`, frames that follow each other on a port arrive together, not one by one. */
-  static async create(options: { scalar?: boolean; bursts?: boolean } = {}): Promise<CoreRouter> {
-    const { scalar = false, bursts = false } = options;
-    const name = `the core${scalar ? ', scalar' : ''}${bursts ? ', in bursts' : ''}`;
-    return new CoreRouter(await createStack({ clock: 'virtual', seed: 7, scalar }), bursts, name);
+  static async create(how: CoreOptions = {}): Promise<CoreRouter> {
+    const name = ['the core', ...Object.keys(how)].join(', ');
+    return new CoreRouter(
+      await createStack({ clock: 'virtual', seed: 7, scalar: how.scalar ?? false }),
+      how,
+      name,
+    );
+  }
+
+  /** GRO changes how many packets the router itself sees, so it is for trains that only pass through. */
+  takes(one: OracleCase): boolean {
+    return this.how.gro !== true || one.train === true;
   }
 
   async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
@@ -44,7 +67,7 @@ export class CoreRouter implements Target {
       for (const [name, value] of Object.entries(EARLY_SYSCTL)) await namespace.setSysctl(name, value);
       const drivers = {} as Record<PortName, ScriptDriver>;
       for (const port of PORTS) {
-        drivers[port] = new ScriptDriver();
+        drivers[port] = this.how.gro === true ? new GroDriver() : new ScriptDriver();
         links.push(
           await stack.port(namespace, drivers[port], { name: port, mac: ROUTER_MAC[port], mtu: 1500 }),
         );
@@ -78,7 +101,8 @@ export class CoreRouter implements Target {
       }
       drivers[step.port].input.push(step.frame);
       const next = steps[i + 1];
-      const more = this.bursts && next?.kind === 'frame' && next.port === step.port;
+      const more =
+        (this.how.bursts ?? this.how.gro) === true && next?.kind === 'frame' && next.port === step.port;
       if (!more) stack.run(0);
     }
     return { lan0: drivers.lan0.sent, wan0: drivers.wan0.sent };

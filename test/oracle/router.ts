@@ -82,6 +82,8 @@ export interface OracleCase {
   name: string;
   setup?: Setup;
   steps: readonly Step[];
+  /** Packets of one flow right behind each other, which GRO may merge. */
+  train?: true;
   /** How many frames Linux sends out of each port: keeps a case from agreeing about nothing. */
   out: Partial<Record<PortName, number>>;
 }

@@ -97,6 +97,8 @@ const SOURCE_ONLINK: i32 = 1;
  * SOURCE_ONLINK when the source is a neighbour; -EINVAL for our own address, -EXDEV for a failed reverse path.
  */
 function validateSource(net: Net, dev: NetDevice, saddr: u32, out: usize): i32 {
+  // Only our own output comes by lo, and its source was checked there: Linux keeps that route (loopback_xmit).
+  if ((dev.flags & IFF_LOOPBACK) !== 0) return SOURCE_OK;
   const rpf = conf4Max(dev, Ipv4Conf.RP_FILTER);
   const acceptLocal = conf4Or(dev, Ipv4Conf.ACCEPT_LOCAL);
   if (rpf === 0 && (out !== changetype<usize>(dev) || !conf4Or(dev, Ipv4Conf.SEND_REDIRECTS))) {

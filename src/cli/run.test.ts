@@ -66,6 +66,18 @@ afterEach(() => {
 });
 
 describe('runUntilDone', () => {
+  it('does not ask a slow source of figures twice at once, and ends without its answer', async () => {
+    let asked = 0;
+    const sample = () => {
+      asked++;
+      return new Promise<never>(() => {});
+    };
+    const { exitCode } = setUp({ source: { sample }, durationS: 20 });
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await exitCode).toBe(0);
+    expect(asked).toBe(1);
+  });
+
   it('ends by itself after its duration, closes once and leaves no listener', async () => {
     const { host, events, exitCode } = setUp({ durationS: 2.5 });
     await vi.advanceTimersByTimeAsync(2499);

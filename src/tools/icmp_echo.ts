@@ -41,6 +41,7 @@ interface Family {
 
 const PROTO_ICMP = 1;
 const PROTO_ICMPV6 = 58;
+const NEXTHDR_FRAGMENT = 44;
 const ICMP_HEADER = 8;
 const IP_DF = 0x4000;
 const V4: Family = { headerBytes: 20, request: 8, reply: 0, errors: [3, 5, 11, 12] };
@@ -121,8 +122,14 @@ export function readEchoAnswer(
 /** Where the quoted packet's ICMP header begins. */
 function quotedEcho(family: AddressFamily, packet: Uint8Array, at: number): number | null {
   if (packet.length - at < familyOf(family).headerBytes) return null;
-  if (family === AF_INET) return packet[at + 9] === PROTO_ICMP ? at + (packet[at]! & 15) * 4 : null;
-  return packet[at + 6] === PROTO_ICMPV6 ? at + 40 : null;
+  if (family === AF_INET) {
+    const first = (((packet[at + 6]! & 0x1f) << 8) | packet[at + 7]!) === 0;
+    return first && packet[at + 9] === PROTO_ICMP ? at + (packet[at]! & 15) * 4 : null;
+  }
+  if (packet[at + 6] === PROTO_ICMPV6) return at + 40;
+  // The first fragment has the ICMP header behind its own; the others have none.
+  const first = packet[at + 6] === NEXTHDR_FRAGMENT && packet[at + 40] === PROTO_ICMPV6;
+  return first && packet[at + 42] === 0 && packet[at + 43]! >> 3 === 0 ? at + 48 : null;
 }
 
 function idOf(view: DataView, icmp: number): { id: number; seq: number } {

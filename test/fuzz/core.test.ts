@@ -1,8 +1,9 @@
 /**
  * Fuzzes the core as a whole: bursts of good and spoiled frames of every protocol into a router, with the clock
- * moving. A round is two cores that get the same frames between different canaries (canary_driver.ts); every other
- * round one of them is the scalar build. After each burst they must have sent the same; after two quiet minutes every
- * skb and slot is back; when the namespaces have ended every page is.
+ * moving. A round is two cores that get the same frames between different canaries (canary_driver.ts). In every other
+ * round one of them is the scalar build; in half of them both have hardly memory for more than their rings. After each
+ * burst they must have sent the same; after two quiet minutes every skb and slot is back; when the namespaces have
+ * ended every page is.
  *
  * FUZZ_COUNT: inputs (default 250,000; 10,000,000 with LONG=true, which goes on where it was stopped).
  * FUZZ_SEED=n begins at round n; a failure names its round: FUZZ_SEED=that FUZZ_COUNT=1 runs it alone.
@@ -57,9 +58,10 @@ function firstDifference(a: Uint8Array[], b: Uint8Array[]): string | undefined {
 async function round(seed: number): Promise<number> {
   const random = new Random(seed);
   const scalar = seed % 2 === 1;
+  const starved = seed % 4 >= 2;
   const labs = [
-    await CoreLab.create({ seed, canary: CANARIES[0], scalar: false }),
-    await CoreLab.create({ seed, canary: CANARIES[1], scalar }),
+    await CoreLab.create({ seed, canary: CANARIES[0], scalar: false, starved }),
+    await CoreLab.create({ seed, canary: CANARIES[1], scalar, starved }),
   ] as const;
   let inputs = 0;
   for (let i = 0; i < BURSTS; i++) {

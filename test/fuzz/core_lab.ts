@@ -28,6 +28,14 @@ const SIZES: Partial<CoreSizes> = {
   deliveries: 64,
   handles: 64,
 };
+/** Hardly more than the rings take: what has no memory for something comes to pass all the time. */
+const STARVED: Partial<CoreSizes> = {
+  ...SIZES,
+  memoryBytes: 147 << 16,
+  skbs: 96,
+  smallSlots: 260,
+  largeSlots: 134,
+};
 const RING_ENTRIES = 64;
 const SUBNETS4 = ['192.0.2', '198.51.100', '100.64.0'];
 
@@ -57,9 +65,15 @@ export class CoreLab {
     });
   }
 
-  static async create(options: { seed: number; canary: number; scalar: boolean }): Promise<CoreLab> {
-    const { seed, canary, scalar } = options;
-    const lab = new CoreLab(await createStack({ clock: 'virtual', seed, scalar, sizes: SIZES }));
+  static async create(options: {
+    seed: number;
+    canary: number;
+    scalar: boolean;
+    starved?: boolean;
+  }): Promise<CoreLab> {
+    const { seed, canary, scalar, starved = false } = options;
+    const sizes = starved ? STARVED : SIZES;
+    const lab = new CoreLab(await createStack({ clock: 'virtual', seed, scalar, sizes }));
     await lab.build(new Random(seed), canary);
     return lab;
   }

@@ -50,7 +50,7 @@ export class Stack {
     private readonly seed: number,
   ) {}
 
-  /** Makes a namespace, with lo up. EEXIST when the name is taken. */
+  /** The namespace of that name; made, with lo up, when there is none. */
   async namespace(name: string): Promise<Namespace> {
     if (this.namespaces.has(name)) return this.namespaces.get(name)!;
     const view = await this.core.request({ type: MsgType.NET_NEW, bytes: NetRec.SIZE }, `namespace ${name}`);

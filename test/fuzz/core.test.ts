@@ -83,9 +83,15 @@ async function round(seed: number): Promise<number> {
   for (const lab of labs) lab.stack.run(120_000);
   expect(await labs[1].counters()).toEqual(await labs[0].counters());
   for (const lab of labs) {
-    const { pages: _pages, ...packets } = lab.free();
-    const { pages: _before, ...atStart } = lab.atStart;
-    expect(packets, 'skbs and slots after two quiet minutes').toEqual(atStart);
+    const { skbs, small, large } = lab.free();
+    // Without any memory two neighbours may ask each other for ever, each for want of an entry for the other.
+    if (!starved) {
+      expect({ skbs, small, large }, 'skbs and slots after two quiet minutes').toEqual({
+        skbs: lab.atStart.skbs,
+        small: lab.atStart.small,
+        large: lab.atStart.large,
+      });
+    }
     await lab.tearDown();
     expect(lab.free(), 'what is free after the namespaces ended').toEqual(lab.pristine);
     await lab.stack.close();

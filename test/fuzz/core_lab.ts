@@ -74,7 +74,7 @@ export class CoreLab {
     const { seed, canary, scalar, starved = false } = options;
     const sizes = starved ? STARVED : SIZES;
     const lab = new CoreLab(await createStack({ clock: 'virtual', seed, scalar, sizes }));
-    await lab.build(new Random(seed), canary);
+    await lab.build(new Random(seed), canary, starved);
     return lab;
   }
 
@@ -96,7 +96,7 @@ export class CoreLab {
     return lab;
   }
 
-  private async build(random: Random, canary: number): Promise<void> {
+  private async build(random: Random, canary: number, starved: boolean): Promise<void> {
     const { stack } = this;
     // The loopback of a first namespace makes what is made once and kept.
     await stack.removeNamespace(await stack.namespace('first'));
@@ -131,9 +131,19 @@ export class CoreLab {
     await r.addRoute({ to: '2001:db8:f::/48', via: '2001:db8:2::2', mtu: 1280 });
     await r.addRoute({ to: '2001:db8:bad::/48', type: 'unreachable' });
     await this.sysctls(random);
+    if (starved) await this.eatPages(random.below(4));
     stack.run(5000);
     this.drain();
     this.atStart = this.free();
+  }
+
+  /** Routes of the host until only `left` pages are free. */
+  private async eatPages(left: number): Promise<void> {
+    for (let i = 0; this.free().pages > left && i < 20_000; i++) {
+      const to = `${20 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}.0/24`;
+      const [status] = await this.host.addRoutes([{ to, via: '10.9.0.1', metric: i }]);
+      if (status !== 0) return;
+    }
   }
 
   private async sysctls(random: Random): Promise<void> {

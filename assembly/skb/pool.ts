@@ -61,6 +61,13 @@ export function slotGet(slot: usize): void {
   store<u16>(refs, load<u16>(refs) + 1);
 }
 
+/** `n` more references to the slot; 0 (foreign) is allowed. */
+export function slotHold(slot: usize, n: u32): void {
+  if (slot === 0 || n === 0) return;
+  const refs = refsOf(slot);
+  store<u16>(refs, <u16>(load<u16>(refs) + n));
+}
+
 /** One reference less; the last gives the slot back to its pool. */
 export function slotPut(slot: usize): void {
   if (slot === 0) return;

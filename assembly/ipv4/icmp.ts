@@ -74,7 +74,6 @@ import { devSelectAddr } from './devinet';
 import { icmpRedirect, icmpUnreach } from './icmp_err';
 import { ipCbClear } from './ip_cb';
 import {
-  REPLY_OPTIONS_BYTES,
   ReplyOptions,
   fibComputeSpecDst,
   inetCurrentTimestamp,

@@ -30,7 +30,6 @@ import {
   IPOPT_END,
   IPOPT_MINOFF,
   IPOPT_TS_PRESPEC,
-  IP_OPTIONS_BYTES,
   IpOptions,
   ipv4OptionsCheck,
   ipv4OptionsFragment,

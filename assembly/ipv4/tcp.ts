@@ -43,13 +43,7 @@ import {
   tcpSetCheckBe,
   tcpSource,
 } from '../wire/tcp';
-import {
-  REPLY_OPTIONS_BYTES,
-  ReplyOptions,
-  ipOptionsBuild,
-  ipOptionsEcho,
-  replyOptionsData,
-} from './ip_options';
+import { ReplyOptions, ipOptionsBuild, ipOptionsEcho, replyOptionsData } from './ip_options';
 import { ipEmitHeader, ipLocalOut } from './ip_output';
 import { FlowI4, inetAddrType, ipRouteOutput } from './route';
 

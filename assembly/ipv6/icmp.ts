@@ -61,16 +61,7 @@ import { icmpv6Notify } from './icmp_err';
 import { ip6EmitHeader, ip6LocalOut } from './ip6_output';
 import { igmp6EventQuery } from './mcast';
 import { ndiscRcv } from './ndisc';
-import {
-  FLOWI6_BYTES,
-  FlowI6,
-  fib6Plen,
-  flowDaddr,
-  flowI6Init,
-  flowSaddr,
-  ip6DstHoplimit,
-  ip6RouteOutput,
-} from './route';
+import { FlowI6, fib6Plen, flowDaddr, flowI6Init, flowSaddr, ip6DstHoplimit, ip6RouteOutput } from './route';
 
 const MS: u64 = 1_000_000;
 /** RFC 4443 2.4 (c): "as much of the offending packet as will fit without making the error message exceed the

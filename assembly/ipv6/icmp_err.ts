@@ -15,7 +15,7 @@ import { ICMPV6_HDR_LEN, ICMPV6_PKT_TOOBIG, icmpv6Mtu } from '../wire/icmpv6';
 import { IPV6_HDR_LEN, IPV6_MIN_MTU, ipv6Daddr, ipv6Nexthdr, ipv6Saddr, ipv6Version } from '../wire/ipv6';
 import { ipv6AddrIsLinklocal, ipv6AddrIsMulticast } from '../wire/ipv6_addr';
 import { ipv6ChkAddr } from './addr_hash';
-import { FLOWI6_BYTES, flowI6Init, ip6DstMtu, ip6RouteOutput } from './route';
+import { flowI6Init, ip6DstMtu, ip6RouteOutput } from './route';
 
 const SECOND: u64 = 1_000_000_000;
 

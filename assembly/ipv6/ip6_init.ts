@@ -26,7 +26,7 @@ import { ip6FinishOutput, ip6LocalOutFinish } from './ip6_output';
 import { mcastOpsInit } from './mcast';
 import { ndiscOpsInit } from './ndisc';
 import { ipv6FragNetExit, ipv6FragNetInit, ipv6FragOpsInit } from './reassembly';
-import { FLOWI6_BYTES, flowI6Init, ip6RouteInput, ip6RouteOutput } from './route';
+import { flowI6Init, ip6RouteInput, ip6RouteOutput } from './route';
 import { tcpV6Rcv } from './tcp';
 import { udp6Rcv } from './udp';
 import { ipv6Daddr, ipv6Saddr } from '../wire/ipv6';

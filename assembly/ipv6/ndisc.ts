@@ -51,7 +51,7 @@ import {
   ndNaFlags,
   ndTarget,
 } from '../wire/ndisc';
-import { ND_OPTIONS_BYTES, NdOptions, ndOptLen, ndOptLladdr, parseNdOptions } from '../wire/ndisc_options';
+import { NdOptions, ndOptLen, ndOptLladdr, parseNdOptions } from '../wire/ndisc_options';
 import { IFA_F_TENTATIVE, Inet6Ifaddr, ifaAddr, ipv6GetIfaddr } from './addr_hash';
 import { ipv6DevGetSaddr } from './addr_select';
 import { ipv6ChkAcastAddr } from './anycast';

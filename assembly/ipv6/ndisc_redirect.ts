@@ -27,7 +27,6 @@ import { IPV6_HDR_LEN, IPV6_MIN_MTU, NEXTHDR_ICMP, ipv6Daddr, ipv6Saddr } from '
 import { ipv6AddrEqual, ipv6AddrIsLinklocal, ipv6AddrIsMulticast } from '../wire/ipv6_addr';
 import { ND_REDIRECT_LEN, emitNdRedirect, ndRedirectDest, ndTarget } from '../wire/ndisc';
 import {
-  ND_OPTIONS_BYTES,
   ND_OPT_LLADDR_LEN,
   ND_OPT_REDIRECT_HDR_LEN,
   ND_OPT_TARGET_LL_ADDR,
@@ -39,7 +38,7 @@ import {
 } from '../wire/ndisc_options';
 import { IFA_F_TENTATIVE, ipv6GetLladdr } from './addr_hash';
 import { ndiscAlloc, ndiscSendSkb } from './ndisc_send';
-import { FLOWI6_BYTES, flowI6Init, ip6RouteOutput } from './route';
+import { flowI6Init, ip6RouteOutput } from './route';
 
 const SECOND: u64 = 1_000_000_000;
 

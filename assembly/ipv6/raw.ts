@@ -7,7 +7,7 @@ import { SKB_F_IGNORE_DF, SkBuff } from '../skb/sk_buff';
 import { IPV6_HDR_LEN, IPV6_MAXPLEN, ipv6Daddr, ipv6Nexthdr, ipv6Saddr, ipv6Version } from '../wire/ipv6';
 import { ipv6AddrCopy, ipv6AddrIsAny, ipv6AddrIsMulticast } from '../wire/ipv6_addr';
 import { ip6LocalOut } from './ip6_output';
-import { FLOWI6_BYTES, flowI6Init, flowSaddr, ip6RouteOutput } from './route';
+import { flowI6Init, flowSaddr, ip6RouteOutput } from './route';
 
 /**
  * Sends the packet at data (linear), by `oif` unless 0; an unspecified source is chosen (its checksums are then the

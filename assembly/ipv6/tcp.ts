@@ -33,7 +33,7 @@ import {
 } from '../wire/tcp';
 import { ipv6ChkAddr } from './addr_hash';
 import { ip6EmitHeader, ip6LocalOut } from './ip6_output';
-import { FLOWI6_BYTES, flowDaddr, flowI6Init, flowSaddr, ip6DstHoplimit, ip6RouteOutput } from './route';
+import { flowDaddr, flowI6Init, flowSaddr, ip6DstHoplimit, ip6RouteOutput } from './route';
 
 const INET_ECN_MASK: u32 = 3;
 

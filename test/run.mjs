@@ -6,7 +6,7 @@
  * A tier whose needs are missing is skipped, with the reason; with CI=true a skip is a failure. LONG=true runs the
  * counts that the issues name and can be resumed: tiers that passed, and ranges of seeds that a fuzz test has behind
  * it, are remembered in build/long/ as long as the sources are the same. A PATTERN is matched against paths of test
- * files. --seed makes every random choice of the tests come from N (FUZZ_SEED); it is printed when it was not given.
+ * files. --seed makes every random choice of the tests come from N (FUZZ_SEED); a failure prints the seed that repeats it.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -6,7 +6,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IcmpError, IcmpProbe } from './icmp_errors.js';
-import { FAMILIES, type Family, Lab, LAN, REFUSED_HOST, WAN } from './kernel_lab.js';
+import { FAMILIES, type Family, type Host, Lab, LAN, REFUSED_HOST, WAN } from './kernel_lab.js';
 import { tapMissing } from './netns.js';
 
 const missing = tapMissing();
@@ -109,6 +109,15 @@ const CONNECTS: readonly [string, (family: Family) => string, Record<Family, str
   ['a blackhole route', (f) => REFUSED_HOST.blackhole[f], { 4: 'silence', 6: 'silence' }],
 ];
 
+/**
+ * What ping is told of the first of two packets that it hears of: on a busy machine Linux's router now and then says
+ * nothing of one.
+ */
+async function pingError(host: Host, patienceS: number, ...args: string[]): Promise<string> {
+  const { stdout } = await host.run('ping', '-n', '-c', '2', '-i', '0.3', '-W', `${patienceS}`, ...args);
+  return /^From .*$/m.exec(stdout)?.[0].replace(/ icmp_seq=\d+/, '') ?? '';
+}
+
 describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20_000 }, () => {
   let ours: Lab;
   let linux: Lab;
@@ -122,10 +131,12 @@ describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20
 
   describe.each(FAMILIES)('by IPv%i', (family) => {
     it.each(CASES)('a packet to $name is answered as Linux does', async ({ probe, expected, from }) => {
-      const patienceMs = expected === null ? SILENCE_MS : PATIENCE_MS;
-      const [seen, byLinux] = await both((lab) =>
-        lab.lan.app.call('icmpError', { ...probe(family), from: lab.lan.newAddress(family), patienceMs }),
-      );
+      const patienceMs = expected === null ? SILENCE_MS : PATIENCE_MS / 2;
+      const ask = ({ lan }: Lab) =>
+        lan.app.call('icmpError', { ...probe(family), from: lan.newAddress(family), patienceMs });
+      const [seen, first] = await both(ask);
+      // A busy Linux now and then says nothing, see pingError.
+      const byLinux = first ?? (await ask(linux));
       let right: IcmpError | null = null;
       if (expected !== null) {
         const [errno, type, code, info = 0] = expected[family];
@@ -155,23 +166,20 @@ describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20
             patienceMs: PATIENCE_MS,
           }),
           lan.app.call('connectError', lan.newAddress(family), to, CLOSED_PORT, PATIENCE_MS),
-          lan.run('ping', '-n', '-c', '1', '-W', '8', '-I', lan.newAddress(family), to),
+          pingError(lan, 8, '-I', lan.newAddress(family), to),
         ]);
-        return { udp, tcp, ping: ping.stdout.split('\n')[1], seconds: (performance.now() - begin) / 1000 };
+        return { udp, tcp, ping, seconds: (performance.now() - begin) / 1000 };
       });
-      for (const { udp, tcp, ping, seconds } of asked) {
-        expect(udp).toMatchObject({
-          errno: 'EHOSTUNREACH',
-          type: family === 4 ? 3 : 1,
-          code: family === 4 ? 1 : 3,
-        });
-        expect(udp?.from).toBe(LAN.router[family]);
-        expect(tcp).toBe('EHOSTUNREACH');
-        expect(ping).toBe(
-          family === 4
-            ? `From ${LAN.router[4]} icmp_seq=1 Destination Host Unreachable`
-            : `From ${LAN.router[6]} icmp_seq=1 Destination unreachable: Address unreachable`,
-        );
+      const [errno, type, code] = family === 4 ? ['EHOSTUNREACH', 3, 1] : ['EHOSTUNREACH', 1, 3];
+      const says =
+        family === 4 ? 'Destination Host Unreachable' : 'Destination unreachable: Address unreachable';
+      const right = {
+        udp: { errno, type, code, info: 0, from: LAN.router[family] },
+        tcp: 'EHOSTUNREACH',
+        ping: `From ${LAN.router[family]} ${says}`,
+      };
+      for (const [i, { seconds, ...answers }] of asked.entries()) {
+        expect(answers, ['our router', "Linux's router"][i]).toEqual(right);
         expect(seconds).toBeGreaterThan(2.5);
         expect(seconds).toBeLessThan(5);
       }
@@ -184,25 +192,10 @@ describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20
         ['-s', '8000', REFUSED_HOST.noRoute[family]],
       ];
       const said = await both(({ lan }) =>
-        Promise.all(
-          targets.map(async (args) => {
-            const { stdout, code } = await lan.run(
-              'ping',
-              '-n',
-              '-c',
-              '1',
-              '-W',
-              '1',
-              '-I',
-              lan.newAddress(family),
-              ...args,
-            );
-            return { args: args.join(' '), code, line: stdout.split('\n')[1] };
-          }),
-        ),
+        Promise.all(targets.map((args) => pingError(lan, 1, '-I', lan.newAddress(family), ...args))),
       );
       expect(said[0]).toEqual(said[1]);
-      expect(said[0].map(({ line }) => line!.replace(LAN.router[family], 'ROUTER'))).toMatchSnapshot();
+      expect(said[0].map((line) => line.replace(LAN.router[family], 'ROUTER'))).toMatchSnapshot();
     });
 
     it('one host is told of a few errors at once, of as many as Linux tells', async () => {
@@ -214,11 +207,13 @@ describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20
           );
           return (await Promise.all(probes)).filter((error) => error !== null).length;
         });
-      const [closed, closedByLinux] = await answered(LAN.router[family]);
-      expect(closed).toBe(closedByLinux);
-      const [noRoute, noRouteByLinux] = await answered(REFUSED_HOST.noRoute[family]);
-      expect(noRoute).toBe(noRouteByLinux);
-      expect([closed, noRoute]).toEqual(family === 4 ? [6, 2] : [6, 6]);
+      const closed = await answered(LAN.router[family]);
+      const noRoute = await answered(REFUSED_HOST.noRoute[family]);
+      expect([closed[0], noRoute[0]]).toEqual(family === 4 ? [6, 2] : [6, 6]);
+      for (const [seen, byLinux] of [closed, noRoute]) {
+        expect(byLinux).toBeGreaterThanOrEqual(seen - 1);
+        expect(byLinux).toBeLessThanOrEqual(seen);
+      }
     });
 
     it('after an error the way is still open for everything else', async () => {

@@ -1,8 +1,9 @@
 /**
  * GRO: frames of a flow that arrive together go up as one packet. Linux: net/core/gro.c, dev_gro_receive.
  *
- *   portPoll ─► groReceive, each frame ─► gro_tcp, gro_udp ─► held, merged, or at once to the list
- *            ─► groFlush at the end    ─► all that is held to the list
+ *   portPoll ─► groReceiveList ─► groReceive, each frame ─► gro_tcp, gro_udp ─► held, merged, or at once to the list
+ *                              ─► groRun, those that plainly follow it      ─► merged
+ *                              ─► groFlush at the end                       ─► all that is held to the list
  *
  * The order within a flow stays as it was; GSO of the result gives the same frames again, byte for byte.
  */
@@ -37,9 +38,25 @@ import {
   groTable,
   groTableFree,
 } from './gro_table';
+import { groRun } from './gro_run';
 import { groTcpContinues, groTcpHlen, groTcpHolds, groTcpLast } from './gro_tcp';
 import { UDP_GRO_CNT_MAX, groUdpHlen, groUdpPlain } from './gro_udp';
 import { NetDevice } from './net_device';
+
+/**
+ * Takes the `n` skbs at `list`, as groReceive does each, flushes, and leaves there what goes up, which is never more
+ * than what came so far; returns how many.
+ */
+export function groReceiveList(dev: NetDevice, list: usize, n: u32): u32 {
+  let up: u32 = 0;
+  let i: u32 = 0;
+  while (i < n) {
+    up = groReceive(dev, changetype<SkBuff>(load<u32>(list + (i << 2))), list, up);
+    i++;
+    if (dev.gro !== 0 && i < n) i += groRun(dev.gro, list + (i << 2), n - i);
+  }
+  return groFlush(dev, list, up);
+}
 
 /**
  * Takes `skb` (data at its network header) and appends to `list` what goes up now; returns the new n of the list,

@@ -28,7 +28,7 @@ import { SkbRecord, largeSlotAlloc, skbFreeSent, skbRecordAlloc, slotAlloc, slot
 import { CHECKSUM_UNNECESSARY, SkBuff, skbCbClear, skbHeadlen } from '../skb/sk_buff';
 import { skbAddFrag, skbCowHead } from '../skb/skbuff';
 import { ethPktType, ethTypeTrans } from './eth';
-import { groFlush, groReceive } from './gro';
+import { groReceiveList } from './gro';
 import { napiSchedule } from './napi';
 import { NetDevice, netifRunning } from './net_device';
 import { netifReceiveSkbList } from './receive';
@@ -136,12 +136,9 @@ export function portPoll(dev: NetDevice, budget: i32): i32 {
   return <i32>count;
 }
 
-/** Runs GRO over the list, in place: what goes up is never more than what came so far. */
+/** Runs GRO over the list, in place. */
 function groList(dev: NetDevice, list: usize, n: u32): u32 {
-  let up: u32 = 0;
-  for (let i: u32 = 0; i < n; i++)
-    up = groReceive(dev, changetype<SkBuff>(load<u32>(list + (i << 2))), list, up);
-  up = groFlush(dev, list, up);
+  const up = groReceiveList(dev, list, n);
   for (let i: u32 = 0; i < up; i++) skbCbClear(changetype<SkBuff>(load<u32>(list + (i << 2))));
   return up;
 }

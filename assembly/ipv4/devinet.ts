@@ -12,6 +12,7 @@ import { opIndex } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net } from '../net/net';
 import { Errno } from '../net/errno';
+import { neighIfdownFamily } from '../neigh/neighbour';
 import { NetdevEvent } from '../net/registry';
 import {
   FIB_INFO_BYTES,
@@ -140,7 +141,14 @@ export function inetAddrOnlink(dev: NetDevice, addr: u32): bool {
  * Adds an address (host order) with its routes. `broadcast` 0 takes the subnet's. 0, -EEXIST, -EINVAL, -ENOBUFS,
  * -ENOMEM; on an error nothing has changed.
  */
-export function inetAddrAdd(dev: NetDevice, addr: u32, plen: u32, broadcast: u32, scope: u8, flags: u32): i32 {
+export function inetAddrAdd(
+  dev: NetDevice,
+  addr: u32,
+  plen: u32,
+  broadcast: u32,
+  scope: u8,
+  flags: u32,
+): i32 {
   if (plen > 32 || addr === 0 || addr >= 0xe0000000) return -Errno.EINVAL;
   const net = dev.net;
   if (load<u32>(net.addrs4) >= IFADDRS_MAX) return -Errno.ENOBUFS;
@@ -162,8 +170,9 @@ export function inetAddrAdd(dev: NetDevice, addr: u32, plen: u32, broadcast: u32
   ifa.plen = <u8>plen;
   ifa.scope = (dev.flags & IFF_LOOPBACK) !== 0 && scope === 0 && addr >>> 24 === 127 ? RT_SCOPE_HOST : scope;
   ifa.secondary = secondary;
-  ifa.flags = (flags | IFA_F_PERMANENT) | (secondary !== 0 ? IFA_F_SECONDARY : 0);
-  ifa.broadcast = broadcast !== 0 || plen >= 31 || (dev.flags & IFF_LOOPBACK) !== 0 ? broadcast : addr | ~inetMask(plen);
+  ifa.flags = flags | IFA_F_PERMANENT | (secondary !== 0 ? IFA_F_SECONDARY : 0);
+  ifa.broadcast =
+    broadcast !== 0 || plen >= 31 || (dev.flags & IFF_LOOPBACK) !== 0 ? broadcast : addr | ~inetMask(plen);
   if (last !== 0) changetype<Ifaddr>(last).next = p;
   else inDev.addrs = p;
   inDev.count++;
@@ -191,7 +200,7 @@ function emitAddr(ifa: Ifaddr, removed: bool): void {
   const bytes = scratch(Scratch.DEVINET_BYTES);
   memory.fill(bytes, 0, 16);
   store<u32>(bytes, bswap<u32>(ifa.addr));
-  eventEmit(EventType.ADDR, AF_INET, dev.net, dev.ifindex, (<u32>ifa.plen << 8) | <u32>removed, bytes);
+  eventEmit(EventType.ADDR, AF_INET, dev.net, dev.ifindex, ((<u32>ifa.plen) << 8) | <u32>removed, bytes);
 }
 
 /** Removes an address; its secondaries go with it, or the first becomes primary when promote_secondaries is on. */
@@ -213,6 +222,12 @@ export function inetAddrDel(dev: NetDevice, addr: u32, plen: u32): i32 {
     const ifa = changetype<Ifaddr>(at);
     at = ifa.next;
     if (ifa.plen === <u8>plen && ((ifa.addr ^ addr) & mask) === 0) deleteIfaddr(dev, ifa);
+  }
+  // Without an address the device speaks no IPv4: its other routes and its neighbours go, too. Linux: fib_disable_ip.
+  if (inDev.addrs === 0) {
+    fibFlushDev(dev.net, AF_INET, dev, true);
+    exceptionFlush(dev.net, AF_INET);
+    neighIfdownFamily(AF_INET, dev);
   }
   return 0;
 }
@@ -268,12 +283,14 @@ function delIfaddrRoutes(ifa: Ifaddr): void {
     const other = changetype<Ifaddr>(at);
     if (other === ifa) continue;
     if (other.addr === ifa.addr) keepAddr = true;
-    if (other.broadcast === ifa.broadcast && (ifa.secondary !== 0 || other.secondary === 0)) keepBroadcast = true;
+    if (other.broadcast === ifa.broadcast && (ifa.secondary !== 0 || other.secondary === 0))
+      keepBroadcast = true;
   }
   const subnet = ifa.addr & inetMask(ifa.plen);
   const lo = (dev.flags & IFF_LOOPBACK) !== 0;
   const scope = lo ? RT_SCOPE_HOST : RT_SCOPE_LINK;
-  if (ifa.secondary === 0) magicRoute(dev, false, lo ? RtType.LOCAL : RtType.UNICAST, subnet, ifa.plen, ifa.addr, scope);
+  if (ifa.secondary === 0)
+    magicRoute(dev, false, lo ? RtType.LOCAL : RtType.UNICAST, subnet, ifa.plen, ifa.addr, scope);
   if (!keepBroadcast) magicRoute(dev, false, RtType.BROADCAST, ifa.broadcast, 32, ifa.addr, RT_SCOPE_LINK);
   if (!keepAddr) {
     magicRoute(dev, false, RtType.LOCAL, ifa.addr, 32, ifa.addr, RT_SCOPE_HOST);
@@ -336,7 +353,8 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
     if ((dev.flags & IFF_LOOPBACK) !== 0 && inDev.addrs === 0) {
       inetAddrAdd(dev, 0x7f000001, 8, 0, RT_SCOPE_HOST, 0);
     } else {
-      for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next) addIfaddrRoutes(changetype<Ifaddr>(at));
+      for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
+        addIfaddrRoutes(changetype<Ifaddr>(at));
     }
   } else if (event === NetdevEvent.DOWN) {
     fibFlushDev(dev.net, AF_INET, dev, false);
@@ -344,7 +362,8 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
   } else if (event === NetdevEvent.CHANGE) {
     fibSyncLinkState(dev.net, AF_INET, dev);
     if (netifRunning(dev)) {
-      for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next) announce(dev, changetype<Ifaddr>(at).addr);
+      for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
+        announce(dev, changetype<Ifaddr>(at).addr);
     }
   } else if (event === NetdevEvent.UNREGISTER) {
     while (inDev.addrs !== 0) deleteIfaddr(dev, changetype<Ifaddr>(inDev.addrs));

@@ -196,8 +196,9 @@ export function neighCreateNew(family: u32, key: usize, dev: NetDevice, exempt: 
   neigh.updated = now;
   timerSetup(neighTimer(neigh), Op.TIMER_NEIGH, p);
   drawReachableTime(neigh);
-  // So that an entry which was never confirmed does not count as confirmed just now (Linux: ___neigh_create).
-  neigh.confirmed = now - min(now, neighVarNs(neigh.dev, family, NeighVar.BASE_REACHABLE_TIME_MS) << 1);
+  // So that an entry which was never confirmed does not count as confirmed just now (Linux: ___neigh_create). It may
+  // lie before the clock began: only ages, now - confirmed, are compared.
+  neigh.confirmed = now - (neighVarNs(neigh.dev, family, NeighVar.BASE_REACHABLE_TIME_MS) << 1);
   if (family === AF_INET) arpConstruct(neigh, bswap<u32>(load<u32>(key)));
   else ndiscConstruct(neigh);
   if (!tableInsert(table, neigh, neighHash(neigh.key0, neigh.key1, neigh.dev))) {
@@ -420,8 +421,7 @@ export function neighUpdate(neigh: Neighbour, lladdr: usize, newState: u32, flag
   if (change) {
     setHa(neigh, mac);
     if ((newState & NUD_CONNECTED) === 0) {
-      neigh.confirmed =
-        now - min(now, neighVarNs(neigh.dev, neigh.family, NeighVar.BASE_REACHABLE_TIME_MS) << 1);
+      neigh.confirmed = now - (neighVarNs(neigh.dev, neigh.family, NeighVar.BASE_REACHABLE_TIME_MS) << 1);
     }
   }
   if (newState !== old) {
@@ -502,8 +502,13 @@ function flushDev(family: u32, dev: usize, skipPermanent: bool): void {
 
 /** The device goes down or away: all its neighbours go. */
 export function neighIfdown(dev: NetDevice): void {
-  flushDev(AF_INET, changetype<usize>(dev), false);
-  flushDev(10, changetype<usize>(dev), false);
+  neighIfdownFamily(AF_INET, dev);
+  neighIfdownFamily(10, dev);
+}
+
+/** The device no longer speaks the protocol of `family`. */
+export function neighIfdownFamily(family: u32, dev: NetDevice): void {
+  flushDev(family, changetype<usize>(dev), false);
 }
 
 /** The device has another MAC: every cached header is wrong. */

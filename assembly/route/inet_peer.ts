@@ -50,9 +50,10 @@ export function inetPeerGet(net: Net, family: u32, key: usize): InetPeer | null 
 
 /** Fills the bucket up to `burst` ns and takes `cost` out; false when it has less. */
 function take(peer: InetPeer, burst: u64, cost: u64): bool {
-  const now = root().now;
+  const now = max(root().now, 1);
   const grown = peer.last === 0 ? NEW_PEER_AGE_NS : now - peer.last;
-  let tokens = min(peer.tokens + grown, burst);
+  // The bound is for what comes in: a second look at the same moment, with another bound, takes nothing away.
+  let tokens = grown === 0 ? peer.tokens : min(peer.tokens + grown, burst);
   peer.last = now;
   const allowed = tokens >= cost;
   if (allowed) tokens -= cost;

@@ -51,14 +51,14 @@ export class NeighLab {
     return new NeighLab(await loadAs([...modules, 'neigh/neigh_request', 'neigh/arp'], { pages: 192 }));
   }
 
-  /** A fresh core with `skbs` skbs and one device. */
-  reset(skbs = 512): void {
+  /** A fresh core with `skbs` skbs and one device, `now` ms after its clock began. */
+  reset(skbs = 512, now = 100_000): void {
     this.f.testInit!(CORE_BYTES);
     this.f.testSkbInit!(skbs, skbs, 1);
     this.f.testNeighInit!(SCRATCH);
     this.devices = [];
     this.now = 0;
-    this.setNow(100_000);
+    this.setNow(now);
     this.pages = this.f.testPagesFree!();
     this.net = this.f.testNet!();
     this.dev = this.addDevice(MAC);

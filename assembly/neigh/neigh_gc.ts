@@ -90,7 +90,7 @@ export function neighPeriodicGc(p: usize): void {
     if (load<u32>(gcEntriesPtr(net, table.family)) < gcThresh(net, table.family, 0)) continue;
     const state = <u32>neigh.nudState;
     if ((state & (NUD_PERMANENT | NUD_IN_TIMER)) !== 0 || (neigh.flags & NTF_EXT_LEARNED) !== 0) continue;
-    if (neigh.used < neigh.confirmed) neigh.used = neigh.confirmed;
+    if (now - neigh.confirmed < now - neigh.used) neigh.used = neigh.confirmed;
     const stale = neighVarNs(neigh.dev, table.family, NeighVar.GC_STALETIME_MS);
     if (neigh.refs === 1 && (state === NUD_FAILED || now - neigh.used > stale)) neighRemove(neigh);
   }

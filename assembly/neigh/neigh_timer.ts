@@ -47,7 +47,7 @@ export function neighTimerHandler(p: usize): void {
 
 function reachableTimer(neigh: Neighbour, now: u64): void {
   const delay = neighVarNs(neigh.dev, neigh.family, NeighVar.DELAY_FIRST_PROBE_TIME_MS);
-  if (now < neigh.confirmed + neigh.reachableTime) {
+  if (now - neigh.confirmed < neigh.reachableTime) {
     // In REACHABLE, confirmed meanwhile: stay.
     rearm(neigh, now, neigh.confirmed + neigh.reachableTime);
     return;
@@ -66,7 +66,7 @@ function reachableTimer(neigh: Neighbour, now: u64): void {
 function delayTimer(neigh: Neighbour, now: u64): void {
   const delay = neighVarNs(neigh.dev, neigh.family, NeighVar.DELAY_FIRST_PROBE_TIME_MS);
   neigh.updated = now;
-  if (now <= neigh.confirmed + delay) {
+  if (now - neigh.confirmed <= delay) {
     // In DELAY, confirmed by an upper layer meanwhile: go to REACHABLE.
     neighSetState(neigh, NUD_REACHABLE);
     rearm(neigh, now, neigh.confirmed + neigh.reachableTime);

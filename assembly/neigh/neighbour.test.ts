@@ -57,6 +57,16 @@ describe('the state machine', () => {
     expect(lab.end()).toEqual([0, 0]);
   });
 
+  test('a stale neighbour is asked in the first seconds of the clock, too', () => {
+    lab.end();
+    lab.reset(512, 1);
+    into.NONE!();
+    lab.update(A, PEER, NUD.STALE, OVERRIDE);
+    lab.output(A);
+    lab.advance(5_100);
+    expect(lab.state(A)).toBe(NUD.PROBE);
+  });
+
   test.each([
     ['NONE', 'a packet', () => lab.output(A), 'INCOMPLETE'],
     ['FAILED', 'a packet', () => lab.output(A), 'INCOMPLETE'],

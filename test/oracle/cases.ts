@@ -1,5 +1,6 @@
 /** The one case file, in parts: every packet and situation that Linux and the core are compared in. */
 import { arpCases } from './cases/arp.js';
+import { configuration } from './cases/configuration.js';
 import { ipv4Forward } from './cases/ipv4_forward.js';
 import { ipv4Fragment } from './cases/ipv4_fragment.js';
 import { ipv4Local } from './cases/ipv4_local.js';
@@ -23,5 +24,6 @@ export const cases: readonly OracleCase[] = [
   ...ipv6Fragment,
   ...ipv6Local,
   ...ndiscCases,
+  ...configuration,
   ...trains,
 ];

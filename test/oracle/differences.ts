@@ -28,4 +28,11 @@ export const differences: readonly Difference[] = [
     reason: 'RFC 4443 §2.4 (e.2): an ICMPv6 error must not be originated about a redirect. Linux sends one.',
     ours: { lan0: 0, wan0: 0 },
   },
+  {
+    name: 'Configuration: takes a next-hop MTU of 0 for the smallest',
+    reason:
+      'RFC 1191 §5: a router that tells no MTU is older than that RFC; the next plateau below the packet is tried. ' +
+      'Linux goes down to route/min_pmtu at once.',
+    ours: { lan0: 0, wan0: 2 },
+  },
 ];

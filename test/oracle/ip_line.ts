@@ -30,6 +30,8 @@ export async function configureByIp(namespace: Namespace, text: string): Promise
       return linkSet(namespace, words);
     case 'addr add':
       return addrAdd(namespace, words);
+    case 'addr del':
+      return addrDel(namespace, words);
     case 'neigh add':
       return neighAdd(namespace, words);
     case 'route add':
@@ -44,12 +46,20 @@ async function linkSet(namespace: Namespace, words: readonly string[]): Promise<
   const link = await namespace.link(rest[0]!);
   const mtu = w.get('mtu');
   if (mtu !== undefined) await link.set({ mtu: Number(mtu) });
+  if (w.has('down')) await link.down();
+  if (w.has('up')) await link.up();
 }
 
 async function addrAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
   const { words: w, rest } = parse(words, ['brd', 'dev']);
   const link = await namespace.link(w.get('dev')!);
   await link.addAddress(rest[0]!, { nodad: w.has('nodad') });
+}
+
+async function addrDel(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const { words: w, rest } = parse(words, ['dev']);
+  const link = await namespace.link(w.get('dev')!);
+  await link.deleteAddress(rest[0]!);
 }
 
 async function neighAdd(namespace: Namespace, words: readonly string[]): Promise<void> {

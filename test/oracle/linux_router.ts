@@ -4,7 +4,7 @@
  * no case uses follows each step, and its answer says that all before it is done.
  */
 import { execFileSync } from 'node:child_process';
-import { close, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { close, readFileSync, writeFileSync } from 'node:fs';
 import * as tun from '../../src/sys/if_tun.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, Sys } from '../../src/sys/sys.js';
 import { enterOwnNetns } from '../kernel/netns.js';
@@ -148,10 +148,16 @@ export class LinuxRouter implements Target {
   /** An IPv6 address becomes one of the router some time after ip(8) returned: Linux does that by a work queue. */
   private awaitAddresses(setup: Setup): void {
     const lines = [...STANDARD_IP, ...(setup.ip ?? [])];
-    const without6 = PORTS.filter((port) => mtuOf(lines, port) < IPV6_MIN_MTU);
+    const without6 = PORTS.filter(
+      (port) =>
+        mtuOf(lines, port) < IPV6_MIN_MTU ||
+        lines.includes(`link set ${port} down`) ||
+        setup.sysctl?.[`net.ipv6.conf.${port}.disable_ipv6`] === 1,
+    );
     const awaited = lines.flatMap((line) => {
       const found = /^addr add (\S+:\S*)\/\d+ dev (\S+)/.exec(line);
-      return found === null || (without6 as string[]).includes(found[2]!)
+      const deleted = lines.includes(line.replace('addr add', 'addr del').replace(' nodad', ''));
+      return found === null || deleted || (without6 as string[]).includes(found[2]!)
         ? []
         : [`${hex(ipBytes(found[1]!))} 80 `];
     });
@@ -204,9 +210,4 @@ export class LinuxRouter implements Target {
     }
     for (let frame = taps.wan0.read(); frame !== undefined; frame = taps.wan0.read()) output.wan0.push(frame);
   }
-}
-
-/** Whether this kernel has IPv6 at all. */
-function ipv6Missing(): boolean {
-  return !existsSync('/proc/sys/net/ipv6');
 }

@@ -146,4 +146,29 @@ export const arpCases: readonly OracleCase[] = [
     steps: [toOther(1), wait(900), toOther(2)],
     out: { lan0: 4, wan0: 1 },
   },
+  {
+    name: 'ARP: asks a stale neighbour once more by unicast after it was used, then by broadcast',
+    setup: {
+      sysctl: { 'net.ipv4.neigh.lan0.delay_first_probe_time': 1, 'net.ipv4.neigh.lan0.retrans_time_ms': 200 },
+    },
+    steps: [ask({}), toOther(1), wait(2200), toOther(2), wait(900)],
+    out: { lan0: 8, wan0: 1 },
+  },
+  {
+    name: 'ARP: asks no more when the stale neighbour answers',
+    setup: {
+      sysctl: {
+        'net.ipv4.neigh.lan0.delay_first_probe_time': 1,
+        'net.ipv4.neigh.lan0.retrans_time_ms': 1500,
+      },
+    },
+    steps: [ask({}), toOther(1), wait(1700), answer, wait(2000), toOther(2)],
+    out: { lan0: 4 },
+  },
+  {
+    name: 'ARP: answers no request from where its way leads elsewhere when arp_filter is on',
+    setup: { sysctl: { 'net.ipv4.conf.lan0.arp_filter': 1 } },
+    steps: [ask({ spa: '203.0.113.5' }), ask({})],
+    out: { lan0: 1 },
+  },
 ];

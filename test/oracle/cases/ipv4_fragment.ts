@@ -166,6 +166,37 @@ export const ipv4Fragment: readonly OracleCase[] = [
     out: { lan0: 3 },
   },
   {
+    name: 'IPv4 fragments: answers the largest echo request there is',
+    steps: frames(
+      fragments4(toUs, echo(pattern(65507)), ...Array.from({ length: 44 }, (_, i) => (i + 1) * 1480)),
+    ),
+    out: { lan0: 45 },
+  },
+  {
+    name: 'IPv4 fragments: drops a datagram of more than 65535 bytes',
+    steps: frames(
+      fragments4(
+        { ...toUs, options: RR3 },
+        echo(pattern(65507)),
+        ...Array.from({ length: 45 }, (_, i) => (i + 1) * 1440),
+      ),
+    ),
+    out: {},
+  },
+  {
+    name: 'IPv4 fragments: answers a fragmented echo request with a route record',
+    steps: frames(fragments4({ ...toUs, options: RR3 }, echo(pattern(600)), 304)),
+    out: { lan0: 1 },
+  },
+  {
+    name: 'IPv4 fragments: takes the header of the first fragment',
+    steps: frames([
+      piece4({ ...toUs, ttl: 9, tos: 4 }, 1, echoBytes(600), 304, 608),
+      piece4({ ...toUs, ttl: 7, tos: 8 }, 1, echoBytes(600), 0, 304),
+    ]),
+    out: { lan0: 1 },
+  },
+  {
     name: 'IPv4 fragments: ignores an exact duplicate',
     steps: frames(pieces(600, [0, 304], [0, 304], [304, 608])),
     out: { lan0: 1 },

@@ -85,6 +85,13 @@ export const ipv6Fragment: readonly OracleCase[] = [
     out: { lan0: 2 },
   },
   {
+    name: 'IPv6 fragments: answers the largest echo request there is',
+    steps: frames(
+      fragments6(toUs, [echo6(pattern(65527))], ...Array.from({ length: 45 }, (_, i) => (i + 1) * 1448)),
+    ),
+    out: { lan0: 46 },
+  },
+  {
     name: 'IPv6 fragments: ignores an exact duplicate',
     steps: frames(pieces(600, [0, 304], [0, 304], [304, 608])),
     out: { lan0: 1 },

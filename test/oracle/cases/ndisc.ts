@@ -255,4 +255,23 @@ export const ndiscCases: readonly OracleCase[] = [
     steps: [toOther(1), toOther(2), wait(3400)],
     out: { lan0: 3, wan0: 2 },
   },
+  {
+    name: 'ND: asks a stale neighbour once more by unicast after it was used, then its group',
+    setup: {
+      sysctl: { 'net.ipv6.neigh.lan0.delay_first_probe_time': 1, 'net.ipv6.neigh.lan0.retrans_time_ms': 200 },
+    },
+    steps: [solicit(), toOther(1), wait(2200), toOther(2), wait(900)],
+    out: { lan0: 8, wan0: 1 },
+  },
+  {
+    name: 'ND: asks no more when the stale neighbour answers',
+    setup: {
+      sysctl: {
+        'net.ipv6.neigh.lan0.delay_first_probe_time': 1,
+        'net.ipv6.neigh.lan0.retrans_time_ms': 1500,
+      },
+    },
+    steps: [solicit(), toOther(1), wait(1700), answer, wait(2000), toOther(2)],
+    out: { lan0: 4 },
+  },
 ];

@@ -108,7 +108,8 @@ export class MemoryPort implements Driver {
   readonly features: number;
   readonly vnetHdrLen: 0 | 10;
   fill: Fill | undefined;
-  burst = 64;
+  /** A full list of the core (BURST_MAX): what a card with a ring in memory would hand over. */
+  burst = 256;
   rings!: PortRings;
 
   constructor(

@@ -15,7 +15,7 @@ const OFFLOAD_TURNS = 400;
 const CHECKSUM_BYTES = 1500;
 const CHECKSUM_COUNT = 200_000;
 
-const FORWARD_INCLUDES = `64-byte frames, rx ring to tx ring by the host's loop, 64 a turn: checks, FIB of ${FIB_PREFIXES / 1000}k prefixes, neighbour, TTL, checksum, MACs, qdisc; the NIC's fill and drain included`;
+const FORWARD_INCLUDES = `64-byte frames, rx ring to tx ring by the host's loop, 256 a turn: checks, FIB of ${FIB_PREFIXES / 1000}k prefixes, neighbour, TTL, checksum, MACs, qdisc; the NIC's fill and drain included`;
 
 const INCLUDES = {
   checksum_1500: 'lib/checksum over 1500 bytes, one block again and again; the loop is in WebAssembly',

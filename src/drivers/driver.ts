@@ -48,6 +48,8 @@ export interface Driver {
   readonly features: number;
   /** What Port.VNET_HDR_LEN of the rings given to attach() has to be. */
   readonly vnetHdrLen: 0 | 10 | 12;
+  /** Frames that rxBurst is asked for at a time; without it the loop's own choice. */
+  readonly burst?: number;
   /** Takes the rings and starts; called once. Throws a NetError when the port cannot be had. */
   attach(rings: PortRings, notify: PortNotify): void;
   /**

@@ -1,9 +1,9 @@
 /**
  * Fuzzes the core as a whole: bursts of good and spoiled frames of every protocol into a router, with the clock
  * moving. A round is two cores that get the same frames between different canaries (canary_driver.ts). In every other
- * round one of them is the scalar build; in half of them both have hardly memory for more than their rings. After each
- * burst they must have sent the same; after two quiet minutes every skb and slot is back; when the namespaces have
- * ended every page is.
+ * round one of them is the scalar build; in half of them both have hardly memory for more than their rings; in some
+ * hooks queue packets for the host to decide. After each burst they must have sent the same; after two quiet minutes
+ * every skb and slot is back; when the namespaces have ended every page is.
  *
  * FUZZ_COUNT: inputs (default 250,000; 10,000,000 with LONG=true, which goes on where it was stopped).
  * FUZZ_SEED=n begins at round n; a failure names its round: FUZZ_SEED=that FUZZ_COUNT=1 runs it alone.
@@ -63,6 +63,9 @@ async function round(seed: number): Promise<number> {
     await CoreLab.create({ seed, canary: CANARIES[0], scalar: false, starved }),
     await CoreLab.create({ seed, canary: CANARIES[1], scalar, starved }),
   ] as const;
+  // Of both kinds of round, fed and starved.
+  const points = seed % 8 >= 5 ? [2, random.pick([0, 1, 3, 4])] : [];
+  for (const lab of labs) await lab.queueAt(points);
   let inputs = 0;
   for (let i = 0; i < BURSTS; i++) {
     const port = random.below(PORTS.length);
@@ -80,7 +83,10 @@ async function round(seed: number): Promise<number> {
       );
     }
   }
-  for (const lab of labs) lab.stack.run(120_000);
+  for (const lab of labs) {
+    await lab.unhook(points);
+    lab.stack.run(120_000);
+  }
   expect(await labs[1].counters()).toEqual(await labs[0].counters());
   for (const lab of labs) {
     const { skbs, small, large } = lab.free();

@@ -6,6 +6,7 @@
  *   wan (vnet) ──┤ router, both families ─┤
  *   gro ─────────┘                        └─ blackhole, unreachable, prohibit, 203.0.113.0/24 via wan
  */
+import { DeliveryKind } from '../../assembly/abi/event.js';
 import { Status } from '../../assembly/abi/layout.js';
 import type { CoreSizes } from '../../src/core/instance.js';
 import type { Link } from '../../src/net/link.js';
@@ -14,6 +15,7 @@ import type { Namespace } from '../../src/net/namespace.js';
 import { createStack, type Stack } from '../../src/stack.js';
 import { CanaryDriver, type Frame } from '../canary_driver.js';
 import { Random } from '../random.js';
+import { addPrivVerdict } from '../wasm_callback.js';
 import { PORTS } from './core_frames.js';
 
 const SIZES: Partial<CoreSizes> = {
@@ -37,6 +39,10 @@ const STARVED: Partial<CoreSizes> = {
   largeSlots: 134,
 };
 const RING_ENTRIES = 64;
+const HOOK_OP = 500;
+const NF_QUEUE = 3;
+/** DROP, ACCEPT, REPEAT: the last queues it once more. */
+const QUEUE_VERDICTS = [0, 1, 1, 1, 4];
 const SUBNETS4 = ['192.0.2', '198.51.100', '100.64.0'];
 
 /** How much of each pool is free. */
@@ -55,13 +61,17 @@ export class CoreLab {
   atStart!: Free;
   /** Packets that raw sockets got. */
   readonly delivered: Uint8Array[] = [];
+  /** What hooks queued, and what shall become of it. */
+  private readonly queued: { handle: number; verdict: number }[] = [];
   router!: Namespace;
   host!: Namespace;
 
   private constructor(readonly stack: Stack) {
-    stack.core.onDelivery(({ packet }) => {
+    stack.core.onDelivery(({ packet, kind, handle }) => {
       this.delivered.push(packet);
-      return false;
+      if (kind !== DeliveryKind.QUEUE) return false;
+      this.queued.push({ handle, verdict: QUEUE_VERDICTS[packet.length % QUEUE_VERDICTS.length]! });
+      return true;
     });
   }
 
@@ -137,6 +147,29 @@ export class CoreLab {
     this.atStart = this.free();
   }
 
+  /** Queues at a few points, for the host to decide. */
+  async queueAt(points: readonly number[]): Promise<void> {
+    const { exports } = this.stack.core.instance;
+    exports.setOp(HOOK_OP, addPrivVerdict(exports.table));
+    for (const family of [0, 1] as const) {
+      for (const hook of points) {
+        const spec = { family, hook, priority: 0, op: HOOK_OP, id: 1, priv: NF_QUEUE };
+        // A starved core may have no memory for it.
+        await this.router.addHook(spec).catch(() => {});
+      }
+    }
+  }
+
+  /** Takes the hooks off, and decides what still waits. */
+  async unhook(points: readonly number[]): Promise<void> {
+    for (const family of [0, 1] as const) {
+      for (const hook of points) {
+        await this.router.deleteHook({ family, hook, priority: 0, op: HOOK_OP, id: 1 }).catch(() => {});
+      }
+    }
+    while (this.queued.length > 0) this.decide();
+  }
+
   /** Routes of the host until only `left` pages are free. */
   private async eatPages(left: number): Promise<void> {
     for (let i = 0; this.free().pages > left && i < 20_000; i++) {
@@ -182,6 +215,14 @@ export class CoreLab {
   feed(port: number, frames: readonly Frame[], ms: number): void {
     this.drivers[port]!.input.push(...frames);
     this.stack.run(ms);
+    this.decide();
+  }
+
+  /** Gives back what hooks queued; what is queued again by that waits for the next time. */
+  private decide(): void {
+    const now = this.queued.splice(0);
+    for (const { handle, verdict } of now) this.stack.core.verdict(handle, verdict);
+    if (now.length > 0) this.stack.run(0);
   }
 
   /** What ports sent and sockets got since the last call. */

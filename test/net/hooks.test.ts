@@ -5,7 +5,7 @@ import type { CoreDelivery } from '../../src/core/core.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import type { Stack } from '../../src/stack.js';
 import { echo, echo6, ip4, ip6, pattern } from '../oracle/packet.js';
-import { addCallback } from '../wasm_callback.js';
+import { addCallback, addPrivVerdict } from '../wasm_callback.js';
 import { families, freeOf, icmps, listen, type TwoNetworks, twoNetworks } from './lab.js';
 
 const DROP = 0;
@@ -30,22 +30,10 @@ function op(stack: Stack, verdict: (priv: number, skb: number, hook: number) => 
   return lastOp;
 }
 
-/** A module of one function, (priv, skb, state) => priv: the verdict is what the hook was registered with. */
-const PRIV_IS_VERDICT = Uint8Array.of(
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...[1, 8, 1, 0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7f],
-  ...[3, 2, 1, 0],
-  ...[7, 5, 1, 1, 0x66, 0, 0],
-  ...[10, 6, 1, 4, 0, 0x20, 0, 0x0b],
-);
-
-/** Puts that module's function into the core's table; returns its op id. */
+/** Puts a generated module's function into the core's table, whose verdict is the hook's priv; returns its op id. */
 function generatedOp(stack: Stack): number {
   const { exports } = stack.core.instance;
-  const { f } = new WebAssembly.Instance(new WebAssembly.Module(PRIV_IS_VERDICT)).exports;
-  const index = exports.table.grow(1);
-  exports.table.set(index, f);
-  expect(exports.setOp(++lastOp, index)).toBe(0);
+  expect(exports.setOp(++lastOp, addPrivVerdict(exports.table))).toBe(0);
   return lastOp;
 }
 

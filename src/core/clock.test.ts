@@ -1,0 +1,28 @@
+import { describe, expect, test } from 'vitest';
+import { RealClock, VirtualClock } from './clock.js';
+
+describe.each([
+  ['real', () => new RealClock()],
+  ['virtual', () => new VirtualClock()],
+])('a %s clock', (_name, make) => {
+  test('moves on to the time it is set to, and never back', () => {
+    const clock = make();
+    const hour = 3600e9;
+    clock.set(hour);
+    const at = clock.now();
+    expect(at).toBeGreaterThanOrEqual(hour);
+    expect(at).toBeLessThan(hour + 60e9);
+    clock.set(5);
+    expect(clock.now()).toBeGreaterThanOrEqual(at);
+  });
+
+  test('reads the same into an array', () => {
+    const clock = make();
+    clock.set(1e9);
+    const cell = new Float64Array(1);
+    const before = clock.now();
+    clock.read(cell);
+    expect(cell[0]).toBeGreaterThanOrEqual(before);
+    expect(cell[0]).toBeLessThanOrEqual(clock.now());
+  });
+});

@@ -98,11 +98,33 @@ export function fragTableAlloc(): usize {
   return table;
 }
 
+/** In line where many slots are freed at once, with the fields of Root in locals: small is `base` to `base + bytes`. */
+class SlotRef {
+  /** slotPut of a slot that is mostly a small one. */
+  @inline
+  static put(slot: usize, base: usize, bytes: u32, refs: usize, pool: Pool): void {
+    const offset = slot - base;
+    if (offset >= bytes) {
+      slotPut(slot);
+    } else {
+      const at = refs + ((offset / SLOT_STRIDE) << 1);
+      const held = load<u16>(at);
+      if (held === 1) poolFree(pool, slot);
+      else store<u16>(at, held - 1);
+    }
+  }
+}
+
 /** Puts the references of all fragments and frees the table. */
 export function fragTableFree(table: usize): void {
+  const r = root();
+  const slots = changetype<Pool>(r.smallPool);
+  const base = r.smallBase;
+  const bytes = r.smallEnd - base;
+  const refs = r.smallRefs;
   const n = changetype<FragTable>(table).n;
-  for (let i: u32 = 0; i < n; i++) slotPut(fragAt(table, i).owner);
-  poolFree(changetype<Pool>(root().fragTablePool), table);
+  for (let i: u32 = 0; i < n; i++) SlotRef.put(fragAt(table, i).owner, base, bytes, refs, slots);
+  poolFree(changetype<Pool>(r.fragTablePool), table);
 }
 
 /** Inlined where it is used, once per packet: a class, because only a method may be marked so. */
@@ -139,13 +161,15 @@ export function skbRecordAlloc(): SkBuff | null {
 /** Gives record, slot and fragments back. The callers with a meaning are in skb/free. */
 export function skbRecordFree(skb: SkBuff): void {
   if (skb.frags !== 0) fragTableFree(skb.frags);
-  slotPut(skb.head);
-  poolFree(changetype<Pool>(root().skbPool), changetype<usize>(skb));
+  const r = root();
+  const base = r.smallBase;
+  SlotRef.put(skb.head, base, r.smallEnd - base, r.smallRefs, changetype<Pool>(r.smallPool));
+  poolFree(changetype<Pool>(r.skbPool), changetype<usize>(skb));
 }
 
 /**
  * skbRecordFree for the skbs of `count` transmit descriptors (abi TxDesc, skb at `skbOffset`, `step` apart) of a ring
- * that begins at `ring` and wraps at `end`. Sent packets are mostly one unshared small slot: that is done in line.
+ * that begins at `ring` and wraps at `end`.
  */
 export function skbFreeSent(
   ring: usize,
@@ -166,13 +190,8 @@ export function skbFreeSent(
     const skb = changetype<SkBuff>(load<u32>(at + skbOffset));
     at += step;
     if (at === end) at = ring;
-    const slot = skb.head;
-    const offset = slot - base;
-    if (skb.frags !== 0 || offset >= bytes || load<u16>(refs + ((offset / SLOT_STRIDE) << 1)) !== 1) {
-      skbRecordFree(skb);
-      continue;
-    }
-    poolFree(slots, slot);
+    if (skb.frags !== 0) fragTableFree(skb.frags);
+    SlotRef.put(skb.head, base, bytes, refs, slots);
     poolFree(skbs, changetype<usize>(skb));
   }
 }

@@ -5,12 +5,14 @@
  *     (IPv4 without DF, IPv6 fragment header)               (pieces of one packet stay together); the IPv4 header
  *                                                           checksum is checked and then left out
  *   ICMP timestamp reply: receive and transmit times        zero; the ICMP checksum is checked and left out
- *   MLD reports (ICMPv6 131, 143), IGMP                     left out: Linux sends them at random times after a link
- *                                                           comes up, and the core has no multicast membership to report
- *   ARP padding, other frames                               nothing
+ *   MLD reports (ICMPv6 131, 143), IGMP                     left out: both send them at random times after a link
+ *                                                           came up or a group was joined
+ *   everything else                                         nothing
+ *
+ * Beside that, net.ipv6.auto_flowlabels is off in Linux: the labels that it would make are random, ours are 0.
  */
 import { be16, sum16 } from './packet.js';
-import { type Output, type PortName, PORTS } from './router.js';
+import { type Output, PORTS } from './router.js';
 
 const ETH_HLEN = 14;
 
@@ -18,7 +20,7 @@ function u16(b: Uint8Array, at: number): number {
   return ((b[at] ?? 0) << 8) | (b[at + 1] ?? 0);
 }
 
-/** Whether the router is the sender: its addresses are those of `own`. */
+/** Numbers things in the order of their first appearance. */
 class Renumber {
   private readonly seen = new Map<string, number>();
 
@@ -49,13 +51,13 @@ export class Normaliser {
     const result: Output = { lan0: [], wan0: [] };
     for (const port of PORTS) {
       for (const frame of output[port]) {
-        if (!isMembershipReport(frame)) result[port].push(this.frame(frame, port));
+        if (!isMembershipReport(frame)) result[port].push(this.frame(frame));
       }
     }
     return result;
   }
 
-  private frame(frame: Uint8Array, _port: PortName): Uint8Array {
+  private frame(frame: Uint8Array): Uint8Array {
     const out = frame.slice();
     const id = identification(frame);
     if (id !== undefined && !this.given.has(id.key)) {

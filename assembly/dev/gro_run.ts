@@ -2,7 +2,7 @@
  * The ordinary case of GRO in one loop: of a burst, the segments that continue the packet which the frame before them
  * was merged into. All of them look alike, so that what the next one must look like is known word by word:
  *
- *   IPv4  │ 45 tos len id │ frag ttl proto (check) saddr │ daddr │   len as full segments have it, id one more each
+ *   IPv4  │ 45 tos len id │ frag ttl proto (check) saddr │ daddr │   id one more each, or the same
  *   TCP   │ ports │ seq │ ack │ offset flags window │ (check) urg │   seq one payload more each, no CWR, FIN, PSH
  *
  * The checksums are verified. What looks different in any way, if only because it is the last of its packet, is left
@@ -17,7 +17,7 @@ import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SkBuff } from '../skb/sk_buff';
 import { ETH_P_IP } from '../wire/ethernet';
 import { IPPROTO_TCP, IPV4_HDR_LEN } from '../wire/ipv4';
 import { TCP_HDR_LEN, TCPHDR_CWR, TCPHDR_FIN, TCPHDR_PSH } from '../wire/tcp';
-import { GRO_MAX_LEN, GRO_VERIFIED, groCb, groRecent } from './gro_table';
+import { GRO_FIXED_ID, GRO_MAX_LEN, GRO_VERIFIED, groCb, groRecent } from './gro_table';
 
 const HEADERS: u32 = IPV4_HDR_LEN + TCP_HDR_LEN;
 /** As little-endian loads of 64 bits at 0, 8 and 28 of the two headers show them: version, TOS and fragment field; */
@@ -37,8 +37,8 @@ export function groRun(gro: usize, list: usize, n: u32): u32 {
   const p = changetype<SkBuff>(load<u32>(link));
   const cb = groCb(p);
   const a = p.data;
-  // Without GRO_VERIFIED it was not merged into yet, with GRO_FIXED_ID the ids do not count up.
-  if (cb.flags !== GRO_VERIFIED || p.protocol !== ETH_P_IP || load<u8>(a, 9) !== IPPROTO_TCP) return 0;
+  // Without it, nothing was merged yet.
+  if ((cb.flags & GRO_VERIFIED) === 0 || p.protocol !== ETH_P_IP || load<u8>(a, 9) !== IPPROTO_TCP) return 0;
   const hlen = cb.hlen;
   const mss = cb.mss;
   const len = hlen + mss;
@@ -55,7 +55,8 @@ export function groRun(gro: usize, list: usize, n: u32): u32 {
   const urgent = <u32>load<u16>(a, 38);
   const addresses = <u64>load<u32>(a, 12) + <u64>load<u32>(a, 16);
   const pseudo = csumFrom64(addresses + ((<u64>l4len + <u64>IPPROTO_TCP) << 8));
-  let id = <u32>bswap<u16>(load<u16>(a, 4)) + cb.count;
+  const idStep: u32 = (cb.flags & GRO_FIXED_ID) !== 0 ? 0 : 1;
+  let id = <u32>bswap<u16>(load<u16>(a, 4)) + idStep * cb.count;
   let seq = cb.seq;
 
   const pool = changetype<Pool>(root().skbPool);
@@ -97,7 +98,7 @@ export function groRun(gro: usize, list: usize, n: u32): u32 {
     frag.len = mss;
     frag.owner = skb.head;
     store<u32>(free + (i << 2), changetype<usize>(skb));
-    id++;
+    id += idStep;
     seq += mss;
   }
   pool.free += i;

@@ -60,7 +60,6 @@ export function gsoCut(skb: SkBuff, hlen: u32, gather: bool, sum: bool): SkBuff 
   let owner = skb.head;
   let shares: u32 = 0;
   let frag: u32 = 0;
-  let next: usize = 0;
   let first: usize = 0;
   let tail: usize = 0;
   for (let i = count; i !== 0; ) {

@@ -18,10 +18,9 @@ import { root } from '../lib/root';
 import { NUD_CONNECTED, Neighbour } from '../neigh/neighbour';
 import { AF_INET, Net } from '../net/net';
 import { FibInfo, FibNh, RtType, fibNh } from '../route/fib';
-import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SKB_F_FORWARDED, SkBuff } from '../skb/sk_buff';
+import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
 import { ifaddrBucket } from './devinet';
 
-const ETH_P_IP: u16 = 0x0800;
 const ETH_HLEN: u32 = 14;
 /** Headroom that the MAC header and the widest vnet header take. */
 const HEADROOM: u32 = 32;
@@ -82,9 +81,10 @@ export class FastPath {
     if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
     const iph = skb.data;
     const saddr = bswap<u32>(load<u32>(iph, 12));
-    const ttl = <u32>load<u8>(iph, 8);
+    // TTL in the lowest byte, protocol, checksum in the upper half.
+    const word = load<u32>(iph, 8);
     if (load<u8>(iph) !== 0x45) return false;
-    if (ttl <= 1) return false;
+    if ((word & 0xff) <= 1) return false;
     if ((<u32>isOdd(saddr) | <u32>isOdd(daddr)) !== 0) return false;
     if (load<u32>(ifaddrBucket(net, saddr)) !== 0) return false;
 
@@ -98,20 +98,16 @@ export class FastPath {
     if (skb.data - skb.head < HEADROOM) return false;
 
     // RFC 1141: TTL one less, checksum one more.
-    store<u8>(iph, <u8>(ttl - 1), 8);
-    const sum = <u32>load<u16>(iph, 10) + 1;
-    store<u16>(iph, <u16>(sum + <u32>(sum >= 0xffff)), 10);
+    const sum = (word >> 16) + 1;
+    store<u32>(iph, ((sum + <u32>(sum >= 0xffff)) << 16) | ((word & 0xffff) - 1), 8);
     const eth = iph - ETH_HLEN;
     const neigh = changetype<Neighbour>(nh.neigh);
     store<u64>(eth - 2, neigh.hh0);
     store<u64>(eth - 2, neigh.hh1, 8);
     const len = skb.len + ETH_HLEN;
     skb.data = eth;
-    skb.macHeader = eth;
     skb.len = len;
     skb.dev = nh.dev;
-    skb.protocol = ETH_P_IP;
-    skb.flags |= SKB_F_FORWARDED;
 
     const vnet = load<u32>(port, Port.VNET_HDR_LEN);
     const start = eth - vnet;

@@ -247,10 +247,19 @@ export function poptrieLookupBurst4(t: usize, keys: usize, results: usize, n: u3
     const addr = load<u32>(keys + i);
     const entry = direct + ((addr >> DIRECT_SHIFT) << 3);
     const node = load<u32>(entry);
-    const value =
-      node === 0
-        ? load<u32>(entry, 4)
-        : descend(changetype<Node>(node), (<u64>addr) << (32 + DIRECT_BITS), 0, entry + 4);
+    let value: u32;
+    if (node === 0) {
+      value = load<u32>(entry, 4);
+    } else {
+      // The first node in line: most prefixes end in it (/19 to /24), and a call costs as much as the rest.
+      const n = changetype<Node>(node);
+      const v = <u64>((addr >> (DIRECT_SHIFT - STRIDE)) & 63);
+      const leaf = (n.leaf >> v) & 1;
+      const inner = n.inner & load<u64>(PATHS + ((<usize>v) << 3));
+      if (((n.child >> v) & 1) !== 0) value = descend(n, (<u64>addr) << (32 + DIRECT_BITS), 0, entry + 4);
+      else if ((leaf | inner) === 0) value = load<u32>(entry, 4);
+      else value = matchIn(n, v);
+    }
     store<u32>(results + i, value);
   }
 }

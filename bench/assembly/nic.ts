@@ -50,9 +50,12 @@ function copy64(to: usize, from: usize): void {
 /** `n` frames of 64 bytes, the next of the `flows` that lie at `frames`. */
 export function fillFlows(port: usize, state: usize, frames: usize, flows: u32, n: u32): void {
   const s = changetype<State>(state);
+  const ring = load<u32>(port, Port.RX_RING);
+  const mask = load<u32>(port, Port.RX_MASK);
+  const head = load<u32>(port, Port.RX_HEAD);
   let next = s.next;
   for (let i: u32 = 0; i < n; i++) {
-    const desc = descAt(port, i);
+    const desc = ring + ((head + i) & mask) * RxDesc.SIZE;
     copy64(load<u32>(desc, RxDesc.BUF), frames + (next << 6));
     store<u32>(desc, 64, RxDesc.LEN);
     next++;

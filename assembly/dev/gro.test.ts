@@ -176,6 +176,9 @@ describe.each([
     ['another DF', { df: false }],
     ['another id', { id: 77 }],
     ['another MAC address', { mac: 3 }],
+    ['another source', { saddr: 9 }],
+    ['another source port', { sport: 9 }],
+    ['another destination port', { dport: 9 }],
     ['CWR', { flags: 0x90 }],
     ['ECE', { flags: 0x50 }],
     ['a longer payload', { payload: bytesOf(101, 1) }],
@@ -190,6 +193,31 @@ describe.each([
     const s = stream(2, 100, both);
     s[1] = { ...s[1]!, ...change };
     expect(merged(build(s))).toEqual([1, 1]);
+  });
+
+  it.each(second)('does not merge a fourth segment that has %s', (_n, change, both) => {
+    for (const more of [{}, { id: 0xfffd }]) {
+      const s = stream(4, 100, { ...both, ...more });
+      s[3] = { ...s[3]!, ...change };
+      const segs = merged(build(s)).sort((a, b) => b - a);
+      // Ids that repeat are merged with DF only.
+      expect(segs).toEqual('id' in more && both?.df === false ? [1, 1, 1, 1] : [3, 1]);
+    }
+  });
+
+  it.each([
+    ['an urgent pointer', [53]],
+    ['a checksum of 0xffff', [50, 51]],
+    ['a damaged IP header', [24]],
+    ['a reserved bit', [46]],
+    ['another protocol', [23]],
+    ['another Ethernet source', [7]],
+  ])('does not merge a fourth segment that has %s, vouched for or not', (_n, places) => {
+    for (const vouched of [0, UNNECESSARY]) {
+      const frames = build(stream(4, 100));
+      for (const at of places) frames[3]![at] = places.length === 2 ? 0xff : frames[3]![at]! ^ 1;
+      expect(merged(frames, vouched).sort((a, b) => b - a)).toEqual([3, 1]);
+    }
   });
 
   it('merges ids that count up with and without DF, and such that repeat with DF', () => {

@@ -5,8 +5,9 @@
  */
 import { EventType } from '../abi/event';
 import { Op } from '../abi/ops';
+import { Ipv4Conf } from '../abi/sysctl';
 import { eventEmit } from '../dev/event';
-import { NetDevice, IFF_LOOPBACK, IFF_UP, netifRunning } from '../dev/net_device';
+import { IFF_LOOPBACK, IFF_UP, NetDevice, conf4Or, netifRunning } from '../dev/net_device';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opIndex } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
@@ -216,6 +217,10 @@ export function inetAddrDel(dev: NetDevice, addr: u32, plen: u32): i32 {
   const mask = inetMask(plen);
   deleteIfaddr(dev, found);
   if (!primary) return 0;
+  if (conf4Or(dev, Ipv4Conf.PROMOTE_SECONDARIES)) {
+    promoteSecondary(inDev, addr, plen);
+    return 0;
+  }
   // Linux deletes the secondaries with their primary unless promote_secondaries says otherwise.
   let at = inDev.addrs;
   while (at !== 0) {
@@ -230,6 +235,19 @@ export function inetAddrDel(dev: NetDevice, addr: u32, plen: u32): i32 {
     neighIfdownFamily(AF_INET, dev);
   }
   return 0;
+}
+
+/** The first secondary of the subnet that lost its primary takes its place, and its routes. */
+function promoteSecondary(inDev: InDevice, addr: u32, plen: u32): void {
+  for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next) {
+    const ifa = changetype<Ifaddr>(at);
+    if (ifa.plen !== <u8>plen || ((ifa.addr ^ addr) & inetMask(plen)) !== 0) continue;
+    ifa.secondary = 0;
+    ifa.flags &= ~IFA_F_SECONDARY;
+    addIfaddrRoutes(ifa);
+    emitAddr(ifa, false);
+    return;
+  }
 }
 
 function deleteIfaddr(dev: NetDevice, ifa: Ifaddr): void {

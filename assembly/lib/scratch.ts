@@ -70,6 +70,7 @@ export enum Scratch {
   RTNL_ROUTE_FL,
   RTNL_ROUTE_KEY2,
   RTNL_ROUTE_PLEN_PTR,
+  POPTRIE_TOUCHED,
   MAX,
 }
 

@@ -1,7 +1,7 @@
 /**
  * Where time comes from: the machine's monotonic clock, or a virtual one that only moves when it is told to. Times
- * are nanoseconds; as numbers they are exact for 104 days since the start, so both clocks start at zero,
- * or where a restored core was.
+ * are nanoseconds; as numbers they are exact for 104 days since the start. The virtual clock starts at zero, the real one
+ * at the time since midnight UT, which IP's timestamps tell (RFC 791 §3.1); a restored core's where the core was.
  */
 import { MonotonicTime } from '../sys/monotonic_time.js';
 import { Sys } from '../sys/sys.js';
@@ -16,13 +16,19 @@ export interface Clock {
   readonly virtual: boolean;
 }
 
+const MS_PER_DAY = 86_400_000;
+
 export class RealClock implements Clock {
   readonly virtual = false;
   private readonly start = performance.now();
   private readonly monotonic = monotonicTime();
   private readonly cell = new Float64Array(1);
-  /** By how much set() moved it on. */
+  /** What is added to the machine's clock: to start at the time of day, and what set() moved it on. */
   private ahead = 0;
+
+  constructor() {
+    this.ahead = (Date.now() % MS_PER_DAY) * 1e6 - this.now();
+  }
 
   now(): number {
     this.read(this.cell);

@@ -86,7 +86,9 @@ export class LocalCore implements Core {
   }
 
   static async create(options: LocalCoreOptions): Promise<LocalCore> {
-    return new LocalCore(await CoreInstance.create(options), options.clock);
+    const now = options.clock.now();
+    const instance = await CoreInstance.create({ ...options, nowLo: now, nowHi: Math.floor(now / TWO_32) });
+    return new LocalCore(instance, options.clock);
   }
 
   /** A core that goes on where the snapshot was taken; refused (EINVAL) when layout or sizes differ. */

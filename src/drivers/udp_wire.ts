@@ -11,6 +11,7 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
+import { NetifF } from '../../assembly/abi/features.js';
 import { NetError } from '../net_error.js';
 import type { Driver, PortNotify, PortRings } from './driver.js';
 import { randomMac } from './mac.js';
@@ -38,7 +39,8 @@ export class UdpWireDriver implements Driver {
   readonly name: string;
   readonly mac: string;
   readonly mtu: number;
-  readonly features = 0;
+  /** A wire without offloads: segments are joined on the way in, as Linux does for a card. */
+  readonly features = NetifF.GRO;
   readonly vnetHdrLen = 0;
 
   private readonly frameBytes: number;

@@ -212,11 +212,37 @@ describe.each([
     ['a reserved bit', [46]],
     ['another protocol', [23]],
     ['another Ethernet source', [7]],
+    ['another Ethernet destination', [2]],
   ])('does not merge a fourth segment that has %s, vouched for or not', (_n, places) => {
     for (const vouched of [0, UNNECESSARY]) {
       const frames = build(stream(4, 100));
       for (const at of places) frames[3]![at] = places.length === 2 ? 0xff : frames[3]![at]! ^ 1;
       expect(merged(frames, vouched).sort((a, b) => b - a)).toEqual([3, 1]);
+    }
+  });
+
+  it('does not merge a fourth segment whose IP checksum is 0xffff where 0 belongs', () => {
+    const s = stream(4, 100);
+    const probe = buildFrame({ ...s[3]!, id: 0 });
+    const id = (probe[24]! << 8) | probe[25]!;
+    const frames = build(s.map((spec, i) => ({ ...spec, id: (id - 3 + i) & 0xffff })));
+    expect([...frames[3]!.subarray(24, 26)]).toEqual([0, 0]);
+    frames[3]!.fill(0xff, 24, 26);
+    expect(merged(frames)).toEqual([3, 1]);
+  });
+
+  it.runIf(bursts)('does not merge a fourth segment that is GSO, tagged or partially summed', () => {
+    const changes: ((skb: number) => void)[] = [
+      (skb) => dv.setUint16(skb + off('SKB_GSO_SIZE'), 50, true),
+      (skb) => dv.setUint16(skb + off('SKB_FLAGS') + 1, 7, true), // vlanTci lies behind flags
+      (skb) => dv.setUint8(skb + off('SKB_IP_SUMMED'), PARTIAL),
+    ];
+    for (const change of changes) {
+      for (const f of build(stream(4, 100))) receive(f);
+      change(dv.getUint32(LIST + 12, true));
+      const list = flush();
+      expect(list.length).toBe(2);
+      for (const skb of list) ex('testSkbFree')(skb);
     }
   });
 

@@ -41,6 +41,8 @@ export class Loop {
   private ports: LoopPort[] = [];
   private queued = false;
   private closed = false;
+  /** The last turn made room in a transmit ring: a queue that had found it full waits for the next poll. */
+  private sent = false;
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
   /** The clock when it was last read, in an array so that it is never put on the heap. */
@@ -105,13 +107,15 @@ export class Loop {
     if ((this.busyTurns & CLOCK_TURNS_MASK) === 0 || this.clock.virtual) this.clock.read(this.time);
     if (work > 0) this.busyTurns++;
     const now = this.time[0]!;
-    if (work > 0 || u32[this.moreAt] !== 0 || this.deadline() <= now) {
+    if (work > 0 || this.sent || u32[this.moreAt] !== 0 || this.deadline() <= now) {
       // As signed words: an unsigned one above 2^31 would be put on the heap, each time.
       work += exports.poll(now | 0, (now / TWO_32) | 0, POLL_BUDGET);
       this.afterPoll();
     }
-    for (const port of this.ports) work += port.driver.txBurst();
-    return work > 0;
+    let sent = 0;
+    for (const port of this.ports) sent += port.driver.txBurst();
+    this.sent = sent > 0;
+    return work + sent > 0;
   }
 
   /** A burst came at `now`: keeps the usual pause. Bursts closer than SPIN_NS are one. */

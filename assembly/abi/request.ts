@@ -99,6 +99,8 @@ export enum LinkRec {
   /** u8[16]: veth, name of the peer; u8[6] its MAC. */
   PEER_NAME = 84,
   PEER_MAC = 100,
+  /** Port: receive descriptors when they are to be fewer than RING_ENTRIES; 0: as many. */
+  RX_ENTRIES = 108,
   SIZE = 112,
 }
 

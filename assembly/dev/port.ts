@@ -47,13 +47,13 @@ const XDP_PASS: i32 = 2;
 const MAC_MASK: u64 = 0xffffffffffff;
 
 /**
- * Makes rings of `entries` (a power of two, at most BURST_MAX x 4) each way; receive descriptors get their slots, and
+ * Makes rings of so many entries (powers of two); receive descriptors get their slots, and
  * large ones too when `large`. False when memory or slots ran out (nothing is kept then).
  */
-export function portSetup(dev: NetDevice, entries: u32, vnetHdrLen: u32, large: bool): bool {
+export function portSetup(dev: NetDevice, rxEntries: u32, txEntries: u32, vnetHdrLen: u32, large: bool): bool {
   const port = kzalloc(Port.SIZE);
-  const rx = kzalloc(entries * RxDesc.SIZE);
-  const tx = kmalloc(entries * TxDesc.SIZE);
+  const rx = kzalloc(rxEntries * RxDesc.SIZE);
+  const tx = kmalloc(txEntries * TxDesc.SIZE);
   if (port === 0 || rx === 0 || tx === 0) {
     kfree(port);
     kfree(rx);
@@ -61,15 +61,15 @@ export function portSetup(dev: NetDevice, entries: u32, vnetHdrLen: u32, large: 
     return false;
   }
   store<u32>(port, rx, Port.RX_RING);
-  store<u32>(port, entries - 1, Port.RX_MASK);
+  store<u32>(port, rxEntries - 1, Port.RX_MASK);
   store<u32>(port, tx, Port.TX_RING);
-  store<u32>(port, entries - 1, Port.TX_MASK);
+  store<u32>(port, txEntries - 1, Port.TX_MASK);
   store<u32>(port, vnetHdrLen, Port.VNET_HDR_LEN);
   store<u32>(port, <u32>large, Port.RX_LARGE);
   dev.priv = port;
   dev.xmitOp = Op.XMIT_PORT;
   dev.pollOp = Op.POLL_PORT;
-  for (let i: u32 = 0; i < entries; i++) {
+  for (let i: u32 = 0; i < rxEntries; i++) {
     if (!refill(rx + i * RxDesc.SIZE, large)) {
       portTeardown(dev);
       return false;

@@ -239,11 +239,11 @@ export function poptrieLookupBurst4(t: usize, keys: usize, results: usize, n: u3
   for (let i: u32 = 0; i < bytes; i += 4) {
     store<u32>(results + i, load<u32>(direct + ((load<u32>(keys + i) >> DIRECT_SHIFT) << 3)));
   }
-  // Nodes and their results are touched side by side. Where there is no node, the root's: cheaper than a branch.
+  // Nodes are touched side by side. Where there is none, the root is: cheaper than a branch.
   let touched: u32 = 0;
   for (let i: u32 = 0; i < bytes; i += 4) {
     const node = load<u32>(results + i);
-    touched |= load<u32>(load<u32>(select<usize>(node, t, node !== 0), offsetof<Node>('results')));
+    touched |= load<u32>(select<usize>(node, t, node !== 0), offsetof<Node>('results'));
   }
   // Kept, so that the loads are not taken for useless.
   store<u32>(scratch(Scratch.POPTRIE_TOUCHED), touched);

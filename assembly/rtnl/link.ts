@@ -93,17 +93,23 @@ function configure(dev: NetDevice, name: usize, mac: u64, body: usize): i32 {
   return 0;
 }
 
+function ringSizeOk(entries: u32): bool {
+  return entries >= 2 && entries <= RING_MAX && (entries & (entries - 1)) === 0;
+}
+
 function portNew(net: Net, body: usize): i32 {
   const entries = load<u32>(body, LinkRec.RING_ENTRIES);
   const vnet = load<u32>(body, LinkRec.VNET_HDR_LEN);
-  if (entries < 2 || entries > RING_MAX || (entries & (entries - 1)) !== 0) return -Errno.EINVAL;
+  const asked = load<u32>(body, LinkRec.RX_ENTRIES);
+  const rxEntries = asked === 0 ? entries : asked;
+  if (!ringSizeOk(entries) || !ringSizeOk(rxEntries)) return -Errno.EINVAL;
   if (vnet !== 0 && vnet !== 10 && vnet !== 12) return -Errno.EINVAL;
   const dev = allocNetdev(net, DevKind.PORT);
   if (dev === null) return -Errno.ENOMEM;
   let err = configure(dev, body + LinkRec.NAME, load<u64>(body, LinkRec.MAC) & MAC_MASK, body);
   if (err === 0) {
     dev.features = load<u32>(body, LinkRec.FEATURES);
-    if (!portSetup(dev, entries, vnet, load<u32>(body, LinkRec.LARGE) !== 0)) err = -Errno.ENOMEM;
+    if (!portSetup(dev, rxEntries, entries, vnet, load<u32>(body, LinkRec.LARGE) !== 0)) err = -Errno.ENOMEM;
     else if (!pfifoFastAttach(dev)) err = -Errno.ENOMEM;
     else if (!registerNetdev(dev)) err = -Errno.ENFILE;
   }

@@ -38,6 +38,8 @@ export interface PortLinkSpec {
   vnetHdrLen?: 0 | 10 | 12;
   /** Descriptors each way, a power of two. */
   ringEntries?: number;
+  /** Receive descriptors, when they are to be fewer. */
+  rxEntries?: number;
   /** Large slots for frames beyond 1,920 bytes. */
   large?: boolean;
   txQueueLen?: number;
@@ -125,6 +127,7 @@ export class Namespace {
           v.setUint32(at + LinkRec.FEATURES, spec.features ?? 0, true);
           v.setUint32(at + LinkRec.TXQLEN, spec.txQueueLen ?? 0, true);
           v.setUint32(at + LinkRec.RING_ENTRIES, spec.ringEntries ?? 256, true);
+          v.setUint32(at + LinkRec.RX_ENTRIES, spec.rxEntries ?? 0, true);
           v.setUint32(at + LinkRec.VNET_HDR_LEN, spec.vnetHdrLen ?? 0, true);
           v.setUint32(at + LinkRec.LARGE, spec.large === true ? 1 : 0, true);
           putMac(v, at + LinkRec.MAC, spec.mac);

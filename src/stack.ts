@@ -18,7 +18,7 @@ import { Namespace } from './net/namespace.js';
 import { NetError } from './net_error.js';
 
 /** With 64 KB behind each descriptor a short ring is the faster: what is read next is still in the cache. */
-const LARGE_RX_ENTRIES = Number(process.env.RXE ?? 64);
+const LARGE_RX_ENTRIES = 64;
 
 export interface StackOptions {
   /** `real` runs by itself; `virtual` moves only by run(). Default: real. */

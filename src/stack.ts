@@ -96,7 +96,9 @@ export class Stack {
         vnetHdrLen: driver.vnetHdrLen,
         large: driver.vnetHdrLen !== 0,
         ringEntries: options.ringEntries ?? 256,
-        ...(driver.vnetHdrLen === 0 || options.ringEntries !== undefined ? {} : { rxEntries: LARGE_RX_ENTRIES }),
+        ...(driver.vnetHdrLen === 0 || options.ringEntries !== undefined
+          ? {}
+          : { rxEntries: LARGE_RX_ENTRIES }),
         ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
       });
     } catch (error) {

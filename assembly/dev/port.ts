@@ -50,7 +50,13 @@ const MAC_MASK: u64 = 0xffffffffffff;
  * Makes rings of so many entries (powers of two); receive descriptors get their slots, and
  * large ones too when `large`. False when memory or slots ran out (nothing is kept then).
  */
-export function portSetup(dev: NetDevice, rxEntries: u32, txEntries: u32, vnetHdrLen: u32, large: bool): bool {
+export function portSetup(
+  dev: NetDevice,
+  rxEntries: u32,
+  txEntries: u32,
+  vnetHdrLen: u32,
+  large: bool,
+): bool {
   const port = kzalloc(Port.SIZE);
   const rx = kzalloc(rxEntries * RxDesc.SIZE);
   const tx = kmalloc(txEntries * TxDesc.SIZE);

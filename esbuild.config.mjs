@@ -3,7 +3,7 @@
  *
  *   assembly/index.ts ── asc, targets of asconfig.json ──► build/core.wasm, build/core.scalar.wasm ──► dist/
  *   src/cli/main.ts, src/index.ts ── esbuild, ESM with splitting ──► dist/cli.js, dist/index.js, dist/chunks/
- *   bench/index.ts, bench/assembly/nic.ts (--bench) ──► build/bench.js, build/bench_nic.wasm
+ *   bench/index.ts, bench/assembly/ (--bench) ──► build/bench.js, build/bench_nic.wasm, build/bench_offload.wasm
  *
  * asc takes seconds, so it runs only when the hash over assembly/** and its settings has changed. Everything is
  * written beside its place and renamed, so that two builds at once, or a build beside a running `ww`, do not
@@ -41,12 +41,16 @@ function replaceFile(path, write) {
   renameSync(temporary, path);
 }
 
-function coreHash(targets) {
-  const hash = createHash('sha256');
-  const sources = readdirSync('assembly', { recursive: true })
+/** The core's files, below assembly/. */
+function coreSources() {
+  return readdirSync('assembly', { recursive: true })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
     .sort();
-  for (const name of sources) hash.update(`${name}\0`).update(readFileSync(join('assembly', name)));
+}
+
+function coreHash(targets) {
+  const hash = createHash('sha256');
+  for (const name of coreSources()) hash.update(`${name}\0`).update(readFileSync(join('assembly', name)));
   hash.update(readFileSync('asconfig.json')).update(targets.join());
   hash.update(readJson('node_modules/assemblyscript/package.json').version);
   return hash.digest('hex');
@@ -98,14 +102,13 @@ async function buildCore() {
     notice(outFiles.map((path) => `${path} ${(statSync(path).size / 1024).toFixed(0)} KB`).join(', '));
 }
 
-/** The benchmarks' network card (bench/assembly/nic), a small module beside the core. */
-async function buildNic() {
-  const entry = 'bench/assembly/nic.ts';
-  const outFile = 'build/bench_nic.wasm';
-  const sources = [entry, 'assembly/lib/checksum.ts', 'assembly/abi/layout.ts', 'asconfig.json'];
-  const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
+/** A module of the benchmarks (bench/assembly), compiled as the core is; `sources` are what it is made of. */
+async function buildBenchModule(name, sources) {
+  const entry = `bench/assembly/${name}.ts`;
+  const outFile = `build/bench_${name}.wasm`;
+  const newest = Math.max(...[entry, 'asconfig.json', ...sources].map((path) => statSync(path).mtimeMs));
   if (existsSync(outFile) && statSync(outFile).mtimeMs > newest) return;
-  const temporary = `build/.nic-${process.pid}.wasm`;
+  const temporary = `build/.${name}-${process.pid}.wasm`;
   await asc('simd', temporary, entry);
   renameSync(temporary, outFile);
 }
@@ -179,7 +182,13 @@ try {
       bench_sender: 'bench/path/sender.ts',
       bench_router: 'bench/path/router.ts',
     };
-    jobs.push(buildNic(), bundle(entries, 'build', 'bench-chunks'));
+    const nicSources = ['assembly/lib/checksum.ts', 'assembly/abi/layout.ts'];
+    const offloadSources = coreSources().map((name) => join('assembly', name));
+    jobs.push(
+      buildBenchModule('nic', nicSources),
+      buildBenchModule('offload', offloadSources),
+      bundle(entries, 'build', 'bench-chunks'),
+    );
   }
   await Promise.all(jobs);
 } catch (error) {

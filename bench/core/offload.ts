@@ -1,9 +1,9 @@
 /**
- * gso_tcp and gro_tcp: TCP frames of one flow through a router in memory, between a port that has large frames and one
- * that has not.
+ * gso_forward and gro_forward: TCP frames of one flow through a router in memory, between a port that has large frames
+ * and one that has not. offload_memory has the same without the router.
  *
- *   gso_tcp   64 KB frames with an undone checksum ──► 46 segments, each summed; payload by reference
- *   gro_tcp   64 consecutive segments, each verified ──► merged into two large frames
+ *   gso_forward   64 KB frames with an undone checksum ──► 45 segments, each summed; payload by reference
+ *   gro_forward   64 consecutive segments, each verified ──► merged into two large frames
  */
 import { NetifF } from '../../assembly/abi/features.js';
 import { type Stack, createStack } from '../../src/stack.js';

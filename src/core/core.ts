@@ -54,6 +54,8 @@ export interface Core {
     read: (view: DataView, at: number) => void,
     what: string,
   ): Promise<void>;
+  /** Closes the driver behind a port, if there is one: its rings are about to go. */
+  removePort(handle: number): Promise<void>;
   onEvent(listener: (event: CoreEvent) => void): () => void;
   /** Packets for `socket` (RAW_BIND) or, with kind QUEUE, for a queue; the packet is a copy and already released. */
   onDelivery(listener: (delivery: CoreDelivery) => boolean): () => void;

@@ -217,8 +217,10 @@ export class Link {
     return linkStats(view);
   }
 
-  /** Deletes the link; a veth's other end goes with it. */
+  /** Deletes the link; a veth's other end goes with it, a port's driver is closed first. */
   async delete(): Promise<void> {
+    const { kind, handle } = await this.info();
+    if (kind === 'port') await this.core.removePort(handle);
     await this.core.request(
       { type: MsgType.LINK_DEL, bytes: LinkRec.SIZE, fill: (v, at) => this.key(v, at) },
       `${this.name}: delete`,

@@ -231,20 +231,22 @@ describe.each([
     expect(merged(frames)).toEqual([3, 1]);
   });
 
-  it.runIf(bursts)('does not merge a fourth segment that is GSO, tagged or partially summed', () => {
-    const changes: ((skb: number) => void)[] = [
-      (skb) => dv.setUint16(skb + off('SKB_GSO_SIZE'), 50, true),
-      (skb) => dv.setUint16(skb + off('SKB_FLAGS') + 1, 7, true), // vlanTci lies behind flags
-      (skb) => dv.setUint8(skb + off('SKB_IP_SUMMED'), PARTIAL),
-    ];
-    for (const change of changes) {
-      for (const f of build(stream(4, 100))) receive(f);
-      change(dv.getUint32(LIST + 12, true));
-      const list = flush();
-      expect(list.length).toBe(2);
-      for (const skb of list) ex('testSkbFree')(skb);
-    }
-  });
+  // One frame at a time never sees a fourth beside three held.
+  if (bursts)
+    it('does not merge a fourth segment that is GSO, tagged or partially summed', () => {
+      const changes: ((skb: number) => void)[] = [
+        (skb) => dv.setUint16(skb + off('SKB_GSO_SIZE'), 50, true),
+        (skb) => dv.setUint16(skb + off('SKB_FLAGS') + 1, 7, true), // vlanTci lies behind flags
+        (skb) => dv.setUint8(skb + off('SKB_IP_SUMMED'), PARTIAL),
+      ];
+      for (const change of changes) {
+        for (const f of build(stream(4, 100))) receive(f);
+        change(dv.getUint32(LIST + 12, true));
+        const list = flush();
+        expect(list.length).toBe(2);
+        for (const skb of list) ex('testSkbFree')(skb);
+      }
+    });
 
   it('merges ids that count up with and without DF, and such that repeat with DF', () => {
     expect(merged(build(stream(5, 100, { df: false })))).toEqual([5]);

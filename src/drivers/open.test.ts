@@ -1,3 +1,4 @@
+import { NetifF } from '../../assembly/abi/features.js';
 import { describe, expect, it } from 'vitest';
 import { openPort, parsePort } from './open.js';
 
@@ -55,7 +56,7 @@ describe('the words for a port', () => {
       mtu: 9000,
       mac: '02:00:00:00:00:01',
       vnetHdrLen: 0,
-      features: 0,
+      features: NetifF.GRO,
     });
     await udp.close();
     expect(openPort('udp:[::1]:0-[::1]:9').mac).toMatch(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/);

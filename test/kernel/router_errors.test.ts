@@ -179,8 +179,11 @@ describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20
         ping: `From ${LAN.router[family]} ${says}`,
       };
       for (const [i, { seconds, ...answers }] of asked.entries()) {
-        // Linux drops one of the three now and then on a busy machine; ours has no such excuse.
-        if (i === 1 && answers.ping === '') answers.ping = right.ping;
+        // Linux keeps silent about one of the three now and then on a busy machine; ours has no such excuse.
+        if (i === 1) {
+          answers.ping ||= right.ping;
+          answers.udp ??= right.udp as typeof answers.udp;
+        }
         expect(answers, ['our router', "Linux's router"][i]).toEqual(right);
         expect(seconds).toBeGreaterThan(2.5);
         expect(seconds).toBeLessThan(5);

@@ -180,11 +180,9 @@ describe.skipIf(missing !== undefined)('what cannot be delivered', { timeout: 20
       };
       for (const [i, { seconds, ...answers }] of asked.entries()) {
         // Linux keeps silent about one of the three now and then on a busy machine; ours has no such excuse.
-        if (i === 1) {
-          answers.ping ||= right.ping;
-          answers.udp ??= right.udp as typeof answers.udp;
-        }
-        expect(answers, ['our router', "Linux's router"][i]).toEqual(right);
+        const silent = i === 1 ? Object.entries(answers).filter(([, answer]) => !answer) : [];
+        const excused = Object.fromEntries(silent.map(([of]) => [of, right[of as keyof typeof right]]));
+        expect({ ...answers, ...excused }, ['our router', "Linux's router"][i]).toEqual(right);
         expect(seconds).toBeGreaterThan(2.5);
         expect(seconds).toBeLessThan(5);
       }

@@ -261,7 +261,7 @@ export function poptrieLookupBurst4(t: usize, keys: usize, results: usize, n: u3
         continue;
       }
       if ((((n.leaf >> v) & 1) | inner) !== 0) {
-        store<u32>(results + i, matchIn(n, v));
+        store<u32>(results + i, Match.longest(n, v, inner));
         continue;
       }
     }
@@ -307,19 +307,26 @@ function descend(node: Node, hi: u64, lo: u64, otherwise: usize): u32 {
     low <<= STRIDE;
   }
   if (best === 0) return load<u32>(otherwise);
-  return matchIn(changetype<Node>(best), bestV);
+  const last = changetype<Node>(best);
+  return Match.longest(last, bestV, last.inner & load<u64>(PATHS + ((<usize>bestV) << 3)));
 }
 
-/** The longest match of 6 bits `v` in a node that has one. */
-function matchIn(node: Node, v: u64): u32 {
-  const inner = node.inner;
-  if ((inner & ONE_RESULT) !== 0) return <u32>node.results;
-  const leaf = node.leaf;
-  const below = leaf & (((<u64>1) << v) - 1);
-  if (((leaf >> v) & 1) !== 0) return load<u32>(node.results + ((<usize>popcnt<u64>(below)) << 2));
-  const longest: u64 = 63 - clz<u64>(inner & load<u64>(PATHS + ((<usize>v) << 3)));
-  const index = popcnt<u64>(leaf) + popcnt<u64>(inner & (((<u64>1) << longest) - 1));
-  return load<u32>(node.results + ((<usize>index) << 2));
+/** A class, because only a method may be marked for inlining: a call costs half a lookup. */
+class Match {
+  /** The longest match of 6 bits `v` in a node that has one; `inner` are the node's own that match. */
+  @inline
+  static longest(node: Node, v: u64, inner: u64): u32 {
+    const all = node.inner;
+    if ((all & ONE_RESULT) !== 0) return <u32>node.results;
+    const leaf = node.leaf;
+    if (((leaf >> v) & 1) !== 0) {
+      return load<u32>(node.results + ((<usize>popcnt<u64>(leaf & (((<u64>1) << v) - 1))) << 2));
+    }
+    // Of the inner ones the highest bit is the longest; those below it, and all leaves, have their results before it.
+    const below = (~(<u64>0) >> clz<u64>(inner)) >> 1;
+    const index = popcnt<u64>(leaf) + popcnt<u64>(all & below);
+    return load<u32>(node.results + ((<usize>index) << 2));
+  }
 }
 
 /** Depth of the node in which a prefix of `plen` bits ends. */
@@ -564,7 +571,7 @@ function bestOf(trie: Poptrie, index: u32): u32 {
   for (let shift: i32 = DIRECT_BITS - STRIDE; shift >= 0; shift -= STRIDE) {
     const v = (index >> <u32>shift) & 63;
     const matches = ((node.leaf >> v) & 1) | (node.inner & load<u64>(PATHS + (v << 3)));
-    if (matches !== 0) best = matchIn(node, v);
+    if (matches !== 0) best = Match.longest(node, v, node.inner & load<u64>(PATHS + ((<usize>v) << 3)));
     if (((node.child >> v) & 1) === 0) break;
     node = childAt(node, v);
   }

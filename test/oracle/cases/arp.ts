@@ -159,7 +159,7 @@ export const arpCases: readonly OracleCase[] = [
     setup: {
       sysctl: {
         'net.ipv4.neigh.lan0.delay_first_probe_time': 1,
-        'net.ipv4.neigh.lan0.retrans_time_ms': 1500,
+        'net.ipv4.neigh.lan0.retrans_time_ms': 4000,
       },
     },
     steps: [ask({}), toOther(1), wait(1700), answer, wait(2000), toOther(2)],

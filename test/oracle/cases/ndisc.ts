@@ -268,7 +268,7 @@ export const ndiscCases: readonly OracleCase[] = [
     setup: {
       sysctl: {
         'net.ipv6.neigh.lan0.delay_first_probe_time': 1,
-        'net.ipv6.neigh.lan0.retrans_time_ms': 1500,
+        'net.ipv6.neigh.lan0.retrans_time_ms': 4000,
       },
     },
     steps: [solicit(), toOther(1), wait(1700), answer, wait(2000), toOther(2)],

@@ -72,7 +72,9 @@ describe.skipIf(missing !== undefined)('the same packets through Linux and throu
 
   it.each(chosen.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
     await new Promise(setImmediate); // those that were begun want their turn: nothing below waits
-    const expected = await (begun.get(one) ?? outputOf(linux, one));
+    const early = begun.get(one);
+    begun.delete(one); // a second try asks Linux anew
+    const expected = await (early ?? outputOf(linux, one));
     const linuxSent = outputLines(expected);
     if (only !== undefined) console.log(`${one.name}\n${linuxSent.join('\n')}`);
     const want = { lan0: 0, wan0: 0, ...one.out };

@@ -7,7 +7,7 @@ import { Sysctl } from '../abi/sysctl';
 import { BURST_MAX } from '../abi/layout';
 import { root } from '../lib/root';
 import { sysctl } from '../net/net';
-import { countDrop, kfreeSkbReason } from '../skb/free';
+import { kfreeSkbReason } from '../skb/free';
 import { SkBuff, skbCbClear } from '../skb/sk_buff';
 import { ethTypeTrans } from './eth';
 import { napiSchedule } from './napi';
@@ -74,10 +74,4 @@ export function backlogPurge(dev: NetDevice): void {
   }
   dev.backlogTail = 0;
   dev.backlogLen = 0;
-}
-
-/** A frame that found its device down. */
-export function backlogRefuse(skb: SkBuff, dev: NetDevice): void {
-  dev.rxDropped++;
-  countDrop(changetype<usize>(dev), SkbDropReason.DEV_READY);
 }

@@ -7,7 +7,6 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { EventType } from '../abi/event';
-import { NetifF } from '../abi/features';
 import { Op } from '../abi/ops';
 import { Ipv4Conf, Ipv6Conf, NeighVar } from '../abi/sysctl';
 import { kfree, kzalloc } from '../lib/kmalloc';
@@ -301,10 +300,6 @@ export function conf4And(dev: NetDevice, id: Ipv4Conf): bool {
 /** Linux: IN_DEV_MAXCONF, the larger one. */
 export function conf4Max(dev: NetDevice, id: Ipv4Conf): i32 {
   return max(conf4(dev, id), load<i32>(dev.net.conf4All + ((<usize>id) << 2)));
-}
-
-export function devHasFeature(dev: NetDevice, feature: NetifF): bool {
-  return (dev.features & <u32>feature) !== 0;
 }
 
 /** True for ops that need no queue in front of them. */

@@ -9,8 +9,8 @@ import { NetDevice } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { skbGsoValidateNetworkLen } from '../dev/gso_len';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
-import { AF_INET, Net, mibInc } from '../net/net';
-import { FibNh, nhGwPtr } from '../route/fib';
+import { Net, mibInc } from '../net/net';
+import { FibNh } from '../route/fib';
 import { kfreeSkbReason } from '../skb/free';
 import { PACKET_HOST, SKB_F_FORWARDED, SKB_F_IGNORE_DF, SkBuff } from '../skb/sk_buff';
 import { skbCowHead } from '../skb/skbuff';
@@ -100,9 +100,4 @@ function decreaseTtl(iph: usize): void {
   store<u8>(iph, load<u8>(iph, 8) - 1, 8);
   const sum = <u32>load<u16>(iph, 10) + 1;
   store<u16>(iph, <u16>(sum + (sum >= 0xffff ? 1 : 0)), 10);
-}
-
-/** The gateway of a next hop in host order, or the destination itself when it is on the link. */
-export function nextHopAddr(nh: FibNh, daddr: u32): u32 {
-  return nh.gwFamily === AF_INET ? bswap<u32>(load<u32>(nhGwPtr(nh))) : daddr;
 }

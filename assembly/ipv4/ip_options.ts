@@ -193,11 +193,6 @@ export function ipOptionsIsStrictRoute(skb: SkBuff): bool {
   return (ipCb(skb).optFlags & IPOPT_F_STRICTROUTE) !== 0;
 }
 
-/** Router alert (RFC 2113): routers shall examine the packet more closely. */
-export function ipOptionsRouterAlert(skb: SkBuff): bool {
-  return ipCb(skb).routerAlert !== 0;
-}
-
 /** Size of the largest fragment that the packet came in; 0: it came in one piece. */
 export function ipFragMaxSize(skb: SkBuff): u32 {
   return ipCb(skb).fragMaxSize;

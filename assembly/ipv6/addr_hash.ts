@@ -11,7 +11,7 @@ import { root } from '../lib/root';
 import { Timer } from '../lib/timer_wheel';
 import { NetDevice } from '../dev/net_device';
 import { Net } from '../net/net';
-import { ipv6AddrEqual, ipv6PrefixEqual } from '../wire/ipv6_addr';
+import { ipv6AddrEqual } from '../wire/ipv6_addr';
 
 @unmanaged
 @final
@@ -178,16 +178,6 @@ export function ipv6ChkAddr(net: Net, addr: usize, dev: usize): bool {
     const mine = ipv6AddrEqual(ifaAddr(ifa), addr) && (dev === 0 || ifa.dev === dev);
     if (mine && (ifa.flags & IFA_F_TENTATIVE) === 0) return true;
     at = ifa.hnext;
-  }
-  return false;
-}
-
-/** Whether an address of the device has `addr` in its prefix. Linux: ipv6_chk_prefix. */
-export function ipv6ChkPrefix(addr: usize, dev: NetDevice): bool {
-  if (dev.ip6Ptr === 0) return false;
-  for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
-    const ifa = changetype<Inet6Ifaddr>(at);
-    if (ipv6PrefixEqual(addr, ifaAddr(ifa), ifa.plen)) return true;
   }
   return false;
 }

@@ -7,17 +7,7 @@
  */
 import { root } from '../lib/root';
 import { AF_INET, Net } from '../net/net';
-import {
-  LruNode,
-  lruCount,
-  lruDestroy,
-  lruFind,
-  lruGet,
-  lruKey0,
-  lruKey1,
-  lruNewest,
-  lruRemove,
-} from './lru_table';
+import { LruNode, lruDestroy, lruFind, lruGet, lruKey0, lruKey1, lruNewest, lruRemove } from './lru_table';
 
 @unmanaged
 @final
@@ -116,10 +106,6 @@ export function exceptionMtu(exception: Exception): u32 {
 /** Address of the gateway's 16 bytes; meant only when `dev` is not 0. */
 export function exceptionGwPtr(exception: Exception): usize {
   return changetype<usize>(exception) + offsetof<Exception>('gw0');
-}
-
-export function exceptionCount(net: Net, family: u32): u32 {
-  return lruCount(slotOf(net, family));
 }
 
 /** Forgets all of a family (Linux: rt_cache_flush, when routes change). */

@@ -124,11 +124,6 @@ export function lruNewest(slot: usize): usize {
   return p === 0 ? 0 : changetype<LruTable>(p).newest;
 }
 
-export function lruCount(slot: usize): u32 {
-  const p = load<u32>(slot);
-  return p === 0 ? 0 : changetype<LruTable>(p).count;
-}
-
 /** Frees all records and the table. */
 export function lruDestroy(slot: usize): void {
   const p = load<u32>(slot);

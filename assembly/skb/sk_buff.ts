@@ -117,19 +117,6 @@ export function skbHeadroom(skb: SkBuff): u32 {
   return skb.data - skb.head;
 }
 
-export function skbTailroom(skb: SkBuff): u32 {
-  return skb.end - (skb.data + skb.len - skb.dataLen);
-}
-
-export function skbIsGso(skb: SkBuff): bool {
-  return skb.gsoSize !== 0;
-}
-
-/** Length of the network header: from it to the transport header. */
-export function skbNetworkHeaderLen(skb: SkBuff): u32 {
-  return skb.transportHeader - skb.networkHeader;
-}
-
 /** Zeroes the private bytes: a layer that leaves something there clears it before the packet goes to the next. */
 export function skbCbClear(skb: SkBuff): void {
   const p = changetype<usize>(skb) + offsetof<SkBuff>('cb0');

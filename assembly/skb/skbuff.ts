@@ -7,7 +7,6 @@ import { csumBlockAdd, csumPartial } from '../lib/checksum';
 import {
   Frag,
   FragTable,
-  allocSkb,
   fragAt,
   fragTableAlloc,
   fragTableFree,
@@ -188,14 +187,6 @@ export function skbClone(skb: SkBuff): SkBuff | null {
   skb.flags |= SKB_F_CLONED;
   clone.flags |= SKB_F_CLONED;
   return clone;
-}
-
-/** A linear copy of `len` bytes from `offset`, in a new skb without metadata, or null. */
-export function skbCopyPart(skb: SkBuff, offset: u32, len: u32): SkBuff | null {
-  const copy = allocSkb(len);
-  if (copy === null) return null;
-  skbCopyBits(skb, offset, skbPut(copy, len), len);
-  return copy;
 }
 
 /** Adds `len` bytes at `ptr` as a fragment; takes over the caller's reference to `owner`. */

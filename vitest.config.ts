@@ -22,7 +22,8 @@ export default defineConfig({
       { extends: true, test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false } },
       {
         extends: true,
-        test: { name: 'product', include: ['test/product/**/*.test.ts'], fileParallelism: false },
+        // Real time as well.
+        test: { name: 'product', include: ['test/product/**/*.test.ts'], fileParallelism: false, retry: 1 },
       },
     ],
   },

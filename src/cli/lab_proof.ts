@@ -88,9 +88,11 @@ export async function proveLab(
   const results: ProofResult[] = [];
   for (const round of ROUNDS) {
     const judged = round.map(async ({ name, args, judge }) => {
-      const output = await ping(names.lan.namespace, args, signal);
+      let verdict = judge(await ping(names.lan.namespace, args, signal));
+      // One packet lost by a machine that was busy starting things proves nothing: the second answer counts.
+      if (!verdict.ok) verdict = judge(await ping(names.lan.namespace, args, signal));
       if (signal?.aborted) return [];
-      const result = { name, ...judge(output) };
+      const result = { name, ...verdict };
       onResult?.(result);
       return [result];
     });

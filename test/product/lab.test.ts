@@ -42,7 +42,8 @@ describe('the lab with hosts of the kernel', () => {
     expect(summary.proof.results.map(({ name, ok }) => ({ name, ok }))).toHaveLength(6);
     expect(summary.proof.results.filter(({ ok }) => !ok)).toEqual([]);
     // Both families: a hop limit that expired, a packet that was too big.
-    expect(summary.drops).toMatchObject({ IP_TTL: 2, PKT_TOO_BIG: 2 });
+    expect(summary.drops.IP_TTL).toBeGreaterThanOrEqual(2);
+    expect(summary.drops.PKT_TOO_BIG).toBeGreaterThanOrEqual(2);
     expect(Object.keys(summary.ports)).toEqual(['lan0', 'wan0']);
     expect(summary.ports.wan0!.txFrames).toBeGreaterThanOrEqual(6);
     expect(summary.seconds).toBeGreaterThanOrEqual(4);
@@ -79,11 +80,11 @@ describe('the lab with hosts of the kernel', () => {
     const [one, other] = [up(), up()];
     await Promise.all([proven(one), proven(other)]);
     one.kill('SIGTERM');
-    expect(await one.exited).toEqual({ code: 0, signal: null });
+    expect(await one.exited, one.stderr.join('\n')).toEqual({ code: 0, signal: null });
     expect(leftovers(one.pid)).toEqual([]);
     expect(pingWan(other)).toContain('1 received');
     other.kill('SIGTERM');
-    expect(await other.exited).toEqual({ code: 0, signal: null });
+    expect(await other.exited, other.stderr.join('\n')).toEqual({ code: 0, signal: null });
     expect(leftovers(other.pid)).toEqual([]);
   });
 

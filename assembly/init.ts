@@ -20,11 +20,14 @@ import {
 import { Op } from './abi/ops';
 import { SCRATCH_BYTES } from './dev/scratch';
 import { backlogPoll } from './dev/backlog';
+import { dummyOpsInit } from './dev/dummy';
 import { loopbackXmit } from './dev/loopback';
 import { NetDevice } from './dev/net_device';
 import { portPoll, portXmit, portsTxPending } from './dev/port';
 import { netifReceiveSkb } from './dev/receive';
+import { upperOpsInit } from './dev/upper';
 import { vethXmit } from './dev/veth';
+import { vlanOpsInit } from './dev/vlan';
 import { devQueueXmitResume } from './dev/xmit';
 import { ipOpsInit } from './ipv4/ip_init';
 import { ip6OpsInit } from './ipv6/ip6_init';
@@ -208,6 +211,9 @@ function fillOps(): void {
   opSet(Op.OKFN_INGRESS, resumeIngress.index);
   opSet(Op.OKFN_EGRESS, resumeEgress.index);
   opSet(Op.NET_INIT_NEIGH, initNeigh.index);
+  upperOpsInit();
+  dummyOpsInit();
+  vlanOpsInit();
   pfifoFastInit();
   neighOpsInit();
   arpOpsInit();

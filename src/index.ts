@@ -7,6 +7,7 @@ export { openPort } from './drivers/open.js';
 export { NetError } from './net_error.js';
 export { AF_INET, AF_INET6 } from './net/ip.js';
 export { Link, type AddressInfo, type LinkInfo, type LinkStats } from './net/link.js';
+export type { LinkData, LinkKind, LinkSpec } from './net/link_kind.js';
 export { Namespace, type HookSpec } from './net/namespace.js';
 export type { NeighbourInfo, NeighbourSpec, NudState } from './net/neighbour.js';
 export type { RouteInfo, RouteSpec, RouteType } from './net/route.js';

@@ -16,6 +16,8 @@ export enum NetifF {
   LLTX = 128,
   /** GRO merges UDP, too (Linux: rx-udp-gro-forwarding); the datagrams are forwarded as they came. */
   GRO_UDP_FWD = 256,
+  /** Takes a VLAN tag beside the frame (skb.vlanTci) and puts it in itself. */
+  HW_VLAN_TX = 512,
 }
 
 /** virtio_net_hdr (Linux: include/uapi/linux/virtio_net.h). */

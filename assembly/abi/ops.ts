@@ -34,6 +34,10 @@ export enum Op {
   XMIT_LOOPBACK = 64,
   XMIT_VETH,
   XMIT_PORT,
+  XMIT_DUMMY,
+  XMIT_VLAN,
+  XMIT_MACVLAN,
+  XMIT_BOND,
   // napi poll: (dev: usize, budget: i32) => i32
   POLL_PORT = 80,
   POLL_BACKLOG,
@@ -60,6 +64,7 @@ export enum Op {
   NETDEV_EVENT_IPV4 = 128,
   NETDEV_EVENT_IPV6,
   NETDEV_EVENT_NEIGH,
+  NETDEV_EVENT_UPPER,
   NET_INIT_NEIGH = 132,
   NET_INIT_IPV4,
   NET_INIT_IPV6,
@@ -81,8 +86,18 @@ export enum Op {
   // GRO/GSO callbacks: receive (head list…) and segment
   GSO_IPV4 = 160,
   GSO_IPV6,
-  // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   XDP_RUN = 192,
-  HOOK_BASE = 256,
+  // rx_handler: (list: usize, n: u32, dev: usize) => u32, see dev/upper
+  RX_HANDLER_MACVLAN = 300,
+  RX_HANDLER_BOND,
+  // what else a kind of device does: a block of 8 each, in the order of Ndo (dev/upper)
+  NDO_VLAN = 304,
+  NDO_MACVLAN = 312,
+  NDO_BOND = 320,
+  TIMER_BOND_MII = 328,
+  TIMER_BOND_NOTIFY,
+  TIMER_BOND_AD,
+  // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
+  HOOK_BASE = 512,
   MAX = 1024,
 }

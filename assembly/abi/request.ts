@@ -101,8 +101,24 @@ export enum LinkRec {
   PEER_MAC = 100,
   /** Port: receive descriptors when they are to be fewer than RING_ENTRIES; 0: as many. */
   RX_ENTRIES = 108,
-  SIZE = 112,
+  /** i32: ifindex of the device that this one is stacked on (VLAN, macvlan), 0: none. */
+  LINK = 112,
+  /** i32: ifindex of the master that this device is a port of, 0: none. Set when SET says so. */
+  MASTER = 116,
+  /** u32 LINK_SET_*: which of MASTER, DATA and SLAVE_DATA the request means; LINK_NEW always means DATA. */
+  SET = 120,
+  /** u32, out: how many want every frame of the device. */
+  PROMISCUITY = 124,
+  /** u8[128]: what this kind of device has of its own; abi/link_data. */
+  DATA = 128,
+  /** u8[64]: what the device has as a port of its master, of the master's kind. */
+  SLAVE_DATA = 256,
+  SIZE = 320,
 }
+/** Bits of LinkRec.SET. */
+export const LINK_SET_MASTER: u32 = 1;
+export const LINK_SET_DATA: u32 = 2;
+export const LINK_SET_SLAVE_DATA: u32 = 4;
 
 /** LINK_STATS: in NET, IFINDEX; out u64 rtnl_link_stats64 and the qdisc's figures, then u64 per drop reason. */
 export enum LinkStatsRec {

@@ -42,6 +42,7 @@ import { groRun } from './gro_run';
 import { groTcpContinues, groTcpHlen, groTcpHolds, groTcpLast } from './gro_tcp';
 import { UDP_GRO_CNT_MAX, groUdpHlen, groUdpPlain } from './gro_udp';
 import { NetDevice } from './net_device';
+import { skbTagged, skbVlanUntag } from './vlan_core';
 
 /**
  * Takes the `n` skbs at `list`, as groReceive does each, flushes, and leaves there what goes up, which is never more
@@ -72,6 +73,10 @@ export function groReceive(dev: NetDevice, skb: SkBuff, list: usize, n: u32): u3
   } else if (skb.protocol === ETH_P_IPV6 && headlen >= IPV6_HDR_LEN) {
     nhlen = IPV6_HDR_LEN;
     proto = ipv6Nexthdr(skb.data);
+  } else if (skbTagged(skb)) {
+    // Linux: napi_skb_finish comes behind skb_vlan_untag for a tag that the driver left in the frame.
+    if (!skbVlanUntag(skb)) return n;
+    return groReceive(dev, skb, list, n);
   }
   if (proto === IPPROTO_TCP || (proto === IPPROTO_UDP && (dev.features & NetifF.GRO_UDP_FWD) !== 0)) {
     const table = groTable(dev);

@@ -82,7 +82,8 @@ export function groSameHeaders(p: SkBuff, skb: SkBuff, nhlen: u32): bool {
   const ma = p.macHeader;
   const mb = skb.macHeader;
   if (load<u64>(ma) !== load<u64>(mb) || load<u32>(ma, 8) !== load<u32>(mb, 8)) return false;
-  if (load<u16>(ma, 12) !== load<u16>(mb, 12) || p.vlanTci !== skb.vlanTci) return false;
+  if (load<u16>(ma, 12) !== load<u16>(mb, 12)) return false;
+  if (p.vlanTci !== skb.vlanTci || p.vlanProto !== skb.vlanProto) return false;
   const a = p.data;
   const b = skb.data;
   // Version, traffic class and flow label; hop limit (and next header).

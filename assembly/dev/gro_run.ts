@@ -13,7 +13,7 @@ import { csumFold, csumFrom64, csumPartial } from '../lib/checksum';
 import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
 import { FragTable, fragAt } from '../skb/pool';
-import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SkBuff } from '../skb/sk_buff';
+import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SkBuff, SkbWord } from '../skb/sk_buff';
 import { ETH_P_IP } from '../wire/ethernet';
 import { IPPROTO_TCP, IPV4_HDR_LEN } from '../wire/ipv4';
 import { TCP_HDR_LEN, TCPHDR_CWR, TCPHDR_FIN, TCPHDR_PSH } from '../wire/tcp';
@@ -47,6 +47,7 @@ export function groRun(gro: usize, list: usize, n: u32): u32 {
   const mac = load<u64>(macA);
   const mac2 = load<u64>(macA, 6);
   const vlan = <u32>p.vlanTci;
+  const protocols = SkbWord.protocols(p);
   const lenBe = <u64>bswap<u16>(<u16>len);
   const start = (load<u64>(a) & VERSION_TOS_FRAG) | (lenBe << 16);
   const ttlSource = load<u64>(a, 8) & NOT_CHECK;
@@ -72,7 +73,7 @@ export function groRun(gro: usize, list: usize, n: u32): u32 {
     const b = skb.data;
     const macB = skb.macHeader;
     const summed = skb.ipSummed;
-    const other = <u32>skb.protocol ^ <u32>ETH_P_IP;
+    const other = SkbWord.protocols(skb) ^ protocols;
     const odd = other | skb.gsoSize | (<u32>skb.vlanTci ^ vlan) | <u32>(summed === CHECKSUM_PARTIAL);
     const w0 = load<u64>(b);
     const w1 = load<u64>(b, 8);

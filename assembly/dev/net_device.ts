@@ -1,8 +1,8 @@
 /**
  * net_device: an interface of a namespace. Linux: include/linux/netdevice.h, net/core/dev.c.
  *
- * Three kinds share it: a port (a driver of the host moves its frames), loopback and veth. What differs is the op
- * that transmits (abi/ops XMIT_*) and the record at `priv`. A device has two numbers: its ifindex, unique in its
+ * All kinds share it. What differs is the op that transmits (abi/ops XMIT_*), the block of ops at `ndo` (open, stop,
+ * what a device below told...; dev/upper) and the record at `priv`. A device has two numbers: its ifindex, unique in its
  * namespace, and its handle, unique in the core, by which the host names its rings.
  */
 import { SkbDropReason } from '../abi/drop_reason';
@@ -10,6 +10,7 @@ import { EventType } from '../abi/event';
 import { Op } from '../abi/ops';
 import { Ipv4Conf, Ipv6Conf, NeighVar } from '../abi/sysctl';
 import { kfree, kzalloc } from '../lib/kmalloc';
+import { opIndex } from '../lib/ops';
 import { root } from '../lib/root';
 import { Net } from '../net/net';
 import { NetdevEvent, callNetdevNotifiers } from '../net/registry';
@@ -69,6 +70,28 @@ export class NetDevice {
   egressHooks: usize;
   /** XDP program's op, or 0. */
   xdp: u32;
+  /** Op that sees what is received before the protocols do (abi/ops RX_HANDLER_*), or 0, and what it keeps. */
+  rxHandler: u32;
+  rxHandlerData: usize;
+  /** First op of the kind's block, or 0. */
+  ndo: u32;
+  /** The master that this device is a port of, the ports of this master, and the next port of the same master. */
+  upper: usize;
+  portHead: usize;
+  portNext: usize;
+  /** The device that this one is stacked on, the devices stacked on this one, and the next on the same. */
+  lower: usize;
+  stackedHead: usize;
+  stackedNext: usize;
+  /** VLAN devices by protocol and id (dev/vlan_core), or 0. */
+  vlans: usize;
+  /** How many want every frame, and every group's; what the user asked for of them. */
+  promiscuity: u32;
+  allmulti: u32;
+  gflags: u32;
+  /** Devices below this one, longest way. */
+  nestLevel: u8;
+  addrAssignType: u8;
   /** Next hops that go out here (route/), and neighbours: counts for the end of the device. */
   refs: u32;
   addr: u64;
@@ -91,6 +114,37 @@ export enum DevKind {
   LOOPBACK = 1,
   VETH = 2,
   PORT = 3,
+  DUMMY = 4,
+  VLAN = 5,
+  MACVLAN = 6,
+  BOND = 7,
+  BRIDGE = 8,
+  VRF = 9,
+}
+
+/** Where the address comes from. Linux: include/uapi/linux/netdevice.h. */
+export const NET_ADDR_PERM: u8 = 0;
+export const NET_ADDR_RANDOM: u8 = 1;
+/** The lower device's: it goes on following that one. */
+export const NET_ADDR_STOLEN: u8 = 2;
+export const NET_ADDR_SET: u8 = 3;
+
+/** The ops of a kind of device, from NetDevice.ndo on: (dev, a, b) => i32, 0 or a negative errno. */
+export enum Ndo {
+  /** Before the device is up. */
+  OPEN = 0,
+  /** While it is still up. */
+  STOP = 1,
+  /** (self, NetdevEvent, other): something happened to the device below, or to a port. */
+  EVENT = 2,
+  /** (master, port): the port is to be taken in, released. */
+  ADD_SLAVE = 3,
+  DEL_SLAVE = 4,
+  /** (dev, mtu), (dev, address of the MAC): may it be, and what else must follow. */
+  CHANGE_MTU = 5,
+  SET_MAC = 6,
+  /** The device is out of its namespace: frees what the kind holds. */
+  UNINIT = 7,
 }
 
 // Linux: include/uapi/linux/if.h
@@ -102,6 +156,8 @@ export const IFF_RUNNING: u32 = 0x40;
 export const IFF_NOARP: u32 = 0x80;
 export const IFF_PROMISC: u32 = 0x100;
 export const IFF_ALLMULTI: u32 = 0x200;
+export const IFF_MASTER: u32 = 0x400;
+export const IFF_SLAVE: u32 = 0x800;
 export const IFF_MULTICAST: u32 = 0x1000;
 export const IFF_LOWER_UP: u32 = 0x10000;
 
@@ -213,17 +269,28 @@ export function devGetByName(net: Net, name: usize): NetDevice | null {
   return null;
 }
 
-/** Administratively up: routes and addresses of it start to count. */
-export function devOpen(dev: NetDevice): void {
-  if ((dev.flags & IFF_UP) !== 0) return;
+/** Calls one op of the device's kind; 0 when the kind has none. */
+export function devNdo(dev: NetDevice, which: Ndo, a: usize, b: usize): i32 {
+  if (dev.ndo === 0) return 0;
+  const fn = opIndex(dev.ndo + <u32>which);
+  return fn === 0 ? 0 : call_indirect<i32>(fn, changetype<usize>(dev), a, b);
+}
+
+/** Administratively up: routes and addresses of it start to count. 0, or why its kind cannot be up now. */
+export function devOpen(dev: NetDevice): i32 {
+  if ((dev.flags & IFF_UP) !== 0) return 0;
+  const err = devNdo(dev, Ndo.OPEN, 0, 0);
+  if (err !== 0) return err;
   dev.flags |= IFF_UP;
   notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.UP, changetype<usize>(dev));
+  return 0;
 }
 
 export function devClose(dev: NetDevice): void {
   if ((dev.flags & IFF_UP) === 0) return;
   callNetdevNotifiers(NetdevEvent.GOING_DOWN, changetype<usize>(dev));
+  devNdo(dev, Ndo.STOP, 0, 0);
   dev.flags &= ~IFF_UP;
   notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.DOWN, changetype<usize>(dev));
@@ -237,13 +304,18 @@ export function devSetCarrier(dev: NetDevice, on: bool): void {
   callNetdevNotifiers(NetdevEvent.CHANGE, changetype<usize>(dev));
 }
 
-export function devSetMtu(dev: NetDevice, mtu: u32): void {
-  if (dev.mtu === mtu) return;
+/** 0, or why the kind does not take it. */
+export function devSetMtu(dev: NetDevice, mtu: u32): i32 {
+  if (dev.mtu === mtu) return 0;
+  const err = devNdo(dev, Ndo.CHANGE_MTU, mtu, 0);
+  if (err !== 0) return err;
   dev.mtu = mtu;
   notifyLink(dev, false);
   callNetdevNotifiers(NetdevEvent.CHANGEMTU, changetype<usize>(dev));
+  return 0;
 }
 
+/** Gives the device an address that its kind has agreed to, or that it follows. */
 export function devSetAddr(dev: NetDevice, mac: u64): void {
   dev.addr = mac;
   notifyLink(dev, false);

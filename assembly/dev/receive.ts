@@ -7,26 +7,95 @@ import { Op } from '../abi/ops';
 import { opIndex } from '../lib/ops';
 import { NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
-import { SkBuff } from '../skb/sk_buff';
+import { SkBuff, SkbWord } from '../skb/sk_buff';
 import { NetDevice } from './net_device';
 import { nfHookDevice } from './nf_hook';
 import { SCRATCH_PROTO, scratchList } from './scratch';
+import { skbTagged, skbVlanUntag, vlanDoReceive, vlanUnknown } from './vlan_core';
 
-const ETH_P_IP: u16 = 0x0800;
-const ETH_P_ARP: u16 = 0x0806;
-const ETH_P_IPV6: u16 = 0x86dd;
+const ETH_P_IP: u32 = 0x0800;
+const ETH_P_ARP: u32 = 0x0806;
+const ETH_P_IPV6: u32 = 0x86dd;
 
 /** The op that receives packets of an ethertype, NONE when nobody does. */
-function packetTypeOp(protocol: u16): u32 {
+function packetTypeOp(protocol: u32): u32 {
   if (protocol === ETH_P_IP) return Op.RCV_IPV4;
   if (protocol === ETH_P_IPV6) return Op.RCV_IPV6;
   if (protocol === ETH_P_ARP) return Op.RCV_ARP;
   return Op.NONE;
 }
 
-/** Takes `n` skbs of `dev` at `list` (u32 pointers), all with `data` at the network header. */
+/**
+ * Takes `n` skbs of `dev` at `list` (u32 pointers), all with `data` at the network header.
+ *
+ *   tag off ─► ingress hooks ─► VLAN devices ─► rx_handler (bridge, bond, macvlan) ─► packet_type
+ */
 export function netifReceiveSkbList(dev: NetDevice, list: usize, n: u32): void {
+  if ((dev.ingressHooks | dev.rxHandler) !== 0) n = special(dev, list, n);
+  let i: u32 = 0;
+  while (i < n) {
+    // The ethertype, and above it that of a VLAN tag: a tagged packet has no receiver.
+    const protocols = SkbWord.protocols(changetype<SkBuff>(load<u32>(list + (i << 2))));
+    let end = i + 1;
+    while (end < n && SkbWord.protocols(changetype<SkBuff>(load<u32>(list + (end << 2)))) === protocols)
+      end++;
+    const fn = opIndex(packetTypeOp(protocols));
+    if (fn !== 0) call_indirect<void>(fn, list + (i << 2), end - i);
+    else otherRun(dev, list + (i << 2), end - i);
+    i = end;
+  }
+}
+
+/** A device that somebody looks into: the same, in the order in which Linux does it. Returns how many go on, in place. */
+function special(dev: NetDevice, list: usize, n: u32): u32 {
+  n = untag(list, n);
   if (dev.ingressHooks !== 0) n = ingress(dev, list, n);
+  if (dev.vlans !== 0) n = takeVlans(dev, list, n);
+  const fn = opIndex(dev.rxHandler);
+  if (fn !== 0 && n !== 0) n = call_indirect<u32>(fn, list, n, changetype<usize>(dev));
+  return n;
+}
+
+/** Takes the tags out of the frames that have one; returns how many packets are left. */
+function untag(list: usize, n: u32): u32 {
+  let kept: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
+    if (skb.vlanProto === 0 && skbTagged(skb) && !skbVlanUntag(skb)) continue;
+    store<u32>(list + (kept++ << 2), changetype<usize>(skb));
+  }
+  return kept;
+}
+
+/** Gives what is for VLAN devices to them. Returns how many are left, in place. */
+function takeVlans(dev: NetDevice, list: usize, n: u32): u32 {
+  let kept: u32 = 0;
+  let i: u32 = 0;
+  while (i < n) {
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
+    let end = i + 1;
+    if (skb.vlanProto !== 0) {
+      while (end < n && changetype<SkBuff>(load<u32>(list + (end << 2))).vlanProto !== 0) end++;
+      const rest = vlanDoReceive(dev, list + (i << 2), end - i);
+      for (let k: u32 = 0; k < rest; k++) store<u32>(list + (kept++ << 2), load<u32>(list + ((i + k) << 2)));
+    } else {
+      store<u32>(list + (kept++ << 2), changetype<usize>(skb));
+    }
+    i = end;
+  }
+  return kept;
+}
+
+/** Packets of no registered protocol: tagged ones, which get to a VLAN device or to nobody, or unknown ones. */
+function otherRun(dev: NetDevice, list: usize, n: u32): void {
+  const first = changetype<SkBuff>(load<u32>(list));
+  if (first.vlanProto === 0 && !skbTagged(first)) {
+    dropRun(list, 0, n);
+    return;
+  }
+  n = untag(list, n);
+  if (dev.vlans !== 0) n = takeVlans(dev, list, n);
+  n = vlanUnknown(dev, list, n);
   let i: u32 = 0;
   while (i < n) {
     const protocol = changetype<SkBuff>(load<u32>(list + (i << 2))).protocol;
@@ -58,15 +127,16 @@ function ingress(dev: NetDevice, list: usize, n: u32): u32 {
   return kept;
 }
 
-/** One packet, behind the ingress hook: what a hook had queued there. */
+/** One packet, behind the ingress hooks: what a hook had queued there. */
 export function netifReceiveSkb(skb: SkBuff): void {
-  const fn = opIndex(packetTypeOp(skb.protocol));
-  if (fn === 0) {
-    changetype<NetDevice>(skb.dev).rxDropped++;
-    kfreeSkbReason(skb, SkbDropReason.UNHANDLED_PROTO);
-    return;
-  }
+  const dev = changetype<NetDevice>(skb.dev);
   const list = scratchList(SCRATCH_PROTO);
   store<u32>(list, changetype<usize>(skb));
-  call_indirect<void>(fn, list, <u32>1);
+  let n: u32 = dev.vlans === 0 ? 1 : takeVlans(dev, list, 1);
+  const handler = opIndex(dev.rxHandler);
+  if (handler !== 0 && n !== 0) n = call_indirect<u32>(handler, list, n, changetype<usize>(dev));
+  if (n === 0) return;
+  const fn = opIndex(packetTypeOp(SkbWord.protocols(changetype<SkBuff>(load<u32>(list)))));
+  if (fn !== 0) call_indirect<void>(fn, list, n);
+  else otherRun(dev, list, n);
 }

@@ -17,6 +17,7 @@ import { IFF_UP, NetDevice, netifRunning } from './net_device';
 import { nfHookDevice } from './nf_hook';
 import { NETDEV_TX_BUSY, NETDEV_TX_OK, portXmit } from './port';
 import { Qdisc, qdiscDequeue, qdiscEmpty, qdiscEnqueue, qdiscRequeue } from './qdisc';
+import { vlanPushInside } from './vlan_core';
 
 /** Packets that one run of a qdisc sends at most (Linux: dev_weight); the rest waits for the next poll. */
 const QDISC_RUN_MAX: u32 = 256;
@@ -66,7 +67,7 @@ function devHardStartXmit(skb: SkBuff, dev: NetDevice): SkBuff | null {
     kfreeSkbReason(skb, SkbDropReason.DEV_READY);
     return null;
   }
-  if (skb.gsoSize === 0 && skb.ipSummed !== CHECKSUM_PARTIAL && skb.frags === 0) {
+  if ((<u32>skb.gsoSize | <u32>skb.vlanProto | skb.frags) === 0 && skb.ipSummed !== CHECKSUM_PARTIAL) {
     return startXmit(skb, dev) === NETDEV_TX_OK ? null : skb;
   }
   let list: SkBuff | null = validateXmitSkb(skb, dev);
@@ -89,6 +90,11 @@ function startXmit(skb: SkBuff, dev: NetDevice): i32 {
 
 /** Linux: validate_xmit_skb. The list to send instead of `skb`; null when it had to be dropped (counted). */
 function validateXmitSkb(skb: SkBuff, dev: NetDevice): SkBuff | null {
+  if (skb.vlanProto !== 0 && (dev.features & NetifF.HW_VLAN_TX) === 0 && !vlanPushInside(skb)) {
+    dev.txDropped++;
+    kfreeSkbReason(skb, SkbDropReason.NOMEM);
+    return null;
+  }
   if (skb.gsoSize !== 0 && !deviceSegments(skb, dev)) {
     const segments = gsoSegment(skb, dev.features);
     if (segments === null) dev.txDropped++;

@@ -495,6 +495,7 @@ function asOurOwn(skb: SkBuff): void {
   skb.gsoType = 0;
   skb.flags &= SKB_F_CLONED;
   skb.vlanTci = 0;
+  skb.vlanProto = 0;
   skb.mark = 0;
   skb.hash = 0;
   skb.priority = 0;

@@ -165,7 +165,6 @@ function makeFragment(skb: SkBuff, hlen: u32, at: u32, len: u32): SkBuff | null 
   fragment.iif = skb.iif;
   fragment.tstamp = skb.tstamp;
   fragment.nfct = skb.nfct;
-  fragment.vlanTci = skb.vlanTci;
   fragment.queueMapping = skb.queueMapping;
   ipCb(fragment).flags = ipCb(skb).flags & ~IPSKB_FRAGLIST;
   return fragment;

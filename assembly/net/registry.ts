@@ -18,10 +18,12 @@ export enum NetdevEvent {
   CHANGEMTU = 7,
   CHANGEADDR = 8,
   GOING_DOWN = 9,
+  /** The device became, or ceased to be, a port of a master. */
+  CHANGEUPPER = 21,
 }
 
 const NETDEV_CHAIN_FIRST: u32 = Op.NETDEV_EVENT_IPV4;
-const NETDEV_CHAIN_LAST: u32 = Op.NETDEV_EVENT_NEIGH;
+const NETDEV_CHAIN_LAST: u32 = Op.NETDEV_EVENT_UPPER;
 
 /** Tells every layer above, in the order of the ids. */
 export function callNetdevNotifiers(event: NetdevEvent, dev: usize): void {

@@ -1,47 +1,54 @@
-/** LINK_*: devices. Linux: net/core/rtnetlink.c, `ip link`. */
+/** LINK_*: devices. Linux: net/core/rtnetlink.c, `ip link`. A file link_<kind> has what is of one kind only. */
 import { SkbDropReason } from '../abi/drop_reason';
-import { Port, Status } from '../abi/layout';
-import { Dump, LinkRec, LinkStatsRec, MsgType } from '../abi/request';
+import { Port } from '../abi/layout';
+import {
+  Dump,
+  LINK_SET_DATA,
+  LINK_SET_MASTER,
+  LINK_SET_SLAVE_DATA,
+  LinkRec,
+  LinkStatsRec,
+  MsgType,
+} from '../abi/request';
 import { backlogPurge } from '../dev/backlog';
 import { groFree } from '../dev/gro';
 import { napiDisable } from '../dev/napi';
 import {
   DevKind,
+  IFF_ALLMULTI,
+  IFF_PROMISC,
   IFF_UP,
   IFNAMSIZ,
+  NET_ADDR_SET,
+  Ndo,
   NetDevice,
-  allocNetdev,
-  devAddrPtr,
   devClose,
-  devFlags,
   devGetByIndex,
   devGetByName,
   devNamePtr,
+  devNdo,
   devOpen,
   devSetAddr,
   devSetCarrier,
   devSetMtu,
   freeNetdev,
   notifyLink,
-  registerNetdev,
   unregisterNetdev,
 } from '../dev/net_device';
-import { portSetup, portTeardown } from '../dev/port';
 import { Qdisc } from '../dev/qdisc';
-import { vethCreate, vethPair, vethUpdateCarrier } from '../dev/veth';
+import { devSetAllmulti, devSetPromiscuity } from '../dev/upper';
+import { vethUpdateCarrier } from '../dev/veth';
 import { kfree } from '../lib/kmalloc';
-import { root } from '../lib/root';
+import { opIndex } from '../lib/ops';
 import { Errno } from '../net/errno';
 import { Net, netByHandle } from '../net/net';
-import { pfifoFastAttach, qdiscDestroy } from '../sched/sch_pfifo_fast';
+import { qdiscDestroy } from '../sched/sch_pfifo_fast';
 import { handlesForgetDev } from '../skb/handles';
+import { MAC_MASK, MTU_MAX, MTU_MIN, checkMac, checkName } from './link_conf';
+import { fillLink } from './link_fill';
+import { linkKindNew, linkKindSet, linkSlaveSet } from './link_kinds';
+import { portUninit } from './link_port';
 
-const MAC_MASK: u64 = 0xffffffffffff;
-const GROUP_BIT: u64 = 1;
-/** RFC 791: every host accepts 68 bytes; 65535 is the longest datagram (lo has one more). */
-const MTU_MIN: u32 = 68;
-const MTU_MAX: u32 = 65535;
-const RING_MAX: u32 = 4096;
 const CARRIER_KEEP: u8 = 255;
 /** Flags that LINK_SET may change. */
 const IFF_CHANGEABLE: u32 = 0x1 | 0x80 | 0x100 | 0x200 | 0x1000;
@@ -63,98 +70,18 @@ export function requestLink(type: u32, body: usize, len: u32): i32 {
 }
 
 function linkNew(net: Net, body: usize): i32 {
-  const kind = load<u8>(body, LinkRec.KIND);
-  if (kind === DevKind.PORT) return portNew(net, body);
-  if (kind === DevKind.VETH) return vethNew(net, body);
-  return -Errno.EOPNOTSUPP;
+  const set = load<u32>(body, LinkRec.SET);
+  const masterIndex = load<i32>(body, LinkRec.MASTER);
+  const err = linkKindNew(net, body);
+  if (err !== 0 || (set & LINK_SET_MASTER) === 0 || masterIndex === 0) return err;
+  const dev = devGetByIndex(net, load<i32>(body, LinkRec.IFINDEX))!;
+  const mastered = setMaster(dev, masterIndex);
+  if (mastered !== 0) linkDelete(dev);
+  else fillLink(dev, body);
+  return mastered;
 }
 
-function checkName(net: Net, name: usize): i32 {
-  if (load<u8>(name) === 0 || load<u8>(name, IFNAMSIZ - 1) !== 0) return -Errno.EINVAL;
-  return devGetByName(net, name) === null ? 0 : -Errno.EEXIST;
-}
-
-function checkMac(mac: u64): bool {
-  return mac !== 0 && (mac & GROUP_BIT) === 0;
-}
-
-/** Name, MAC, MTU and queue length of a new device, checked. */
-function configure(dev: NetDevice, name: usize, mac: u64, body: usize): i32 {
-  const err = checkName(dev.net, name);
-  if (err !== 0) return err;
-  if (!checkMac(mac)) return -Errno.EADDRNOTAVAIL;
-  const mtu = load<u32>(body, LinkRec.MTU);
-  if (mtu !== 0 && (mtu < MTU_MIN || mtu > MTU_MAX)) return -Errno.EINVAL;
-  memory.copy(devNamePtr(dev), name, IFNAMSIZ);
-  dev.addr = mac;
-  if (mtu !== 0) dev.mtu = mtu;
-  const txqlen = load<u32>(body, LinkRec.TXQLEN);
-  if (txqlen !== 0) dev.txQueueLen = txqlen;
-  return 0;
-}
-
-function ringSizeOk(entries: u32): bool {
-  return entries >= 2 && entries <= RING_MAX && (entries & (entries - 1)) === 0;
-}
-
-function portNew(net: Net, body: usize): i32 {
-  const entries = load<u32>(body, LinkRec.RING_ENTRIES);
-  const vnet = load<u32>(body, LinkRec.VNET_HDR_LEN);
-  const asked = load<u32>(body, LinkRec.RX_ENTRIES);
-  const rxEntries = asked === 0 ? entries : asked;
-  if (!ringSizeOk(entries) || !ringSizeOk(rxEntries)) return -Errno.EINVAL;
-  if (vnet !== 0 && vnet !== 10 && vnet !== 12) return -Errno.EINVAL;
-  const dev = allocNetdev(net, DevKind.PORT);
-  if (dev === null) return -Errno.ENOMEM;
-  let err = configure(dev, body + LinkRec.NAME, load<u64>(body, LinkRec.MAC) & MAC_MASK, body);
-  if (err === 0) {
-    dev.features = load<u32>(body, LinkRec.FEATURES);
-    if (!portSetup(dev, rxEntries, entries, vnet, load<u32>(body, LinkRec.LARGE) !== 0)) err = -Errno.ENOMEM;
-    else if (!pfifoFastAttach(dev)) err = -Errno.ENOMEM;
-    else if (!registerNetdev(dev)) err = -Errno.ENFILE;
-  }
-  if (err !== 0) {
-    qdiscDestroy(dev);
-    portTeardown(dev);
-    freeNetdev(dev);
-    return err;
-  }
-  const table = load<u32>(root().statusBlock, Status.PORT_TABLE);
-  store<u32>(table + (dev.handle << 2), dev.priv);
-  fillLink(dev, body);
-  notifyLink(dev, false);
-  return 0;
-}
-
-function vethNew(net: Net, body: usize): i32 {
-  const peerNet = netByHandle(load<u32>(body, LinkRec.PEER_NET));
-  if (peerNet === null) return -Errno.ENOENT;
-  const a = vethCreate(net);
-  const b = vethCreate(peerNet);
-  let err = a === null || b === null ? -Errno.ENOMEM : 0;
-  if (a !== null && b !== null) {
-    err = configure(a, body + LinkRec.NAME, load<u64>(body, LinkRec.MAC) & MAC_MASK, body);
-    if (err === 0)
-      err = configure(b, body + LinkRec.PEER_NAME, load<u64>(body, LinkRec.PEER_MAC) & MAC_MASK, body);
-    if (err === 0 && a.net === b.net && a.name0 === b.name0 && a.name1 === b.name1) err = -Errno.EEXIST;
-    if (err === 0 && !registerNetdev(a)) err = -Errno.ENFILE;
-    if (err === 0 && !registerNetdev(b)) {
-      unregisterNetdev(a);
-      err = -Errno.ENFILE;
-    }
-  }
-  if (err !== 0 || a === null || b === null) {
-    if (a !== null) freeNetdev(a);
-    if (b !== null) freeNetdev(b);
-    return err;
-  }
-  vethPair(a, b);
-  fillLink(a, body);
-  notifyLink(a, false);
-  notifyLink(b, false);
-  return 0;
-}
-
+/** Everything that LINK_SET may change but the flags, in Linux's order (do_setlink). What came before an error stays. */
 function linkSet(net: Net, dev: NetDevice, body: usize): i32 {
   const mtu = load<u32>(body, LinkRec.MTU);
   const mac = load<u64>(body, LinkRec.MAC) & MAC_MASK;
@@ -162,29 +89,76 @@ function linkSet(net: Net, dev: NetDevice, body: usize): i32 {
   if (mtu !== 0 && (mtu < MTU_MIN || mtu > MTU_MAX + <u32>(dev.kind === DevKind.LOOPBACK)))
     return -Errno.EINVAL;
   if (mac !== 0 && !checkMac(mac)) return -Errno.EADDRNOTAVAIL;
-  if (load<u8>(name) !== 0 && devGetByName(net, name) !== dev) {
+  const renamed = load<u8>(name) !== 0 && devGetByName(net, name) !== dev;
+  if (renamed) {
     const err = checkName(net, name);
     if (err !== 0) return err;
+  }
+  if (mac !== 0) {
+    const err = devNdo(dev, Ndo.SET_MAC, body + LinkRec.MAC, 0);
+    if (err !== 0) return err;
+    dev.addrAssignType = NET_ADDR_SET;
+    devSetAddr(dev, mac);
+  }
+  if (mtu !== 0) {
+    const err = devSetMtu(dev, mtu);
+    if (err !== 0) return err;
+  }
+  if (renamed) {
     memory.copy(devNamePtr(dev), name, IFNAMSIZ);
     notifyLink(dev, false);
   }
-  if (mtu !== 0) devSetMtu(dev, mtu);
-  if (mac !== 0) devSetAddr(dev, mac);
   const features = load<u32>(body, LinkRec.FEATURES);
   if (features !== 0) dev.features = features;
   const carrier = load<u8>(body, LinkRec.CARRIER);
-  if (carrier !== CARRIER_KEEP && dev.kind === DevKind.PORT) devSetCarrier(dev, carrier !== 0);
-  const change = load<u32>(body, LinkRec.CHANGE) & IFF_CHANGEABLE;
-  const flags = load<u32>(body, LinkRec.FLAGS);
-  dev.flags = (dev.flags & ~(change & ~IFF_UP)) | (flags & change & ~IFF_UP);
-  if ((change & IFF_UP) !== 0) {
-    // A port keeps what its driver says of the carrier; the other kinds follow their flags.
-    if ((flags & IFF_UP) !== 0) devOpen(dev);
-    else devClose(dev);
-    if (dev.kind === DevKind.VETH) vethUpdateCarrier(dev);
+  const own = dev.kind === DevKind.PORT || dev.kind === DevKind.DUMMY;
+  if (carrier !== CARRIER_KEEP && own) devSetCarrier(dev, carrier !== 0);
+  const set = load<u32>(body, LinkRec.SET);
+  let err: i32 = 0;
+  if ((set & LINK_SET_DATA) !== 0) err = linkKindSet(dev, body + LinkRec.DATA);
+  if (err === 0 && (set & LINK_SET_MASTER) !== 0) err = setMaster(dev, load<i32>(body, LinkRec.MASTER));
+  if (err === 0 && (set & LINK_SET_SLAVE_DATA) !== 0) err = linkSlaveSet(dev, body + LinkRec.SLAVE_DATA);
+  if (err === 0) err = setFlags(dev, load<u32>(body, LinkRec.FLAGS), load<u32>(body, LinkRec.CHANGE));
+  if (err === 0) fillLink(dev, body);
+  return err;
+}
+
+/** The bits of `change` become those of `flags`. Linux: __dev_change_flags. */
+function setFlags(dev: NetDevice, flags: u32, change: u32): i32 {
+  change &= IFF_CHANGEABLE;
+  const plain = change & ~(IFF_UP | IFF_PROMISC | IFF_ALLMULTI);
+  dev.flags = (dev.flags & ~plain) | (flags & plain);
+  const wanted = (flags ^ dev.gflags) & change;
+  if ((wanted & IFF_PROMISC) !== 0) {
+    dev.gflags ^= IFF_PROMISC;
+    devSetPromiscuity(dev, (flags & IFF_PROMISC) !== 0 ? 1 : -1);
   }
-  fillLink(dev, body);
-  return 0;
+  if ((wanted & IFF_ALLMULTI) !== 0) {
+    dev.gflags ^= IFF_ALLMULTI;
+    devSetAllmulti(dev, (flags & IFF_ALLMULTI) !== 0 ? 1 : -1);
+  }
+  if ((change & IFF_UP) === 0) return 0;
+  // A port keeps what its driver says of the carrier; the other kinds follow their flags.
+  let err: i32 = 0;
+  if ((flags & IFF_UP) !== 0) err = devOpen(dev);
+  else devClose(dev);
+  if (dev.kind === DevKind.VETH) vethUpdateCarrier(dev);
+  return err;
+}
+
+/** `ip link set DEV master M`: out of the old master, into the new one; 0 is none. Linux: do_set_master. */
+function setMaster(dev: NetDevice, ifindex: i32): i32 {
+  if (dev.upper !== 0) {
+    const old = changetype<NetDevice>(dev.upper);
+    if (old.ifindex === ifindex) return 0;
+    const err = devNdo(old, Ndo.DEL_SLAVE, changetype<usize>(dev), 0);
+    if (err !== 0) return err;
+  }
+  if (ifindex === 0) return 0;
+  const master = devGetByIndex(dev.net, ifindex);
+  if (master === null) return -Errno.EINVAL;
+  if (master.ndo === 0 || opIndex(master.ndo + Ndo.ADD_SLAVE) === 0) return -Errno.EOPNOTSUPP;
+  return devNdo(master, Ndo.ADD_SLAVE, changetype<usize>(dev), 0);
 }
 
 /** Deletes a device; a veth takes its peer along. */
@@ -194,49 +168,31 @@ function linkDelete(dev: NetDevice): void {
   if (peer !== 0) destroyDevice(changetype<NetDevice>(peer));
 }
 
-/** Takes one device out and frees all that it holds. A veth's peer stays, without carrier. */
+/**
+ * Takes one device out and frees all that it holds, with what is stacked on it; its ports go free. A veth's peer stays,
+ * without carrier.
+ */
 export function destroyDevice(dev: NetDevice): void {
   if (dev.kind === DevKind.VETH && dev.priv !== 0) {
     const peer = changetype<NetDevice>(dev.priv);
     peer.priv = 0;
     vethUpdateCarrier(peer);
   }
+  while (dev.stackedHead !== 0) linkDelete(changetype<NetDevice>(dev.stackedHead));
+  if (dev.upper !== 0) devNdo(changetype<NetDevice>(dev.upper), Ndo.DEL_SLAVE, changetype<usize>(dev), 0);
+  while (dev.portHead !== 0) devNdo(dev, Ndo.DEL_SLAVE, dev.portHead, 0);
   unregisterNetdev(dev);
   notifyLink(dev, true);
   napiDisable(dev);
   backlogPurge(dev);
   handlesForgetDev(changetype<usize>(dev));
   qdiscDestroy(dev);
-  if (dev.kind === DevKind.PORT) {
-    const table = load<u32>(root().statusBlock, Status.PORT_TABLE);
-    store<u32>(table + (dev.handle << 2), 0);
-    portTeardown(dev);
-  }
+  if (dev.kind === DevKind.PORT) portUninit(dev);
+  devNdo(dev, Ndo.UNINIT, 0, 0);
   groFree(dev);
   kfree(dev.ingressHooks);
   kfree(dev.egressHooks);
   freeNetdev(dev);
-}
-
-function fillLink(dev: NetDevice, rec: usize): void {
-  store<u32>(rec, dev.net.handle, LinkRec.NET);
-  store<i32>(rec, dev.ifindex, LinkRec.IFINDEX);
-  store<u32>(rec, dev.handle, LinkRec.HANDLE);
-  store<u32>(rec, devFlags(dev), LinkRec.FLAGS);
-  store<u32>(rec, dev.mtu, LinkRec.MTU);
-  store<u16>(rec, dev.type, LinkRec.TYPE);
-  store<u8>(rec, dev.kind, LinkRec.KIND);
-  store<u8>(rec, dev.carrier, LinkRec.CARRIER);
-  store<u32>(rec, dev.features, LinkRec.FEATURES);
-  memory.copy(rec + LinkRec.MAC, devAddrPtr(dev), 6);
-  memory.copy(rec + LinkRec.NAME, devNamePtr(dev), IFNAMSIZ);
-  store<u32>(rec, dev.txQueueLen, LinkRec.TXQLEN);
-  store<u32>(rec, dev.kind === DevKind.PORT ? dev.priv : 0, LinkRec.PORT);
-  if (dev.kind === DevKind.VETH && dev.priv !== 0) {
-    const peer = changetype<NetDevice>(dev.priv);
-    store<u32>(rec, peer.net.handle, LinkRec.PEER_NET);
-    store<i32>(rec, peer.ifindex, LinkRec.PEER_IFINDEX);
-  }
 }
 
 /** CURSOR[0] is the last ifindex told. */

@@ -32,8 +32,9 @@ export class SkBuff {
   transportHeader: usize;
   /** FibNh (route/) that this packet goes by; valid until the burst ends. */
   dst: usize;
-  /** Ethertype in host order. */
+  /** Ethertype in host order, and of the VLAN tag that was taken off or is to be put on (0: none): one word of both. */
   protocol: u16;
+  vlanProto: u16;
   /** PACKET_* */
   pktType: u8;
   /** CHECKSUM_* */
@@ -123,4 +124,13 @@ export function skbCbClear(skb: SkBuff): void {
   store<u64>(p, 0);
   store<u64>(p, 0, 8);
   store<u64>(p, 0, 16);
+}
+
+/** In line: read once per packet. */
+export class SkbWord {
+  /** `protocol` with `vlanProto` above it: what decides who receives the packet. */
+  @inline
+  static protocols(skb: SkBuff): u32 {
+    return load<u32>(changetype<usize>(skb), offsetof<SkBuff>('protocol'));
+  }
 }

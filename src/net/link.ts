@@ -1,18 +1,25 @@
 /** A link (net_device) of a namespace: state, addresses, figures. `ip link`, `ip address`. */
 import { SkbDropReason } from '../../assembly/abi/drop_reason.js';
-import { AddrRec, LinkRec, LinkStatsRec, MsgType } from '../../assembly/abi/request.js';
-import { formatMac, parseMac } from '../config/ip_address.js';
+import {
+  AddrRec,
+  LINK_SET_DATA,
+  LINK_SET_MASTER,
+  LinkRec,
+  LinkStatsRec,
+  MsgType,
+} from '../../assembly/abi/request.js';
 import type { Core } from '../core/core.js';
-import { NetError } from '../net_error.js';
 import { getAddressText, prefix, putAddress } from './ip.js';
+import { type LinkData, type LinkKind, linkData, linkKind } from './link_kind.js';
+import { getMac, putMac, putName } from './link_name.js';
+import { putVlanOptions, type VlanOptions } from './link_vlan.js';
 
 export const IFF_UP = 0x1;
+const IFF_PROMISC = 0x100;
+const IFF_ALLMULTI = 0x200;
 const CARRIER_KEEP = 255;
 const FOREVER = 0xffffffff;
 export const IFA_F_NODAD = 0x02;
-
-export type LinkKind = 'loopback' | 'veth' | 'port';
-const KINDS: readonly LinkKind[] = ['loopback', 'veth', 'port'];
 
 export interface LinkInfo {
   name: string;
@@ -28,6 +35,13 @@ export interface LinkInfo {
   features: number;
   /** Address of a port's rings in the core, 0 for other kinds. */
   port: number;
+  /** ifindex of the device that it is stacked on, and of its master; 0: none. */
+  link: number;
+  master: number;
+  /** How many want every frame of it. */
+  promiscuity: number;
+  /** What this kind has of its own. */
+  data: LinkData;
 }
 
 export interface LinkStats {
@@ -55,45 +69,28 @@ export interface AddressInfo {
   scope: number;
 }
 
-/** Writes a device name into its 16 bytes. */
-export function putName(view: DataView, at: number, name: string): void {
-  if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..') {
-    throw new NetError(
-      'EINVAL',
-      `${JSON.stringify(name)} is no device name: 1 to 15 characters, no space, "/" or ":"`,
-    );
-  }
-  const bytes = new TextEncoder().encode(name);
-  if (bytes.length > 15)
-    throw new NetError('EINVAL', `the device name ${JSON.stringify(name)} has more than 15 bytes`);
-  new Uint8Array(view.buffer, view.byteOffset + at, bytes.length).set(bytes);
-}
-
-export function putMac(view: DataView, at: number, mac: string): void {
-  const bytes = parseMac(mac);
-  if (bytes === null)
-    throw new NetError('EINVAL', `${JSON.stringify(mac)} is no MAC (like 02:00:00:00:00:01)`);
-  new Uint8Array(view.buffer, view.byteOffset + at, 6).set(bytes);
-}
-
 /** Reads a LinkRec. */
 export function linkInfo(view: DataView, at: number): LinkInfo {
   const name = new Uint8Array(view.buffer, view.byteOffset + at + LinkRec.NAME, 16).slice();
-  const mac = new Uint8Array(view.buffer, view.byteOffset + at + LinkRec.MAC, 6).slice();
+  const kind = linkKind(view.getUint8(at + LinkRec.KIND));
   const flags = view.getUint32(at + LinkRec.FLAGS, true);
   const end = name.indexOf(0);
   return {
     name: new TextDecoder().decode(name.subarray(0, end < 0 ? 16 : end)),
     ifindex: view.getInt32(at + LinkRec.IFINDEX, true),
     handle: view.getUint32(at + LinkRec.HANDLE, true),
-    kind: KINDS[view.getUint8(at + LinkRec.KIND) - 1] ?? 'port',
+    kind,
     flags,
     up: (flags & IFF_UP) !== 0,
     carrier: view.getUint8(at + LinkRec.CARRIER) !== 0,
     mtu: view.getUint32(at + LinkRec.MTU, true),
-    mac: formatMac(mac),
+    mac: getMac(view, at + LinkRec.MAC),
     features: view.getUint32(at + LinkRec.FEATURES, true),
     port: view.getUint32(at + LinkRec.PORT, true),
+    link: view.getInt32(at + LinkRec.LINK, true),
+    master: view.getInt32(at + LinkRec.MASTER, true),
+    promiscuity: view.getUint32(at + LinkRec.PROMISCUITY, true),
+    data: linkData(kind, view, at),
   };
 }
 
@@ -103,6 +100,12 @@ export interface LinkChange {
   mtu?: number;
   mac?: string;
   name?: string;
+  promisc?: boolean;
+  allmulticast?: boolean;
+  /** The master that it is to be a port of; null: none. */
+  master?: { ifindex: number } | null;
+  /** What a VLAN link has of its own. */
+  vlan?: VlanOptions;
 }
 
 export class Link {
@@ -128,9 +131,17 @@ export class Link {
           v.setUint32(at + LinkRec.MTU, change.mtu ?? 0, true);
           if (change.mac !== undefined) putMac(v, at + LinkRec.MAC, change.mac);
           if (change.name !== undefined) putName(v, at + LinkRec.NAME, change.name);
-          if (change.up === undefined) return;
-          v.setUint32(at + LinkRec.CHANGE, IFF_UP, true);
-          v.setUint32(at + LinkRec.FLAGS, change.up ? IFF_UP : 0, true);
+          let set = 0;
+          if (change.master !== undefined) {
+            set |= LINK_SET_MASTER;
+            v.setInt32(at + LinkRec.MASTER, change.master?.ifindex ?? 0, true);
+          }
+          if (change.vlan !== undefined) {
+            set |= LINK_SET_DATA;
+            putVlanOptions(v, at + LinkRec.DATA, change.vlan);
+          }
+          v.setUint32(at + LinkRec.SET, set, true);
+          putFlags(v, at, change);
         },
       },
       `${this.name}: ${Object.keys(change).join(', ')}`,
@@ -231,6 +242,23 @@ export class Link {
     view.setUint32(at + LinkRec.NET, this.net, true);
     view.setInt32(at + LinkRec.IFINDEX, this.ifindex, true);
   }
+}
+
+/** The flags that `change` names, and which. */
+function putFlags(view: DataView, at: number, change: LinkChange): void {
+  let mask = 0;
+  let flags = 0;
+  for (const [wanted, bit] of [
+    [change.up, IFF_UP],
+    [change.promisc, IFF_PROMISC],
+    [change.allmulticast, IFF_ALLMULTI],
+  ] as const) {
+    if (wanted === undefined) continue;
+    mask |= bit;
+    if (wanted) flags |= bit;
+  }
+  view.setUint32(at + LinkRec.CHANGE, mask, true);
+  view.setUint32(at + LinkRec.FLAGS, flags, true);
 }
 
 /** A u64 as a number: exact to 2^53. */

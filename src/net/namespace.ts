@@ -21,7 +21,9 @@ import type { Core, CoreDelivery } from '../core/core.js';
 import type { Message } from '../core/requests.js';
 import { NetError } from '../net_error.js';
 import type { AddressFamily } from './ip.js';
-import { Link, linkInfo, type LinkInfo, putMac, putName, u64 } from './link.js';
+import { Link, linkInfo, type LinkInfo, u64 } from './link.js';
+import { type LinkSpec, putLinkSpec } from './link_kind.js';
+import { putMac, putName } from './link_name.js';
 import { neighbourInfo, type NeighbourInfo, type NeighbourSpec, putNeighbour } from './neighbour.js';
 import { putRoute, routeInfo, type RouteInfo, type RouteSpec } from './route.js';
 import { sysctlPlace } from './sysctl.js';
@@ -58,7 +60,7 @@ export interface HookSpec {
   /** abi NetfilterHook: 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting, 5 ingress, 6 egress. */
   hook: number;
   priority: number;
-  /** Op id (256 or above) whose function was set with setOp. */
+  /** Op id (512 or above) whose function was set with setOp. */
   op: number;
   id: number;
   priv?: number;
@@ -163,6 +165,19 @@ export class Namespace {
       link: new Link(this.core, this.handle, linkInfo(view, 0).ifindex, spec.name),
       peer: new Link(this.core, spec.peer.namespace.handle, peerIndex, spec.peer.name),
     };
+  }
+
+  /** A link of the core alone: dummy, VLAN and the like. `ip link add`; it is down. */
+  async addLink(spec: LinkSpec): Promise<Link> {
+    const view = await this.core.request(
+      {
+        type: MsgType.LINK_NEW,
+        bytes: LinkRec.SIZE,
+        fill: (v, at) => putLinkSpec(v, at, this.handle, spec),
+      },
+      `${spec.kind} ${spec.name}`,
+    );
+    return new Link(this.core, this.handle, linkInfo(view, 0).ifindex, spec.name);
   }
 
   async links(): Promise<LinkInfo[]> {

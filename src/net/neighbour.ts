@@ -2,7 +2,7 @@
 import { NeighRec } from '../../assembly/abi/request.js';
 import { formatMac } from '../config/ip_address.js';
 import { address, getAddressText, putAddress } from './ip.js';
-import { putMac } from './link.js';
+import { putMac } from './link_name.js';
 
 export const NUD = {
   none: 0,

@@ -39,7 +39,7 @@ const STARVED: Partial<CoreSizes> = {
   largeSlots: 134,
 };
 const RING_ENTRIES = 64;
-const HOOK_OP = 500;
+const HOOK_OP = 600;
 const NF_QUEUE = 3;
 /** DROP, ACCEPT, REPEAT: the last queues it once more. */
 const QUEUE_VERDICTS = [0, 1, 1, 1, 4];

@@ -9,7 +9,7 @@ import { be16, cat, ip4, mac, pattern, udp } from '../oracle/packet.js';
 import { ScriptDriver } from '../script_driver.js';
 import { addCallback } from '../wasm_callback.js';
 
-const OP = 300;
+const OP = 600;
 const ACCEPT = 1;
 const [FORWARD, XDP] = [2, 7];
 const [XDP_DROP, XDP_PASS] = [1, 2];

@@ -19,7 +19,7 @@ const QUEUED = 2;
 type Side = (typeof families)[number];
 const proto = (side: Side): 0 | 1 => (side.name === 'IPv4' ? 0 : 1);
 
-let lastOp = 400;
+let lastOp = 600;
 /** Puts a function behind a fresh op id. */
 function op(stack: Stack, verdict: (priv: number, skb: number, hook: number) => number): number {
   const { exports, u32 } = stack.core.instance;
@@ -348,11 +348,11 @@ test('op ids below the range of generated code are refused', async () => {
   await expect(r.addHook({ family: 0, hook: 0, priority: 0, op: 1, id: 1 })).rejects.toMatchObject({
     code: 'EINVAL',
   });
-  await expect(r.addHook({ family: 0, hook: 9, priority: 0, op: 300, id: 1 })).rejects.toMatchObject({
+  await expect(r.addHook({ family: 0, hook: 9, priority: 0, op: 600, id: 1 })).rejects.toMatchObject({
     code: 'EINVAL',
   });
-  for (let i = 0; i < 128; i++) await r.addHook({ family: 0, hook: 0, priority: 0, op: 300, id: i });
-  await expect(r.addHook({ family: 0, hook: 0, priority: 0, op: 300, id: 200 })).rejects.toMatchObject({
+  for (let i = 0; i < 128; i++) await r.addHook({ family: 0, hook: 0, priority: 0, op: 600, id: i });
+  await expect(r.addHook({ family: 0, hook: 0, priority: 0, op: 600, id: 200 })).rejects.toMatchObject({
     code: 'ENOMEM',
   });
   await stack.close();

@@ -103,11 +103,11 @@ describe('a namespace that ends', () => {
         await r.addNeighbour(lan, { address: `10.0.1.${100 + n}`, mac: '02:00:00:00:09:09' });
       }
       for (const hook of [0, 1, 2, 3, 4]) {
-        await r.addHook({ family: 0, hook, priority: 0, op: 300, id: hook + 1 });
-        await r.addHook({ family: 1, hook, priority: 0, op: 300, id: hook + 1 });
+        await r.addHook({ family: 0, hook, priority: 0, op: 600, id: hook + 1 });
+        await r.addHook({ family: 1, hook, priority: 0, op: 600, id: hook + 1 });
       }
-      await r.addHook({ family: 0, hook: 5, priority: 0, op: 300, id: 9, ifindex: lan.ifindex });
-      await r.addHook({ family: 0, hook: 6, priority: 0, op: 300, id: 9, ifindex: lan.ifindex });
+      await r.addHook({ family: 0, hook: 5, priority: 0, op: 600, id: 9, ifindex: lan.ifindex });
+      await r.addHook({ family: 0, hook: 6, priority: 0, op: 600, id: 9, ifindex: lan.ifindex });
       for (const side of families) {
         await listen(b, side.family);
         const six = side.family === AF_INET6;

@@ -1,0 +1,59 @@
+/**
+ * The kinds of links and what each has of its own: how it is asked for (LinkSpec) and what it tells (LinkData), one
+ * file link_<kind>.ts each for those with more than a name.
+ */
+import { LINK_SET_MASTER, LinkRec } from '../../assembly/abi/request.js';
+import { putMac, putName } from './link_name.js';
+import { putVlan, readVlan, type VlanData, type VlanSpec } from './link_vlan.js';
+
+/** By DevKind of the core, from 1 on. */
+const KINDS = ['loopback', 'veth', 'port', 'dummy', 'vlan', 'macvlan', 'bond', 'bridge', 'vrf'] as const;
+export type LinkKind = (typeof KINDS)[number];
+
+export interface LinkCommon {
+  name: string;
+  /** Default: of the lower device where there is one, else random. */
+  mac?: string;
+  mtu?: number;
+  txQueueLen?: number;
+  /** The bridge, bond or VRF that it is to be a port of. */
+  master?: { ifindex: number };
+}
+
+export interface DummySpec {
+  kind: 'dummy';
+}
+
+/** `ip link add NAME type KIND ...`. */
+export type LinkSpec = LinkCommon & (DummySpec | VlanSpec);
+
+/** What a kind tells beyond what all links have. */
+export type LinkData = VlanData | null;
+
+export function linkKind(devKind: number): LinkKind {
+  return KINDS[devKind - 1] ?? 'port';
+}
+
+/** Writes a LinkRec of LINK_NEW. */
+export function putLinkSpec(view: DataView, at: number, net: number, spec: LinkSpec): void {
+  view.setUint32(at + LinkRec.NET, net, true);
+  view.setUint8(at + LinkRec.KIND, KINDS.indexOf(spec.kind) + 1);
+  view.setUint32(at + LinkRec.MTU, spec.mtu ?? 0, true);
+  view.setUint32(at + LinkRec.TXQLEN, spec.txQueueLen ?? 0, true);
+  putName(view, at + LinkRec.NAME, spec.name);
+  if (spec.mac !== undefined) putMac(view, at + LinkRec.MAC, spec.mac);
+  if (spec.master !== undefined) {
+    view.setUint32(at + LinkRec.SET, LINK_SET_MASTER, true);
+    view.setInt32(at + LinkRec.MASTER, spec.master.ifindex, true);
+  }
+  if (spec.kind === 'vlan') {
+    view.setInt32(at + LinkRec.LINK, spec.link.ifindex, true);
+    putVlan(view, at + LinkRec.DATA, spec);
+  }
+}
+
+/** Reads what the kind has of its own in a LinkRec. */
+export function linkData(kind: LinkKind, view: DataView, at: number): LinkData {
+  if (kind === 'vlan') return readVlan(view, at + LinkRec.DATA);
+  return null;
+}

@@ -1,9 +1,10 @@
 /**
- * The build. `node esbuild.config.mjs [--bench]`
+ * The build. `node esbuild.config.mjs [--bench] [--guest]`
  *
  *   assembly/index.ts ── asc, targets of asconfig.json ──► build/core.wasm, build/core.scalar.wasm ──► dist/
  *   src/cli/main.ts, src/index.ts ── esbuild, ESM with splitting ──► dist/cli.js, dist/index.js, dist/chunks/
  *   bench/index.ts, bench/assembly/ (--bench) ──► build/bench.js, build/bench_nic.wasm, build/bench_offload.wasm
+ *   hil/guest/main.ts ──► build/guest.js; with --guest nothing else
  *
  * asc takes seconds, so it runs only when the hash over assembly/** and its settings has changed. Everything is
  * written beside its place and renamed, so that two builds at once, or a build beside a running `ww`, do not
@@ -175,7 +176,10 @@ async function bundle(entryPoints, outdir, chunkDir) {
 mkdirSync('build', { recursive: true });
 mkdirSync('dist', { recursive: true });
 try {
-  const jobs = [buildCore(), bundle({ cli: 'src/cli/main.ts', index: 'src/index.ts' }, 'dist', 'chunks')];
+  const jobs = [bundle({ guest: 'hil/guest/main.ts' }, 'build', 'guest-chunks')];
+  if (!process.argv.includes('--guest')) {
+    jobs.push(buildCore(), bundle({ cli: 'src/cli/main.ts', index: 'src/index.ts' }, 'dist', 'chunks'));
+  }
   if (process.argv.includes('--bench')) {
     const entries = {
       bench: 'bench/index.ts',

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
+import { guestPool } from './hil/guest/pool.js';
 
-/** One project per tier (design: unit, net, kernel, fuzz); `test/run.mjs` chooses which of them can run here. */
+/** One project per tier (design: unit, net, kernel, guest, fuzz); `test/run.mjs` chooses which of them can run here. */
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -10,7 +11,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['assembly/**/*.test.ts', 'src/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          include: [
+            'assembly/**/*.test.ts',
+            'src/**/*.test.ts',
+            'test/unit/**/*.test.ts',
+            'hil/**/*.test.ts',
+          ],
         },
       },
       { extends: true, test: { name: 'net', include: ['test/net/**/*.test.ts'] } },
@@ -18,6 +24,18 @@ export default defineConfig({
         extends: true,
         // Real time, and a Linux that now and then says nothing on a busy machine: one more try, which the report names.
         test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], fileParallelism: false, retry: 1 },
+      },
+      {
+        extends: true,
+        // One boot, one worker in the guest for all files (hil/guest).
+        test: {
+          name: 'guest',
+          include: ['test/guest/**/*.test.ts'],
+          pool: guestPool(),
+          isolate: false,
+          fileParallelism: false,
+          retry: 1,
+        },
       },
       { extends: true, test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false } },
       {

@@ -1,14 +1,14 @@
 /**
  * Runs the tests by tier: `node test/run.mjs [--only TIER|PATTERN]... [--seed N] [--fresh]`
  *
- *   lint ─► unit ─► net ─► kernel ─► fuzz ─► product ─► "N passed, N failed, N skipped"
+ *   lint ─► unit ─► net ─► kernel ─► guest ─► fuzz ─► product ─► "N passed, N failed, N skipped"
  *
  * A tier whose needs are missing is skipped, with the reason; with CI=true a skip is a failure. LONG=true runs the
  * counts that the issues name and can be resumed: tiers that passed, and ranges of seeds that a fuzz test has behind
  * it, are remembered in build/long/ as long as the sources are the same. A PATTERN is matched against paths of test
  * files. --seed makes every random choice of the tests come from N (FUZZ_SEED); a failure prints the seed that repeats it.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -47,6 +47,12 @@ const isRoot = ['root', () => process.getuid?.() === 0];
 const hasTun = ['/dev/net/tun', () => existsSync('/dev/net/tun')];
 const commands = (...names) => names.map((name) => [`the command ${name}`, () => hasCommand(name)]);
 
+/** Debian's kernel, as `npm run setup` prepares it (hil/guest). */
+const hasGuest = [
+  'the guest (npm run setup)',
+  () => spawnSync(process.execPath, ['build/guest.js', '--check']).status === 0,
+];
+
 /** In the order in which they run. `needs`: what it is called, and whether it is there. */
 const TIERS = {
   lint: { needs: [], run: lint },
@@ -61,6 +67,7 @@ const TIERS = {
     ],
     run: vitest,
   },
+  guest: { needs: [isLinux, ...commands('qemu-system-x86_64', 'ip'), hasGuest], run: vitest },
   fuzz: { needs: [], run: vitest },
   product: { needs: [isLinux, isRoot, hasTun, ...commands('ip', 'ping')], run: vitest },
 };
@@ -136,7 +143,7 @@ async function vitest(tier, { patterns, seed }) {
 /** Changes when anything that a test may depend on does. */
 function sourceHash() {
   const hash = createHash('sha256');
-  for (const dir of ['assembly', 'src', 'test']) {
+  for (const dir of ['assembly', 'src', 'hil', 'test']) {
     for (const name of readdirSync(dir, { recursive: true }).sort()) {
       const path = join(dir, name);
       if (statSync(path).isFile()) hash.update(`${path}\0`).update(readFileSync(path));

@@ -22,10 +22,11 @@ import { SCRATCH_BYTES } from './dev/scratch';
 import { backlogPoll } from './dev/backlog';
 import { dummyOpsInit } from './dev/dummy';
 import { loopbackXmit } from './dev/loopback';
-import { NetDevice } from './dev/net_device';
+import { NetDevice, devByHandle, devIsPort } from './dev/net_device';
 import { portPoll, portXmit, portsTxPending } from './dev/port';
 import { netifReceiveSkb } from './dev/receive';
 import { upperOpsInit } from './dev/upper';
+import { tpacketForget, tpacketOpsInit } from './dev/tpacket';
 import { vethXmit } from './dev/veth';
 import { vlanOpsInit } from './dev/vlan';
 import { devQueueXmitResume } from './dev/xmit';
@@ -196,8 +197,18 @@ export function coreAttach(): i32 {
   const r = root();
   if (r.magic !== CORE_MAGIC || r.layoutVersion !== LAYOUT_VERSION) return -Errno.EINVAL;
   fillOps();
+  forgetForeign();
   fillStatus();
   return 0;
+}
+
+/** The foreign window is empty after a restore: ports with a ring in it come up afresh. */
+function forgetForeign(): void {
+  const r = root();
+  for (let handle: u32 = 0; handle < r.devHigh; handle++) {
+    const dev = devByHandle(handle);
+    if (dev !== null && devIsPort(dev) && dev.priv !== 0) tpacketForget(dev);
+  }
 }
 
 /** Everything that is called through the table. */
@@ -215,6 +226,7 @@ function fillOps(): void {
   dummyOpsInit();
   vlanOpsInit();
   pfifoFastInit();
+  tpacketOpsInit();
   neighOpsInit();
   arpOpsInit();
   ipOpsInit();

@@ -19,6 +19,8 @@ import { NetError } from './net_error.js';
 
 /** With 64 KB behind each descriptor a short ring is the faster: what is read next is still in the cache. */
 const LARGE_RX_ENTRIES = 64;
+/** A driver whose ring the core reads itself fills no descriptor. */
+const MAPPED_RX_ENTRIES = 2;
 
 export interface StackOptions {
   /** `real` runs by itself; `virtual` moves only by run(). Default: real. */
@@ -86,7 +88,8 @@ export class Stack {
 
   /** A link of `namespace` behind which a driver stands: a spec like "tap:ww0" or a Driver. The link is set up. */
   async port(namespace: Namespace, spec: string | Driver, options: PortOptions): Promise<Link> {
-    const driver = typeof spec === 'string' ? openPort(spec, {}) : spec;
+    const driver = typeof spec === 'string' ? openPort(spec, { mac: options.mac }) : spec;
+    const mtu = options.mtu ?? driver.mtu;
     let info: LinkInfo;
     try {
       info = await namespace.addPortLink({
@@ -94,12 +97,10 @@ export class Stack {
         mac: options.mac ?? driver.mac ?? this.mac(),
         features: driver.features,
         vnetHdrLen: driver.vnetHdrLen,
-        large: driver.vnetHdrLen !== 0,
+        large: driver.vnetHdrLen !== 0 && driver.mapped !== true,
         ringEntries: options.ringEntries ?? 256,
-        ...(driver.vnetHdrLen === 0 || options.ringEntries !== undefined
-          ? {}
-          : { rxEntries: LARGE_RX_ENTRIES }),
-        ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+        ...rxEntries(driver, options.ringEntries),
+        ...(mtu === undefined ? {} : { mtu }),
       });
     } catch (error) {
       await driver.close();
@@ -183,6 +184,11 @@ export class Stack {
     const n = ++this.macCount;
     return formatMac(Uint8Array.of(2, this.seed & 255, (this.seed >> 8) & 255, 0, n >> 8, n & 255));
   }
+}
+
+function rxEntries(driver: Driver, ringEntries: number | undefined): { rxEntries?: number } {
+  if (driver.mapped === true) return { rxEntries: MAPPED_RX_ENTRIES };
+  return driver.vnetHdrLen === 0 || ringEntries !== undefined ? {} : { rxEntries: LARGE_RX_ENTRIES };
 }
 
 export async function createStack(options: StackOptions = {}): Promise<Stack> {

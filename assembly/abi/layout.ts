@@ -115,7 +115,15 @@ export enum Port {
   /** u32: frames that the driver could not send or read, told by the driver. */
   TX_ERRORS = 44,
   RX_ERRORS = 48,
-  SIZE = 64,
+  /** u32: record of the mapped ring that frames are read from instead of RX_RING (abi/packet TpacketRing), or 0. */
+  RX_MAP = 52,
+  /** u32: frames that the kernel dropped because the ring was full, told by the driver. */
+  RX_MISSED = 56,
+  /** u32: address of the device's MAC (6 bytes), for a driver that has to filter by it. */
+  MAC = 60,
+  /** u32: address of the u32 that is not 0 while somebody wants the frames of others, too (a bridge). */
+  PROMISCUITY = 64,
+  SIZE = 80,
 }
 
 /** A receive descriptor. With a vnet header its first byte is written at BUF - VNET_HDR_LEN. */

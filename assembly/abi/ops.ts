@@ -97,6 +97,9 @@ export enum Op {
   TIMER_BOND_MII = 328,
   TIMER_BOND_NOTIFY,
   TIMER_BOND_AD,
+  // packet sockets: napi poll of a port with a mapped ring; a foreign slot is given back: (slot: usize) => void
+  POLL_TPACKET = 460,
+  FOREIGN_TPACKET,
   // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   HOOK_BASE = 512,
   MAX = 1024,

@@ -48,6 +48,9 @@ export enum MsgType {
   XMIT = 80,
   SEED = 88,
   MEMORY_STATS = 96,
+  PACKET_RING_NEW = 192,
+  PACKET_RING_DEL,
+  FOREIGN_ORPHAN,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */

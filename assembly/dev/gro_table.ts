@@ -203,6 +203,7 @@ export function groMerge(p: SkBuff, skb: SkBuff, hlen: u32): bool {
   if (more !== 0) {
     const to = changetype<usize>(frag) + (linear !== 0 ? FRAG_BYTES : 0);
     memory.copy(to, changetype<usize>(fragAt(skb.frags, 0)), more * FRAG_BYTES);
+    changetype<FragTable>(skb.frags).n = 0;
     poolFree(changetype<Pool>(r.fragTablePool), skb.frags);
   }
   const payload = skb.len - hlen;

@@ -19,6 +19,7 @@ import {
   TxDesc,
 } from '../abi/layout';
 import { Op } from '../abi/ops';
+import { TpacketRing } from '../abi/packet';
 import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
 import { opIndex } from '../lib/ops';
 import { Pool } from '../lib/pool';
@@ -30,7 +31,7 @@ import { skbAddFrag, skbCowHead } from '../skb/skbuff';
 import { ethPktType, ethTypeTrans } from './eth';
 import { groReceiveList } from './gro';
 import { napiSchedule } from './napi';
-import { NetDevice, netifRunning } from './net_device';
+import { NetDevice, devAddrPtr, netifRunning } from './net_device';
 import { netifReceiveSkbList } from './receive';
 import { SCRATCH_RECEIVE, scratchList } from './scratch';
 import { virtioNetHdrFromSkb, virtioNetHdrToSkb } from './virtio_net';
@@ -72,6 +73,8 @@ export function portSetup(
   store<u32>(port, txEntries - 1, Port.TX_MASK);
   store<u32>(port, vnetHdrLen, Port.VNET_HDR_LEN);
   store<u32>(port, <u32>large, Port.RX_LARGE);
+  store<u32>(port, devAddrPtr(dev), Port.MAC);
+  store<u32>(port, changetype<usize>(dev) + offsetof<NetDevice>('promiscuity'), Port.PROMISCUITY);
   dev.priv = port;
   dev.xmitOp = Op.XMIT_PORT;
   dev.pollOp = Op.POLL_PORT;
@@ -117,9 +120,15 @@ function refill(desc: usize, large: bool): bool {
   return true;
 }
 
-/** The driver filled `count` more descriptors. */
+/** The driver filled `count` more descriptors; or up to so many frames may be taken from the mapped ring. */
 export function portRx(dev: NetDevice, count: u32): void {
   const port = dev.priv;
+  const map = load<u32>(port, Port.RX_MAP);
+  if (map !== 0) {
+    store<u32>(map, count, TpacketRing.CREDIT);
+    napiSchedule(dev);
+    return;
+  }
   const room =
     load<u32>(port, Port.RX_MASK) + 1 - (load<u32>(port, Port.RX_HEAD) - load<u32>(port, Port.RX_TAIL));
   store<u32>(port, load<u32>(port, Port.RX_HEAD) + min(count, room), Port.RX_HEAD);
@@ -259,7 +268,7 @@ function takeFrame(dev: NetDevice, desc: usize, vnet: u32): SkBuff | null {
  * program may write to the frame. So far PASS lets it in and every other verdict drops it; TX and REDIRECT come with
  * bpf/. A program that is not there (after a restore) lets everything in.
  */
-function xdpPass(dev: NetDevice, frame: usize, bytes: u32): bool {
+export function xdpPass(dev: NetDevice, frame: usize, bytes: u32): bool {
   const fn = opIndex(dev.xdp);
   return fn === 0 || call_indirect<i32>(fn, changetype<usize>(dev), frame, bytes) === XDP_PASS;
 }

@@ -3,6 +3,7 @@
  * dequeue, reset; abi/ops) and a private record; sched/ has one file each. Linux: include/net/sch_generic.h.
  */
 import { opIndex } from '../lib/ops';
+import { skbOrphanFrags } from '../skb/foreign';
 import { SkBuff } from '../skb/sk_buff';
 
 @unmanaged
@@ -33,6 +34,7 @@ export const NET_XMIT_DROP: i32 = 1;
 
 /** SUCCESS, or DROP and the packet is still the caller's. */
 export function qdiscEnqueue(q: Qdisc, skb: SkBuff): i32 {
+  if (skb.frags !== 0 && !skbOrphanFrags(skb)) return NET_XMIT_DROP;
   return call_indirect<i32>(opIndex(q.ops), changetype<usize>(skb), changetype<usize>(q));
 }
 
@@ -49,11 +51,18 @@ export function qdiscDequeue(q: Qdisc): SkBuff | null {
   return changetype<SkBuff | null>(call_indirect<usize>(opIndex(q.ops + 1), changetype<usize>(q)));
 }
 
-/** Puts a packet that the device refused back to the front, `skb.next` list included. */
+/**
+ * Puts a packet that the device refused back to the front, `skb.next` list included. One that cannot be made ours for
+ * want of memory stays where it is, and its ring waits for it.
+ */
 export function qdiscRequeue(q: Qdisc, skb: SkBuff): void {
   let last = skb;
   q.requeues++;
-  while (last.next !== 0) last = changetype<SkBuff>(last.next);
+  skbOrphanFrags(last);
+  while (last.next !== 0) {
+    last = changetype<SkBuff>(last.next);
+    skbOrphanFrags(last);
+  }
   last.next = q.requeueHead;
   if (q.requeueHead === 0) q.requeueTail = changetype<usize>(last);
   q.requeueHead = changetype<usize>(skb);

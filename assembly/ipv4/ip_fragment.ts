@@ -18,6 +18,7 @@ import { AF_INET, Net, mibInc, sysctl } from '../net/net';
 import { Errno } from '../net/errno';
 import { Fib, RtType } from '../route/fib';
 import { inetPeerRid } from '../route/inet_peer';
+import { skbOrphanFrags } from '../skb/foreign';
 import { kfreeSkbReason } from '../skb/free';
 import { FragTable } from '../skb/pool';
 import { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, SKB_F_IGNORE_DF, SkBuff, skbHeadlen } from '../skb/sk_buff';
@@ -174,6 +175,7 @@ function queue(net: Net, q: FragQueue, skb: SkBuff): SkBuff | null {
   const dev = skb.dev;
   const dst = skb.dst;
   const header = skb.networkHeader;
+  if (!skbOrphanFrags(skb)) return discard(net, q, skb, SkbDropReason.NOMEM);
   const result = fragInsert(q, skb, offset, end);
   if (result === FragInsert.DUP) {
     skb.dst = dst;

@@ -31,6 +31,7 @@ import { opSet } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { Net, mibInc, sysctl } from '../net/net';
+import { skbOrphanFrags } from '../skb/foreign';
 import { kfreeSkbReason } from '../skb/free';
 import { CHECKSUM_NONE, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { pskbMayPull, skbCowHead, skbPull, skbPush, skbTrim } from '../skb/skbuff';
@@ -227,6 +228,7 @@ function queue(skb: SkBuff, net: Net, q: FragQueue): SkBuff | null {
   skbPull(skb, IPV6_FRAG_HDR_LEN);
   skbTrim(skb, size);
   const header = skb.networkHeader;
+  if (!skbOrphanFrags(skb)) return discard(skb, net, q, SkbDropReason.NOMEM);
   const result = fragInsert(q, skb, offset, end);
   if (result === FragInsert.DUP) {
     skb.dst = dst;

@@ -10,6 +10,7 @@ import { NeighVar } from '../abi/sysctl';
 import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
 import { kfreeSkbReason } from '../skb/free';
+import { skbOrphanFrags } from '../skb/foreign';
 import { slotBytes } from '../skb/pool';
 import { SKB_BYTES, SkBuff } from '../skb/sk_buff';
 import { Neighbour } from './neighbour';
@@ -35,7 +36,7 @@ export function neighEnqueue(neigh: Neighbour, skb: SkBuff): void {
   skb.dev = neigh.dev;
   skb.dst = 0;
   skb.next = 0;
-  if (size > most || queuesFull()) {
+  if (size > most || queuesFull() || !skbOrphanFrags(skb)) {
     discard(neigh, skb);
     return;
   }

@@ -230,6 +230,7 @@ function linkStats(body: usize, len: u32): i32 {
   if (dev.kind === DevKind.PORT && dev.priv !== 0) {
     store<u64>(body, dev.rxErrors + load<u32>(dev.priv, Port.RX_ERRORS), LinkStatsRec.RX_ERRORS);
     store<u64>(body, dev.txErrors + load<u32>(dev.priv, Port.TX_ERRORS), LinkStatsRec.TX_ERRORS);
+    store<u64>(body, dev.rxDropped + load<u32>(dev.priv, Port.RX_MISSED), LinkStatsRec.RX_DROPPED);
   }
   memory.fill(body + LinkStatsRec.QDISC_QLEN, 0, 24);
   if (dev.qdisc !== 0) {
@@ -239,5 +240,9 @@ function linkStats(body: usize, len: u32): i32 {
     store<u64>(body, q.requeues, LinkStatsRec.QDISC_REQUEUES);
   }
   memory.copy(body + LinkStatsRec.DROPS, dev.drops, <u32>SkbDropReason.MAX * 8);
+  if (dev.kind === DevKind.PORT && dev.priv !== 0) {
+    const at = body + LinkStatsRec.DROPS + <u32>SkbDropReason.FULL_RING * 8;
+    store<u64>(at, load<u64>(at) + load<u32>(dev.priv, Port.RX_MISSED));
+  }
   return 0;
 }

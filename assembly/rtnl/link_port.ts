@@ -3,6 +3,7 @@ import { Status } from '../abi/layout';
 import { LinkRec } from '../abi/request';
 import { DevKind, NetDevice, allocNetdev, freeNetdev, notifyLink, registerNetdev } from '../dev/net_device';
 import { portSetup, portTeardown } from '../dev/port';
+import { tpacketDetach } from '../dev/tpacket';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { Net } from '../net/net';
@@ -49,5 +50,6 @@ export function portNew(net: Net, body: usize): i32 {
 export function portUninit(dev: NetDevice): void {
   const table = load<u32>(root().statusBlock, Status.PORT_TABLE);
   store<u32>(table + (dev.handle << 2), 0);
+  tpacketDetach(dev);
   portTeardown(dev);
 }

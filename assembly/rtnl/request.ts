@@ -7,6 +7,7 @@ import { requestHook, requestHandle } from './hook';
 import { requestLink } from './link';
 import { requestNeigh } from './neigh';
 import { requestNet } from './netns';
+import { requestPacket } from './packet';
 import { requestRaw, requestXmit } from './raw';
 import { requestRoute } from './route';
 import { requestMemory, requestMib, requestSeed, requestSysctl } from './sysctl';
@@ -49,5 +50,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.XMIT) return requestXmit(body, len);
   if (type === <u32>MsgType.SEED) return requestSeed(body, len);
   if (type === <u32>MsgType.MEMORY_STATS) return requestMemory(body, len);
+  if (type >= <u32>MsgType.PACKET_RING_NEW && type <= <u32>MsgType.FOREIGN_ORPHAN)
+    return requestPacket(type, body, len);
   return -Errno.EOPNOTSUPP;
 }

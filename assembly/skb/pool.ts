@@ -4,6 +4,7 @@
  * packets); the pools are fixed by init, and an empty one is NOMEM, never a crash.
  */
 import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS, SKB_HEADROOM, SLOT_BYTES, SLOT_STRIDE } from '../abi/layout';
+import { opIndex } from '../lib/ops';
 import { Pool, poolAlloc, poolFree } from '../lib/pool';
 import { root } from '../lib/root';
 import { SKB_BYTES, SkBuff } from './sk_buff';
@@ -26,6 +27,23 @@ export class Frag {
   len: u32;
   owner: usize;
 }
+
+/**
+ * Stands for a slot of a ring in foreign memory while a fragment lies there (see foreign.ts). Like a free slot of ours
+ * a slot at rest has one reference.
+ */
+@unmanaged
+@final
+export class ForeignSlot {
+  refs: u16;
+  /** 1 while the slot is with the core. */
+  taken: u16;
+  /** Op that gives it back, (slot: usize) => void, and what that needs to know. */
+  op: u32;
+  arg: usize;
+  pad: u32;
+}
+export const FOREIGN_SLOT_BYTES: u32 = 16;
 
 export function fragAt(table: usize, i: u32): Frag {
   return changetype<Frag>(table + 8 + i * FRAG_BYTES);
@@ -51,7 +69,16 @@ function refsOf(slot: usize): usize {
   const r = root();
   if (slot - r.smallBase < r.smallEnd - r.smallBase)
     return r.smallRefs + (((slot - r.smallBase) / SLOT_STRIDE) << 1);
-  return r.largeRefs + (((slot - r.largeBase) / LARGE_SLOT_BYTES) << 1);
+  if (slot - r.largeBase < r.largeEnd - r.largeBase)
+    return r.largeRefs + (((slot - r.largeBase) / LARGE_SLOT_BYTES) << 1);
+  return slot;
+}
+
+/** A slot of none of our pools: a ForeignSlot. */
+export function slotIsForeign(slot: usize): bool {
+  const r = root();
+  if (slot === 0 || slot - r.smallBase < r.smallEnd - r.smallBase) return false;
+  return slot - r.largeBase >= r.largeEnd - r.largeBase;
 }
 
 /** One more reference to the slot; 0 (foreign) is allowed. */
@@ -78,8 +105,9 @@ export function slotPut(slot: usize): void {
     store<u16>(refs, held - 1);
     return;
   }
-  const small = slot - r.smallBase < r.smallEnd - r.smallBase;
-  poolFree(changetype<Pool>(small ? r.smallPool : r.largePool), slot);
+  if (slot - r.smallBase < r.smallEnd - r.smallBase) poolFree(changetype<Pool>(r.smallPool), slot);
+  else if (slot - r.largeBase < r.largeEnd - r.largeBase) poolFree(changetype<Pool>(r.largePool), slot);
+  else call_indirect<void>(opIndex(changetype<ForeignSlot>(slot).op), slot);
 }
 
 export function slotShared(slot: usize): bool {
@@ -124,6 +152,8 @@ export function fragTableFree(table: usize): void {
   const refs = r.smallRefs;
   const n = changetype<FragTable>(table).n;
   for (let i: u32 = 0; i < n; i++) SlotRef.put(fragAt(table, i).owner, base, bytes, refs, slots);
+  // A table at rest is empty: foreignOrphanAll looks at every one.
+  changetype<FragTable>(table).n = 0;
   poolFree(changetype<Pool>(r.fragTablePool), table);
 }
 

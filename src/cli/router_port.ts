@@ -42,6 +42,10 @@ export class HeldPort extends Middleware {
   private notify!: PortNotify;
   private held = true;
 
+  get mapped(): boolean | undefined {
+    return this.inner.mapped;
+  }
+
   override attach(rings: PortRings, notify: PortNotify): void {
     this.notify = notify;
     this.inner.attach(rings, notify);

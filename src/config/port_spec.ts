@@ -2,7 +2,7 @@
 import { parsePort } from '../drivers/open.js';
 import { NetError } from '../net_error.js';
 
-const EXAMPLE = 'write tap:NAME, udp:LOCAL-REMOTE or pcap:FILE';
+const EXAMPLE = 'write tap:NAME, packet:IFACE, udp:LOCAL-REMOTE or pcap:FILE';
 
 /** null when the port can be opened as it is written. */
 export function whyNotPort(spec: string): { message: string; hint: string } | null {

@@ -21,7 +21,7 @@ export interface NamedPort {
   readonly port: PortConfig | null;
 }
 
-const EXAMPLE = 'write tap:NAME, udp:LOCAL-REMOTE or pcap:FILE';
+const EXAMPLE = 'write tap:NAME, packet:IFACE, udp:LOCAL-REMOTE or pcap:FILE';
 
 export function readPorts(reader: YamlReader, value: Value): NamedPort[] {
   const entries = reader.entries(value, 'ports', 'write lines such as "lan0: tap:ww-lan"') ?? [];

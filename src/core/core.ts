@@ -4,8 +4,9 @@
  */
 import { Delivery, Event } from '../../assembly/abi/event.js';
 import { Status } from '../../assembly/abi/layout.js';
+import { PacketRingRec } from '../../assembly/abi/packet.js';
 import { HandleRec, MsgType } from '../../assembly/abi/request.js';
-import { type Driver, PortRings } from '../drivers/driver.js';
+import { type Driver, type Foreign, PortRings } from '../drivers/driver.js';
 import type { NetError } from '../net_error.js';
 import { type Clock, VirtualClock } from './clock.js';
 import { HostRingReader } from './host_ring.js';
@@ -13,6 +14,7 @@ import { CoreInstance, type InstanceOptions } from './instance.js';
 import { Loop } from './loop.js';
 import { type Message, Requests } from './requests.js';
 import { restoreSnapshot, takeSnapshot } from './snapshot.js';
+import { ForeignWindow } from './window.js';
 
 /** Something happened in the core (abi/event Event), as the record lies in memory. */
 export interface CoreEvent {
@@ -76,6 +78,7 @@ export class LocalCore implements Core {
   private readonly eventListeners = new Set<(event: CoreEvent) => void>();
   private readonly deliveryListeners = new Set<(delivery: CoreDelivery) => boolean>();
   private readonly drivers = new Map<number, Driver>();
+  private readonly window: ForeignWindow;
 
   private constructor(
     readonly instance: CoreInstance,
@@ -85,6 +88,7 @@ export class LocalCore implements Core {
     this.events = new HostRingReader(instance, instance.status(Status.EVENT_RING), Event.SIZE);
     this.deliveries = new HostRingReader(instance, instance.status(Status.DELIVERY_RING), Delivery.SIZE);
     this.loop = new Loop(instance, clock, () => this.drain());
+    this.window = new ForeignWindow(instance.sizes.memoryBytes, instance.memory.buffer.byteLength);
   }
 
   static async create(options: LocalCoreOptions): Promise<LocalCore> {
@@ -102,8 +106,9 @@ export class LocalCore implements Core {
     return new LocalCore(instance, options.clock);
   }
 
-  /** The state as it stands: everything but ports' drivers and functions of generated modules. */
+  /** The state as it stands: everything but ports' drivers, their mapped rings and functions of generated modules. */
   snapshot(): Uint8Array {
+    this.requests.callStatus({ type: MsgType.FOREIGN_ORPHAN, bytes: 8 });
     return takeSnapshot(this.instance);
   }
 
@@ -141,15 +146,42 @@ export class LocalCore implements Core {
     return () => this.deliveryListeners.delete(listener);
   }
 
-  /** The rings of a port device; `port` is LinkRec.PORT. */
-  rings(port: number): PortRings {
-    return new PortRings(this.instance.memory, port);
+  /** The rings of the port device `handle`; `port` is LinkRec.PORT. */
+  private rings(handle: number, port: number): PortRings {
+    return new PortRings(this.instance.memory, port, this.foreign(handle));
+  }
+
+  private foreign(handle: number): Foreign {
+    const { requests, window } = this;
+    return {
+      alloc: (bytes, what) => window.alloc(bytes, what),
+      free: (at) => window.free(at),
+      mapRing: (ring, what) => {
+        const fill = (view: DataView, at: number) => {
+          view.setUint32(at + PacketRingRec.HANDLE, handle, true);
+          view.setUint32(at + PacketRingRec.BASE, ring.at, true);
+          view.setUint32(at + PacketRingRec.BLOCKS, ring.blocks, true);
+          view.setUint32(at + PacketRingRec.BLOCK_BYTES, ring.blockBytes, true);
+          view.setUint32(at + PacketRingRec.FRAME_BYTES, ring.frameBytes, true);
+          view.setUint32(at + PacketRingRec.VNET_HDR_LEN, ring.vnetHdrLen, true);
+        };
+        const answer = requests.call(
+          { type: MsgType.PACKET_RING_NEW, bytes: PacketRingRec.SIZE, fill },
+          what,
+        );
+        return this.instance.view.getUint32(answer + PacketRingRec.RING, true);
+      },
+      unmapRing: () => {
+        const fill = (view: DataView, at: number) => view.setUint32(at + PacketRingRec.HANDLE, handle, true);
+        requests.callStatus({ type: MsgType.PACKET_RING_DEL, bytes: PacketRingRec.SIZE, fill });
+      },
+    };
   }
 
   /** Puts `driver` behind the port. `state` hears of its link; the loop works it until removePort. */
   addPort(handle: number, port: number, driver: Driver, state: (state: PortState) => void): void {
     this.drivers.set(handle, driver);
-    driver.attach(this.rings(port), {
+    driver.attach(this.rings(handle, port), {
       readable: () => this.loop.wake(),
       writable: () => this.loop.wake(),
       state: (up, why) => state({ up, why }),

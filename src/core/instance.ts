@@ -25,6 +25,8 @@ export interface CoreExports {
 export interface CoreSizes {
   /** Linear memory in bytes, a multiple of 64 KB. Untouched pages cost nothing. */
   memoryBytes: number;
+  /** Behind it: room for rings of the kernel and memory of peers that ports map. No part of a snapshot. */
+  windowBytes: number;
   skbs: number;
   smallSlots: number;
   largeSlots: number;
@@ -38,6 +40,7 @@ export interface CoreSizes {
 
 export const HOST_SIZES: CoreSizes = {
   memoryBytes: 256 << 20,
+  windowBytes: 256 << 20,
   skbs: 16384,
   smallSlots: 16384,
   largeSlots: 768,
@@ -50,6 +53,8 @@ export const HOST_SIZES: CoreSizes = {
 };
 
 const PAGE_BYTES = 65536;
+/** 4 GB, all that 32-bit addresses reach. */
+const PAGES_MAX = 65536;
 
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
@@ -107,7 +112,8 @@ export class CoreInstance {
     const sizes = { ...HOST_SIZES, ...options.sizes };
     const scalar = options.scalar ?? false;
     const module = await moduleOf(scalar ? 'core.scalar.wasm' : 'core.wasm');
-    const pages = Math.ceil(sizes.memoryBytes / PAGE_BYTES);
+    const own = Math.ceil(sizes.memoryBytes / PAGE_BYTES);
+    const pages = Math.min(own + Math.ceil(sizes.windowBytes / PAGE_BYTES), Math.max(own, PAGES_MAX));
     const memory = scalar
       ? new WebAssembly.Memory({ initial: pages, maximum: pages })
       : new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });

@@ -107,6 +107,8 @@ export async function restoreSnapshot(snapshot: Uint8Array, options: InstanceOpt
   }
   const count = view.getUint32(fixed - 4, true);
   if (count > (end - fixed) / 8) refuse('it is cut off');
+  // The window is no part of the state: it may be of another size.
+  if (given.windowBytes !== undefined) sizes.windowBytes = given.windowBytes;
   const core = await CoreInstance.create({ ...options, sizes }, true);
   let from = fixed + count * 8;
   for (let i = 0; i < count; i++) {

@@ -26,6 +26,27 @@ export const RX_LARGE_BYTES: number = LARGE_SLOT_BYTES;
 /** No frame of any driver is longer: a GSO frame of 64 KB behind an Ethernet header with tags. */
 export const FRAME_BYTES_MAX = RX_SMALL_BYTES + RX_LARGE_BYTES;
 
+/** A receive ring that the kernel fills and the core reads itself: abi/packet PacketRingRec. */
+export interface MappedRing {
+  /** Offset in linear memory. */
+  readonly at: number;
+  readonly blocks: number;
+  readonly blockBytes: number;
+  readonly frameBytes: number;
+  readonly vnetHdrLen: number;
+}
+
+/** The foreign window of the core behind a port (src/core/window). */
+export interface Foreign {
+  /** A free part of the window; NetError ENOMEM, beginning with `what`, when there is none. */
+  alloc(bytes: number, what: string): number;
+  free(at: number): void;
+  /** From now on the core reads the port's frames there; returns the offset of the ring's TpacketRing record. */
+  mapRing(ring: MappedRing, what: string): number;
+  /** The core forgets the ring: nothing of it is used any more when this returns. */
+  unmapRing(): void;
+}
+
 /** How a driver calls back. The callee may call into the driver at once. */
 export interface PortNotify {
   /** Frames wait. Once per arm(); the driver is disarmed when it is called. */
@@ -48,6 +69,11 @@ export interface Driver {
   readonly features: number;
   /** What Port.VNET_HDR_LEN of the rings given to attach() has to be. */
   readonly vnetHdrLen: 0 | 10 | 12;
+  /**
+   * The driver maps its receive ring when the rings given to attach() have `foreign`; it needs no receive descriptors
+   * then, and rxBurst() answers how many frames the core may take from the ring.
+   */
+  readonly mapped?: boolean | undefined;
   /** Frames that rxBurst is asked for at a time; without it the loop's own choice. */
   readonly burst?: number;
   /** Takes the rings and starts; called once. Throws a NetError when the port cannot be had. */
@@ -75,6 +101,9 @@ const TX_HEAD = Port.TX_HEAD >> 2;
 const TX_TAIL = Port.TX_TAIL >> 2;
 const TX_ERRORS = Port.TX_ERRORS >> 2;
 const RX_ERRORS = Port.RX_ERRORS >> 2;
+const RX_MISSED = Port.RX_MISSED >> 2;
+const MAC = Port.MAC >> 2;
+const PROMISCUITY = Port.PROMISCUITY >> 2;
 const RX_BUF = RxDesc.BUF >> 2;
 const RX_LARGE = RxDesc.LARGE >> 2;
 const RX_LEN = RxDesc.LEN >> 2;
@@ -105,6 +134,8 @@ export class PortRings {
   constructor(
     readonly memory: WebAssembly.Memory,
     readonly port: number,
+    /** Where a driver may map a ring that the core reads itself; without it frames go by descriptors. */
+    readonly foreign?: Foreign,
   ) {
     this.u8 = new Uint8Array(memory.buffer);
     this.u32 = new Uint32Array(memory.buffer);
@@ -115,6 +146,11 @@ export class PortRings {
     this.txMask = this.word(Port.TX_MASK);
     this.vnetHdrLen = this.word(Port.VNET_HDR_LEN);
     this.rxLarge = this.word(Port.RX_LARGE) !== 0;
+  }
+
+  /** The same rings for a driver that somebody stands in front of who wants to see the descriptors. */
+  byDescriptors(): PortRings {
+    return new PortRings(this.memory, this.port);
   }
 
   private word(offset: number): number {
@@ -198,6 +234,23 @@ export class PortRings {
 
   addRxErrors(n: number): void {
     this.u32[this.at + RX_ERRORS] = this.u32[this.at + RX_ERRORS]! + n;
+  }
+
+  /** Frames that were lost before the driver saw them: the kernel's ring was full. */
+  addRxMissed(n: number): void {
+    this.u32[this.at + RX_MISSED] = this.u32[this.at + RX_MISSED]! + n;
+  }
+
+  /** The link's address in the core; undefined when nobody says. */
+  mac(): Uint8Array | undefined {
+    const at = this.u32[this.at + MAC]!;
+    return at === 0 ? undefined : this.u8.slice(at, at + 6);
+  }
+
+  /** Somebody wants frames that are for other addresses, too. */
+  get promiscuous(): boolean {
+    const at = this.u32[this.at + PROMISCUITY]!;
+    return at !== 0 && this.u32[at >>> 2] !== 0;
   }
 
   /**

@@ -1,9 +1,14 @@
-/** MAC addresses for ports that bring none. */
+/** MAC addresses of ports: made for those that bring none, and as text. */
 import { randomBytes } from 'node:crypto';
 
 /** A random locally administered unicast address. */
 export function randomMac(): string {
   const bytes = randomBytes(6);
   bytes[0] = (bytes[0]! & 0xfc) | 0x02;
+  return macText(bytes);
+}
+
+/** 'aa:bb:cc:dd:ee:ff' of six bytes. */
+export function macText(bytes: Uint8Array): string {
   return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join(':');
 }

@@ -66,7 +66,7 @@ export abstract class Observer extends Middleware {
 
   override attach(rings: PortRings, notify: PortNotify): void {
     this.rings = rings;
-    this.inner.attach(rings, notify);
+    this.inner.attach(rings.byDescriptors(), notify);
   }
 
   override rxBurst(max: number): number {

@@ -5,6 +5,9 @@ import { openPort, parsePort } from './open.js';
 describe('the words for a port', () => {
   it.each([
     ['tap:ww0', { kind: 'tap', ifName: 'ww0' }],
+    ['packet:eth0', { kind: 'packet', ifName: 'eth0' }],
+    ['packet:eth0.5@blue', { kind: 'packet', ifName: 'eth0.5', netns: 'blue' }],
+    ['packet:eth0@/proc/12/ns/net', { kind: 'packet', ifName: 'eth0', netns: '/proc/12/ns/net' }],
     [
       'udp:127.0.0.1:7001-127.0.0.1:7002',
       {
@@ -31,6 +34,10 @@ describe('the words for a port', () => {
     ['tap:abcdefghijklmnop', /longer than 15 bytes/],
     ['tap:a/b', /has a '\/'/],
     ['tap:..', /is no name/],
+    ['packet:', /the name is empty; 'packet:eth0', or 'packet:eth0@NETNS', would be right/],
+    ['packet:abcdefghijklmnop@a', /longer than 15 bytes/],
+    ['packet:eth0@', /the name of the network namespace is empty/],
+    ['packet:eth0@a/b', /'a\/b' is neither a name nor a path/],
     ['udp:', /no two ends/],
     ['udp:127.0.0.1:7001', /no two ends .* 'udp:127\.0\.0\.1:7001-127\.0\.0\.1:7002' would be right/],
     ['udp:localhost:1-127.0.0.1:2', /'localhost' is no IPv4 address/],

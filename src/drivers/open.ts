@@ -2,19 +2,23 @@
  * Ports as users write them:
  *
  *   tap:NAME                      tap:ww0
+ *   packet:IFACE, packet:IFACE@NETNS   packet:eth0   packet:eth0@blue   packet:eth0@/proc/1234/ns/net
  *   udp:LOCAL-REMOTE              udp:127.0.0.1:7001-127.0.0.1:7002   udp:[::1]:0-[fe80::1%eth0]:7002
  *   pcap:FILE, pcap:FILE>OUT      pcap:in.pcapng>out.pcapng
  */
 import { isIP } from 'node:net';
 import { NetError } from '../net_error.js';
 import { ifNameProblem } from '../sys/if_tun.js';
+import { netnsProblem } from '../sys/netns.js';
 import type { Driver } from './driver.js';
+import { PacketDriver } from './packet.js';
 import { PcapDriver } from './pcap_driver.js';
 import { TapDriver } from './tap.js';
 import { type UdpEndpoint, UdpWireDriver } from './udp_wire.js';
 
 export type PortSpec =
   | { kind: 'tap'; ifName: string }
+  | { kind: 'packet'; ifName: string; netns?: string }
   | { kind: 'udp'; local: UdpEndpoint; remote: UdpEndpoint }
   | { kind: 'pcap'; file: string; out: string | undefined };
 
@@ -22,7 +26,7 @@ export type PortSpec =
 export interface PortOptions {
   mac?: string | undefined;
   mtu?: number | undefined;
-  /** tap: leave checksums and segmentation to the other side. Default: true. */
+  /** tap, packet: leave checksums and segmentation to the other side. Default: true. */
   offloads?: boolean | undefined;
   /** tap: set the kernel's side up. Default: false. */
   up?: boolean | undefined;
@@ -30,7 +34,7 @@ export interface PortOptions {
   out?: string | undefined;
 }
 
-const KINDS = "'tap:NAME', 'udp:LOCAL-REMOTE' or 'pcap:FILE' would be right";
+const KINDS = "'tap:NAME', 'packet:IFACE', 'udp:LOCAL-REMOTE' or 'pcap:FILE' would be right";
 const UDP_RIGHT = "'udp:127.0.0.1:7001-127.0.0.1:7002' would be right, or '[::1]:7001' for IPv6";
 const ENDPOINT = /(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,6})/.source;
 const UDP = new RegExp(`^${ENDPOINT}-${ENDPOINT}$`);
@@ -42,6 +46,8 @@ export function parsePort(spec: string): PortSpec {
   switch (colon < 0 ? '' : spec.slice(0, colon)) {
     case 'tap':
       return parseTap(spec, rest);
+    case 'packet':
+      return parsePacket(spec, rest);
     case 'udp':
       return parseUdp(spec, rest);
     case 'pcap':
@@ -57,6 +63,8 @@ export function openPort(spec: string, options: PortOptions = {}): Driver {
   switch (port.kind) {
     case 'tap':
       return new TapDriver(port.ifName, options);
+    case 'packet':
+      return new PacketDriver(port.ifName, { ...options, netns: port.netns });
     case 'udp':
       return new UdpWireDriver(port.local, port.remote, options);
     case 'pcap':
@@ -70,6 +78,16 @@ function parseTap(spec: string, ifName: string): PortSpec {
   const problem = ifNameProblem(ifName);
   if (problem !== undefined) throw wrong(spec, `${problem}; 'tap:ww0' would be right`);
   return { kind: 'tap', ifName };
+}
+
+function parsePacket(spec: string, rest: string): PortSpec {
+  const at = rest.indexOf('@');
+  const ifName = at < 0 ? rest : rest.slice(0, at);
+  const problem = ifNameProblem(ifName) ?? (at < 0 ? undefined : netnsProblem(rest.slice(at + 1)));
+  if (problem !== undefined) {
+    throw wrong(spec, `${problem}; 'packet:eth0', or 'packet:eth0@NETNS', would be right`);
+  }
+  return at < 0 ? { kind: 'packet', ifName } : { kind: 'packet', ifName, netns: rest.slice(at + 1) };
 }
 
 function parseUdp(spec: string, rest: string): PortSpec {

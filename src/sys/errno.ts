@@ -4,9 +4,12 @@ import { NetError } from '../net_error.js';
 
 export const EINTR = 4;
 export const EIO = 5;
+export const ENXIO = 6;
 export const EAGAIN = 11;
 export const EBUSY = 16;
+export const ENODEV = 19;
 export const EINVAL = 22;
+export const ENETDOWN = 100;
 /** "File descriptor in bad state": what a TAP's descriptor answers once its interface was deleted. */
 export const EBADFD = 77;
 

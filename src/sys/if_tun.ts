@@ -6,14 +6,17 @@
 export const TUNSETIFF = 0x400454ca;
 export const TUNSETOFFLOAD = 0x400454d0;
 export const TUNSETVNETHDRSZ = 0x400454d8;
+export const SIOCGIFNAME = 0x8910;
 export const SIOCGIFFLAGS = 0x8913;
 export const SIOCSIFFLAGS = 0x8914;
 export const SIOCGIFMTU = 0x8921;
 export const SIOCSIFMTU = 0x8922;
+export const SIOCGIFHWADDR = 0x8927;
 export const SIOCGIFINDEX = 0x8933;
 export const SIOCSIFTXQLEN = 0x8943;
 
 export const IFF_UP = 1;
+export const IFF_RUNNING = 0x40;
 export const IFF_TAP = 2;
 export const IFF_NO_PI = 0x1000;
 export const IFF_VNET_HDR = 0x4000;
@@ -60,6 +63,17 @@ export function ifNameProblem(name: string): string | undefined {
   if (name === '.' || name === '..') return `'${name}' is no name`;
   if (/[/:%\s\0]/.test(name)) return `'${name}' has a '/', ':', '%' or a space in it`;
   return undefined;
+}
+
+/** SIOCGIFNAME: the name that the kernel filled in. */
+export function ifreqName(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(bytes.subarray(0, Math.min(end < 0 ? IFNAMSIZ : end, IFNAMSIZ)));
+}
+
+/** SIOCGIFHWADDR: ARPHRD_* and the first six bytes of the address. */
+export function ifreqHwaddr(bytes: Uint8Array): { type: number; address: Uint8Array } {
+  return { type: ifreqFlags(bytes), address: bytes.slice(IFNAMSIZ + 2, IFNAMSIZ + 8) };
 }
 
 function ifreq(name: string): { bytes: Uint8Array; view: DataView } {

@@ -32,6 +32,8 @@ export class Sys {
   readonly writev: Call<[fd: number, iov: number, count: number]>;
   /** sendmmsg(2) with the address of a mmsghdr array. */
   readonly sendmmsg: Call<[fd: number, messages: number, count: number, flags: number]>;
+  /** recvmsg(2) with the address of a msghdr. */
+  readonly recvmsg: Call<[fd: number, message: number, flags: number]>;
   /** clock_gettime(2) into the timespec at an address. */
   readonly clockGettime: Call<[clock: number, address: number]>;
   /** errno of the call just made. */
@@ -42,6 +44,21 @@ export class Sys {
   private readonly ioctlCall: Call<[fd: number, request: number, arg: Uint8Array]>;
   private readonly ioctlValueCall: Call<[fd: number, request: number, arg: number]>;
   private readonly pollCall: Call<[fds: Uint8Array, count: number, timeoutMs: number]>;
+  private readonly setsockoptCall: Call<
+    [fd: number, level: number, name: number, value: Uint8Array, bytes: number]
+  >;
+  private readonly getsockoptCall: Call<
+    [fd: number, level: number, name: number, value: Uint8Array, bytes: Uint8Array]
+  >;
+  private readonly setnsCall: Call<[fd: number, type: number]>;
+  private readonly mmapCall: (
+    address: number,
+    bytes: number,
+    prot: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ) => number | bigint;
   private readonly bindCall: Call<[fd: number, address: Uint8Array, bytes: number]>;
   private readonly socketCall: Call<[family: number, type: number, protocol: number]>;
   private readonly pollfd = new DataView(new ArrayBuffer(8));
@@ -62,6 +79,7 @@ export class Sys {
     this.readv = libc.func('int readv(int, uintptr_t, int)');
     this.writev = libc.func('int writev(int, uintptr_t, int)');
     this.sendmmsg = libc.func('int sendmmsg(int, uintptr_t, uint, int)');
+    this.recvmsg = libc.func('int recvmsg(int, uintptr_t, int)');
     this.clockGettime = libc.func('int clock_gettime(int, uintptr_t)');
     this.errno = this.koffi.errno;
     this.openCall = libc.func('int open(const char *, int, int)');
@@ -69,6 +87,10 @@ export class Sys {
     this.ioctlCall = libc.func('int ioctl(int, ulong, void *)');
     this.ioctlValueCall = libc.func('int ioctl(int, ulong, ulong)');
     this.pollCall = libc.func('int poll(void *, ulong, int)');
+    this.setsockoptCall = libc.func('int setsockopt(int, int, int, void *, uint)');
+    this.getsockoptCall = libc.func('int getsockopt(int, int, int, void *, void *)');
+    this.setnsCall = libc.func('int setns(int, int)');
+    this.mmapCall = libc.func('uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)');
     this.bindCall = libc.func('int bind(int, void *, uint)');
     this.socketCall = libc.func('int socket(int, int, int)');
   }
@@ -80,10 +102,38 @@ export class Sys {
     return fd;
   }
 
-  socket(family: number, type: number, protocol: number): number {
+  /** `what` and `right` as for open(). */
+  socket(
+    family: number,
+    type: number,
+    protocol: number,
+    what = 'socket',
+    right?: Readonly<Record<string, string>>,
+  ): number {
     const fd = this.socketCall(family, type | SOCK_CLOEXEC, protocol);
-    if (fd < 0) throw errnoError(this.errno(), 'socket');
+    if (fd < 0) throw errnoError(this.errno(), what, right);
     return fd;
+  }
+
+  /** 0, or the errno. */
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+    return this.setsockoptCall(fd, level, name, value, value.length) < 0 ? this.errno() : 0;
+  }
+
+  /** Fills `value`; 0, or the errno. */
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+    const bytes = new Uint8Array(new Uint32Array([value.length]).buffer);
+    return this.getsockoptCall(fd, level, name, value, bytes) < 0 ? this.errno() : 0;
+  }
+
+  /** Moves the calling thread, and no other, into the namespace that `fd` names; 0, or the errno. */
+  setns(fd: number, type: number): number {
+    return this.setnsCall(fd, type) < 0 ? this.errno() : 0;
+  }
+
+  /** MAP_FIXED only: the address is the caller's. 0, or the errno. */
+  mmapFixed(address: number, bytes: number, prot: number, flags: number, fd: number): number {
+    return Number(this.mmapCall(address, bytes, prot, flags, fd, 0)) === address ? 0 : this.errno();
   }
 
   bind(fd: number, address: Uint8Array): void {

@@ -5,6 +5,7 @@
  *    192.0.2.2 ──TAP── .1 lan0        wan0 .1 ──TAP── 198.51.100.2
  *    2001:db8:1::2     ::1                 ::1        2001:db8:2::2
  *
+ *      with `ports: 'packet'` each TAP is a veth pair, whose end in the router's namespace is a packet port
  *      with `middleMtu` two routers of one core: lan0 near mid0 ─── mid1 far wan0 (203.0.113.1, .2)
  *
  * Each host and the router live in a network namespace named after this process and the lab's number, so nothing meets
@@ -86,6 +87,8 @@ const ROUTER_SYSCTL: Readonly<Record<string, number>> = {
 
 export interface LabOptions {
   router?: 'ours' | 'linux';
+  /** What our router's ports are. Default: tap. */
+  ports?: 'tap' | 'packet';
   /** The scalar build of the core, as on boards. */
   scalar?: boolean;
   /** Whether the TAPs take and give checksums and segments undone; of both, or of either. Default: true. */
@@ -242,6 +245,16 @@ export class Lab {
     moveTap(this.routerNetns, host);
   }
 
+  /** Makes the veth pair of a packet port anew after it was deleted. */
+  remakeVeth(host: Host): void {
+    addPacketPort(this.routerNetns, host);
+  }
+
+  /** `ip` in the router's namespace. */
+  routerIp(...args: string[]): string {
+    return execFileSync('ip', ['-n', this.routerNetns, ...args], { encoding: 'utf8' });
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.lan.close(), this.wan.close(), this.ours?.close()]);
     removeNamespaces([this.lan.netns, this.wan.netns, this.routerNetns]);
@@ -301,13 +314,18 @@ function cleanUp(): void {
   }
 }
 
+function addVeth(netns: string, { netns: host, plan, device }: Host): void {
+  ip(
+    ...['link', 'add', plan.link, 'netns', netns, 'address', plan.routerMac, 'type', 'veth'],
+    ...['peer', 'name', device, 'address', plan.hostMac, 'netns', host],
+  );
+}
+
 function linuxRouter(netns: string, hosts: readonly Host[]): void {
   const lines = ['link set lo up'];
-  for (const { netns: host, plan, device } of hosts) {
-    ip(
-      ...['link', 'add', plan.link, 'netns', netns, 'address', plan.routerMac, 'type', 'veth'],
-      ...['peer', 'name', device, 'address', plan.hostMac, 'netns', host],
-    );
+  for (const host of hosts) {
+    const { plan } = host;
+    addVeth(netns, host);
     lines.push(
       `link set ${plan.link} addrgenmode none`,
       `link set ${plan.link} up`,
@@ -324,10 +342,15 @@ function linuxRouter(netns: string, hosts: readonly Host[]): void {
   ip('netns', 'exec', netns, 'sysctl', '-q', '-w', ...sysctls);
 }
 
+function addPacketPort(netns: string, host: Host): void {
+  addVeth(netns, host);
+  ip('-n', netns, 'link', 'set', host.plan.link, 'up');
+}
+
 async function ourRouter(
   netns: string,
   hosts: readonly Host[],
-  { offloads = true, faults, middleMtu, scalar = false }: LabOptions,
+  { ports = 'tap', offloads = true, faults, middleMtu, scalar = false }: LabOptions,
 ): Promise<RpcChild<RouterMethods>> {
   const router = await RpcChild.start<RouterMethods>(netns, bundled('router_process'), 'the router');
   try {
@@ -336,9 +359,15 @@ async function ourRouter(
     for (const name of new Set(names)) {
       await router.call('namespace', name, ROUTER_SYSCTL);
     }
+    // The kernel's own stack sees what packet ports see: it shall have nothing to say.
+    if (ports === 'packet') {
+      ip('netns', 'exec', netns, 'sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1');
+    }
     for (const [i, host] of hosts.entries()) {
       const { plan } = host;
+      if (ports === 'packet') addPacketPort(netns, host);
       await router.call('port', {
+        kind: ports,
         namespace: names[i]!,
         name: plan.link,
         mac: plan.routerMac,
@@ -346,7 +375,7 @@ async function ourRouter(
         addresses: ['fe80::1/64', `${plan.router[4]}/24`, `${plan.router[6]}/64`],
         ...(faults === undefined ? {} : { faults: { seed: 11 + i, rx: faults, tx: faults } }),
       });
-      moveTap(netns, host);
+      if (ports === 'tap') moveTap(netns, host);
     }
     if (middleMtu === undefined) {
       for (const [type, prefixes] of Object.entries(REFUSED)) {

@@ -3,7 +3,7 @@
  * router_errors.test.ts, data in router_transfer.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAMILIES, type Family, type Host, Lab, LAN, MIDDLE, WAN } from './kernel_lab.js';
+import { FAMILIES, type Family, type Host, Lab, type LabOptions, LAN, MIDDLE, WAN } from './kernel_lab.js';
 import { tapMissing } from './netns.js';
 
 const missing = tapMissing();
@@ -60,13 +60,14 @@ describe.skipIf(missing !== undefined)(
   'two hosts of the kernel with our router between them',
   { timeout: 20_000 },
   () => {
-    describe.each([
-      ['with offloads', true],
-      ['without offloads', false],
-    ])('%s', (_, offloads) => {
+    describe.each<[string, LabOptions]>([
+      ['with offloads', {}],
+      ['without offloads', { offloads: false }],
+      ['by packet ports', { ports: 'packet' }],
+    ])('%s', (_, options) => {
       let lab: Lab;
       beforeAll(async () => {
-        lab = await Lab.start({ offloads });
+        lab = await Lab.start(options);
       });
       afterAll(() => lab?.close());
 

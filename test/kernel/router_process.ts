@@ -1,11 +1,13 @@
 /**
- * Our router as a process of its own, as `ww up` is: a stack with a real clock whose ports are TAPs, worked by calls
- * from the test (rpc.ts). It runs in a network namespace of its own, so that the TAPs' names are nobody else's.
+ * Our router as a process of its own, as `ww up` is: a stack with a real clock whose ports are TAPs or packet ports,
+ * worked by calls from the test (rpc.ts). It runs in a network namespace of its own, so that the interfaces' names are
+ * nobody else's.
  */
 import { Status } from '../../assembly/abi/layout.js';
 import { MsgType } from '../../assembly/abi/request.js';
 import { FaultInjector } from '../../src/drivers/fault_injector.js';
 import type { Faults } from '../../src/drivers/fault_lane.js';
+import { PacketDriver } from '../../src/drivers/packet.js';
 import { TapDriver } from '../../src/drivers/tap.js';
 import type { Link, LinkChange } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
@@ -14,8 +16,9 @@ import { createStack, type Stack } from '../../src/stack.js';
 import { serve } from './rpc.js';
 
 export interface PortConfig {
+  kind: 'tap' | 'packet';
   namespace: string;
-  /** Of the link and of the TAP. */
+  /** Of the link and of the TAP, or the interface that is a packet port. */
   name: string;
   mac: string;
   addresses: readonly string[];
@@ -56,12 +59,13 @@ const methods = {
     for (const [key, value] of Object.entries(sysctls)) await namespace.setSysctl(key, value);
   },
 
-  /** Makes the TAP; the test then moves it to a host's namespace. */
-  async port({ namespace, name, mac, addresses, mtu, offloads, faults }: PortConfig) {
-    const tap = new TapDriver(name, { mac, offloads });
-    const injector = faults === undefined ? undefined : new FaultInjector(tap, faults);
+  /** Makes the TAP, which the test then moves to a host's namespace; or opens an interface that is there. */
+  async port({ kind, namespace, name, mac, addresses, mtu, offloads, faults }: PortConfig) {
+    const options = { mac, offloads };
+    const driver = kind === 'tap' ? new TapDriver(name, options) : new PacketDriver(name, options);
+    const injector = faults === undefined ? undefined : new FaultInjector(driver, faults);
     if (injector !== undefined) injectors.set(name, injector);
-    const link = await stack.port(namespaceOf(namespace), injector ?? tap, {
+    const link = await stack.port(namespaceOf(namespace), injector ?? driver, {
       name,
       ...(mtu === undefined ? {} : { mtu }),
     });

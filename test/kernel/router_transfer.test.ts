@@ -98,8 +98,9 @@ function sizes(seed: number): number[] {
 }
 
 describe.skipIf(missing !== undefined)('data through our router', { timeout: 20_000 }, () => {
-  describe.each([
+  describe.each<[string, LabOptions]>([
     ['with offloads', { offloads: true }],
+    ['by packet ports', { ports: 'packet' }],
     ['without offloads', { offloads: false }],
     ['in the scalar build without offloads', { offloads: false, scalar: true }],
     // What the LAN sends in one has to be cut in the router, what the WAN sends is merged there.
@@ -154,6 +155,7 @@ describe.skipIf(missing !== undefined)('data through our router', { timeout: 20_
       'that loses 1 % of the frames each way and reorders others',
       { faults: { loss: 0.01, reordering: 0.01 } },
     ],
+    ['that does so, behind packet ports', { ports: 'packet', faults: { loss: 0.01, reordering: 0.01 } }],
     ['that does so with every segment', { faults: { loss: 0.01, reordering: 0.01 }, offloads: false }],
     // No checksum may be called right that was not looked at.
     [
@@ -182,10 +184,10 @@ describe.skipIf(missing !== undefined)('data through our router', { timeout: 20_
     });
   });
 
-  describe('by iperf3', () => {
+  describe.each(['tap', 'packet'] as const)('by iperf3 and %s ports', (ports) => {
     let lab: Lab;
     beforeAll(async () => {
-      lab = await Lab.start();
+      lab = await Lab.start({ ports });
       await lab.wan.start('Server listening', 'iperf3', '-s', '--forceflush');
     });
     afterAll(() => lab?.close());

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { InitConfig, ROOT_BASE, type Status } from '../../assembly/abi/layout.js';
 import { NetError } from '../net_error.js';
+import { adviseHugePages } from '../sys/huge_pages.js';
 import { errnoName } from './errno_name.js';
 
 /** What assembly/index.ts exports. Times are ns as low and high word. */
@@ -117,6 +118,7 @@ export class CoreInstance {
     const memory = scalar
       ? new WebAssembly.Memory({ initial: pages, maximum: pages })
       : new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    adviseHugePages(new Uint8Array(memory.buffer));
     const abort = (_message: number, _file: number, line: number, column: number): never => {
       throw new Error(`the core aborted at ${line}:${column}`);
     };

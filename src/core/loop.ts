@@ -10,7 +10,7 @@
  */
 import { Status } from '../../assembly/abi/layout.js';
 import type { Driver } from '../drivers/driver.js';
-import type { Clock } from './clock.js';
+import { type Clock, yielder } from './clock.js';
 import type { CoreInstance } from './instance.js';
 
 export interface LoopPort {
@@ -24,14 +24,8 @@ const RX_BURST = 64;
 const POLL_BUDGET = 1024;
 /** The clock is read in every fourth turn of a busy run: a reading costs as much as forwarding three packets. */
 const CLOCK_TURNS_MASK = 3;
-/**
- * How long to look for frames without waiting, after the last one came. To be woken costs several times what a packet
- * does; so while frames come often, the next is waited for awake: twice the usual pause between them, if that is short.
- */
+/** How long to look for frames without waiting, after the last one came: to be woken costs several times what a packet does. */
 const SPIN_NS = 50e3;
-const SPIN_MAX_NS = 15e6;
-/** The usual pause moves by an eighth of each new one (RFC 9293's way with round trips). */
-const PAUSE_GAIN = 1 / 8;
 /** How long to run before other work of the process has its turn. */
 const SLICE_NS = 1e6;
 const NS_PER_MS = 1e6;
@@ -49,10 +43,9 @@ export class Loop {
   private readonly time = new Float64Array(1);
   /** Turns with work since the last one without. */
   private busyTurns = 0;
-  /** When the last burst came, and the usual pause between two that did not come at once; ns, in one array likewise. */
-  private readonly pauses = Float64Array.of(-Infinity, SPIN_MAX_NS);
   private readonly deadlineAt: number;
   private readonly moreAt: number;
+  private readonly yield = yielder();
 
   constructor(
     private readonly core: CoreInstance,
@@ -118,21 +111,6 @@ export class Loop {
     return work + sent > 0;
   }
 
-  /** A burst came at `now`: keeps the usual pause. Bursts closer than SPIN_NS are one. */
-  private came(now: number): void {
-    const pause = now - this.pauses[0]!;
-    this.pauses[0] = now;
-    if (pause < SPIN_NS) return;
-    const usual = this.pauses[1]!;
-    this.pauses[1] = usual + (Math.min(pause, 2 * SPIN_MAX_NS) - usual) * PAUSE_GAIN;
-  }
-
-  /** How long to stay awake for the next burst. */
-  private spin(): number {
-    const wanted = 2 * this.pauses[1]!;
-    return wanted <= SPIN_MAX_NS ? Math.max(SPIN_NS, wanted) : SPIN_NS;
-  }
-
   /** When the core's next timer is due, ns of its clock; Infinity when there is none. */
   deadline(): number {
     const { u32 } = this.core;
@@ -151,10 +129,11 @@ export class Loop {
       const worked = this.turn();
       const now = this.time[0]!;
       if (begin === Infinity) begin = now;
-      if (worked) this.came(now);
       if (worked || last === 0) last = now;
+      // A frame may wait to be made by someone who waits for this processor.
+      else this.yield();
       if (this.closed) return;
-      if (now - last > this.spin()) break;
+      if (now - last > SPIN_NS) break;
       if (now - begin > SLICE_NS) {
         this.kick();
         return;

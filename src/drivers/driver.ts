@@ -180,6 +180,16 @@ export class PortRings {
     return this.u32[desc + RX_LEN]!;
   }
 
+  /** Exchanges the buffers of two receive descriptors. */
+  rxSwap(a: number, b: number): void {
+    const { u32 } = this;
+    for (let i = 0; i < RX_LEN; i++) {
+      const word = u32[a + i]!;
+      u32[a + i] = u32[b + i]!;
+      u32[b + i] = word;
+    }
+  }
+
   /** The frame in this descriptor is complete: `len` bytes without the vnet header. */
   rxDone(desc: number, len: number, flags: number): void {
     this.u32[desc + RX_LEN] = len;

@@ -1,7 +1,6 @@
 /**
  * A TAP interface of this Linux as a port: what the kernel sends to the interface is received here, what is sent here
- * arrives there. One read or write a frame, straight between the kernel and linear memory, with a virtio_net_hdr in
- * front, so that checksums and segments of up to 64 KB stay undone on both sides (Linux: drivers/net/tun.c).
+ * arrives there. Frames go straight between the kernel and linear memory (tap_io), with a virtio_net_hdr in front, so that checksums and segments of up to 64 KB stay undone on both sides (Linux: drivers/net/tun.c).
  *
  *   interface   what the descriptor says            the port
  *   up          poll: POLLOUT, write: n             up
@@ -10,22 +9,14 @@
  *   in another network namespace: as before, the descriptor moves with it
  */
 import { NetifF } from '../../assembly/abi/features.js';
-import { MAX_SKB_FRAGS } from '../../assembly/abi/layout.js';
 import { NetError } from '../net_error.js';
 import { EAGAIN, EBADFD, EINTR, EIO, errnoError } from '../sys/errno.js';
 import type { FdWatch } from '../sys/fd_watch.js';
 import * as tun from '../sys/if_tun.js';
-import { AddressCache, IoVec } from '../sys/iovec.js';
 import { AF_INET, O_NONBLOCK, O_RDWR, POLLERR, POLLOUT, SOCK_DGRAM, Sys } from '../sys/sys.js';
-import {
-  type Driver,
-  FRAME_BYTES_MAX,
-  type PortNotify,
-  type PortRings,
-  RX_LARGE_BYTES,
-  RX_SMALL_BYTES,
-} from './driver.js';
+import { type Driver, FRAME_BYTES_MAX, type PortNotify, type PortRings, RX_SMALL_BYTES } from './driver.js';
 import { randomMac } from './mac.js';
+import { openTapIo, type TapIo } from './tap_io.js';
 
 export interface TapOptions {
   /** Our side's address. Default: random, locally administered. */
@@ -34,6 +25,8 @@ export interface TapOptions {
   mtu?: number | undefined;
   /** Checksums and segmentation left to the other side. Default: true. */
   offloads?: boolean | undefined;
+  /** One system call a frame, as on a kernel without io_uring. Default: false. */
+  calls?: boolean | undefined;
   /** Also sets the kernel's side up. Default: false, as a network manager would do it. */
   up?: boolean | undefined;
 }
@@ -73,15 +66,16 @@ export class TapDriver implements Driver {
 
   private readonly sys = new Sys();
   private readonly offloads: boolean;
+  private readonly calls: boolean;
   private fd: number;
   private rings!: PortRings;
   private notify!: PortNotify;
   private watch: FdWatch | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private rxIov!: IoVec;
-  private txIov!: IoVec;
-  private addresses!: AddressCache;
-  private rxBytes = 0;
+  private io!: TapIo;
+  /** Frames that the next receive burst can count on, and their usual length: what the last one brought. */
+  private expected = 1;
+  private usualBytes = 0;
   private armed = false;
   /** undefined until told for the first time. */
   private up: boolean | undefined;
@@ -97,6 +91,7 @@ export class TapDriver implements Driver {
     if (problem !== undefined) throw new NetError('EINVAL', `${this.name}: ${problem}`);
     this.mac = options.mac ?? randomMac();
     this.offloads = options.offloads ?? true;
+    this.calls = options.calls ?? false;
     this.features = NetifF.SG | (this.offloads ? OFFLOADS : 0);
     this.fd = this.sys.open('/dev/net/tun', O_RDWR | O_NONBLOCK, `${this.name}: /dev/net/tun`, OPEN_ADVICE);
     try {
@@ -114,11 +109,7 @@ export class TapDriver implements Driver {
     this.rings = rings;
     this.notify = notify;
     this.setOffload();
-    const base = this.sys.addressOf(rings.u8);
-    this.addresses = new AddressCache(base);
-    this.rxIov = new IoVec(this.sys, base, 2);
-    this.txIov = new IoVec(this.sys, base, 1 + MAX_SKB_FRAGS);
-    this.rxBytes = VNET_HDR_BYTES + (rings.rxLarge ? FRAME_BYTES_MAX : RX_SMALL_BYTES);
+    this.io = openTapIo(this.sys, this.fd, rings, this.calls);
     this.watch = this.sys.watch(this.fd, (event) => {
       if (event === 'writable') this.notify.writable();
       else if (event === 'error') this.check();
@@ -132,67 +123,85 @@ export class TapDriver implements Driver {
     this.check();
   }
 
+  /**
+   * A burst asks for as many frames as the last one brought, then for twice as many as long as all of them were there: a
+   * read that finds nothing costs a quarter of one that does.
+   */
   rxBurst(max: number): number {
-    const { rings, sys, fd } = this;
+    const { rings } = this;
     const burst = Math.min(max, rings.rxSpace());
     let frames = 0;
     let total = 0;
-    // Bad reads do not move `frames`: `tries` bounds the work of a burst.
-    for (let tries = 0; tries < burst && total < BURST_BYTES && !this.gone; tries++) {
-      const desc = rings.rxDesc(frames);
-      const buf = rings.rxBuf(desc);
-      if (buf === 0) break;
-      const large = rings.rxLargeBuf(desc);
-      const bytes =
-        large === 0
-          ? sys.read(fd, this.addresses.get(buf - VNET_HDR_BYTES), VNET_HDR_BYTES + RX_SMALL_BYTES)
-          : this.readLarge(buf, large);
-      if (bytes < 0) {
-        if (!this.readFailed(sys.errno())) break;
-        continue;
+    let ask = Math.min(this.expected, this.io.burst);
+    for (let tries = 0; tries < burst && total < BURST_BYTES && !this.gone; ) {
+      const fit = this.usualBytes === 0 ? burst : Math.ceil((BURST_BYTES - total) / this.usualBytes);
+      const done = this.io.read(frames, Math.min(ask, fit, burst - tries));
+      if (done === 0) break;
+      let more = true;
+      const first = frames;
+      for (let i = 0; i < done; i++) {
+        const bytes = this.io.result(i);
+        if (bytes < 0) {
+          more = this.readFailed(-bytes) && more;
+          continue;
+        }
+        total += bytes;
+        // The frames of a burst lie in descriptors without a gap.
+        if (this.received(first + i, frames, bytes)) frames++;
       }
-      // The kernel cuts what does not fit, without a word: a full read is a frame too long for this slot.
-      const room = large === 0 ? VNET_HDR_BYTES + RX_SMALL_BYTES : this.rxBytes;
-      if (bytes >= room || bytes < VNET_HDR_BYTES + ETH_HLEN) {
-        rings.addRxErrors(1);
-        continue;
-      }
-      rings.rxDone(desc, bytes - VNET_HDR_BYTES, 0);
-      frames++;
-      total += bytes;
+      tries += done;
+      if (!more) break;
+      ask = Math.min(2 * done, this.io.burst);
     }
-    if (frames !== 0 && this.up !== true) this.setState(true);
+    if (frames === 0) return 0;
+    this.expected = frames + 1;
+    this.usualBytes = total / frames;
+    if (this.up !== true) this.setState(true);
     return frames;
   }
 
+  /** What was read into descriptor `from` is the burst's frame `to`, when it is a frame. */
+  private received(from: number, to: number, bytes: number): boolean {
+    const { rings } = this;
+    const desc = rings.rxDesc(from);
+    // The kernel cuts what does not fit, without a word: a full read is a frame too long for this slot.
+    const room = rings.rxLargeBuf(desc) === 0 ? RX_SMALL_BYTES : FRAME_BYTES_MAX;
+    if (bytes >= VNET_HDR_BYTES + room || bytes < VNET_HDR_BYTES + ETH_HLEN) {
+      rings.addRxErrors(1);
+      return false;
+    }
+    if (from !== to) rings.rxSwap(desc, rings.rxDesc(to));
+    rings.rxDone(from === to ? desc : rings.rxDesc(to), bytes - VNET_HDR_BYTES, 0);
+    return true;
+  }
+
   txBurst(): number {
-    const { rings, sys, fd } = this;
+    const { rings, io } = this;
     const waiting = rings.txReady();
     let done = 0;
     let sent = 0;
-    while (done < waiting) {
-      const desc = rings.txDesc(done);
-      const frags = rings.txFrags(desc);
-      const result =
-        frags === 0
-          ? sys.write(fd, this.addresses.get(rings.txBuf(desc)), rings.txLen(desc))
-          : this.writeFrags(desc, frags);
-      if (result >= 0) {
+    let go = true;
+    while (done < waiting && go) {
+      const n = io.write(done, Math.min(waiting - done, io.burst));
+      if (n === 0) break;
+      for (let i = 0; i < n; i++) {
+        const result = io.result(i);
+        if (result >= 0) {
+          done++;
+          sent++;
+          continue;
+        }
+        const errno = -result;
+        if (errno === EINTR && i === n - 1) continue;
+        if (errno === EAGAIN && i === n - 1) {
+          this.watch?.want(false, true);
+          go = false;
+          continue;
+        }
+        rings.addTxErrors(1);
         done++;
-        sent++;
-        continue;
+        if (errno === EIO || errno === EBADFD) this.setState(false, errno === EBADFD);
       }
-      const errno = sys.errno();
-      if (errno === EINTR) continue;
-      if (errno === EAGAIN) {
-        this.watch?.want(false, true);
-        break;
-      }
-      const cut = errno === EIO || errno === EBADFD;
-      const lost = cut ? waiting - done : 1;
-      rings.addTxErrors(lost);
-      done += lost;
-      if (cut) this.setState(false, errno === EBADFD);
     }
     if (done !== 0) rings.txAdvance(done);
     if (sent !== 0 && this.up !== true) this.setState(true);
@@ -213,25 +222,11 @@ export class TapDriver implements Driver {
     if (this.fd < 0) return;
     clearInterval(this.timer);
     this.watch?.close();
+    this.io?.close();
     this.sys.close(this.fd);
     this.fd = -1;
     this.gone = true;
     this.armed = false;
-  }
-
-  private readLarge(buf: number, large: number): number {
-    this.rxIov.set(0, buf - VNET_HDR_BYTES, VNET_HDR_BYTES + RX_SMALL_BYTES);
-    this.rxIov.set(1, large, RX_LARGE_BYTES);
-    return this.sys.readv(this.fd, this.rxIov.pointer.value, 2);
-  }
-
-  private writeFrags(desc: number, frags: number): number {
-    const { u32 } = this.rings;
-    const table = frags >>> 2;
-    const count = Math.min(u32[table]!, MAX_SKB_FRAGS);
-    this.txIov.set(0, this.rings.txBuf(desc), this.rings.txLen(desc));
-    for (let i = 0, f = table + 2; i < count; i++, f += 3) this.txIov.set(i + 1, u32[f]!, u32[f + 1]!);
-    return this.sys.writev(this.fd, this.txIov.pointer.value, count + 1);
   }
 
   /** True when the next read may do better. */

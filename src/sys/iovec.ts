@@ -11,6 +11,9 @@ const TWO_32 = 2 ** 32;
 export class IoVec {
   /** Address of the array: a boxed number, made once. */
   readonly pointer: BoxedNumber;
+  /** The same address in two words. */
+  readonly low: number;
+  readonly high: number;
   private readonly words: Uint32Array;
   private readonly baseLow: number;
   private readonly baseHigh: number;
@@ -18,7 +21,10 @@ export class IoVec {
   constructor(sys: Sys, base: number, count: number) {
     const buffer = new ArrayBuffer(count * 16);
     this.words = new Uint32Array(buffer);
-    this.pointer = new BoxedNumber(sys.addressOf(new Uint8Array(buffer)));
+    const address = sys.addressOf(new Uint8Array(buffer));
+    this.pointer = new BoxedNumber(address);
+    this.low = address % TWO_32;
+    this.high = Math.floor(address / TWO_32);
     this.baseLow = base % TWO_32;
     this.baseHigh = Math.floor(base / TWO_32);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { errnoError, errnoName } from './errno.js';
 import { ifNameProblem, ifreqFlags, ifreqInt, packIfreqFlags, packIfreqInt } from './if_tun.js';
+import { IORING_OP_READ, IORING_OP_READV, IORING_OP_WRITE, IoUring } from './io_uring.js';
 import { AddressCache, IoVec } from './iovec.js';
 import { MonotonicTime } from './monotonic_time.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, POLLOUT, Sys } from './sys.js';
@@ -72,6 +73,38 @@ describe.skipIf(process.platform !== 'linux')('system calls', () => {
     sys.close(fd);
     expect(sys.read(fd, addresses.get(1006), 1)).toBe(-1);
     expect(errnoName(sys.errno())).toBe('EBADF');
+  });
+
+  it('do a burst by one call of io_uring, each with its result in its place', () => {
+    const sys = new Sys();
+    const memory = new Uint8Array(new SharedArrayBuffer(65536));
+    memory.fill(9);
+    const base = sys.addressOf(memory);
+    const fd = sys.open('/dev/zero', O_RDWR | O_NONBLOCK, 'zero');
+    const ring = IoUring.open(sys, fd, base);
+    if (ring === null) return; // this kernel has none, or it is switched off: read(2) and write(2) serve
+    const iov = new IoVec(sys, base, 2);
+    iov.set(0, 200, 3);
+    iov.set(1, 210, 4);
+    // More bursts than the rings have places: they go round.
+    for (let round = 0; round < 10; round++) {
+      memory.fill(9);
+      for (let i = 0; i < 30; i++) ring.prep(i, IORING_OP_READ, 1000 + 100 * i, 10 + i);
+      ring.prepVector(30, IORING_OP_READV, iov, 0, 2);
+      ring.prep(31, IORING_OP_WRITE, 0, 77);
+      ring.prep(32, 0xff, 0, 0);
+      expect(ring.submit(33)).toBe(33);
+      for (let i = 0; i < 30; i++) expect(ring.result(i)).toBe(10 + i);
+      expect([30, 31].map((i) => ring.result(i))).toEqual([7, 77]);
+      expect(errnoName(-ring.result(32))).toBe('EINVAL');
+      expect(memory.indexOf(0)).toBe(200);
+      expect(memory.filter((byte) => byte === 0).length).toBe(7 + 30 * 10 + (30 * 29) / 2);
+    }
+    sys.close(fd);
+    ring.prep(0, IORING_OP_READ, 0, 1);
+    expect(ring.submit(1)).toBe(1);
+    expect(errnoName(-ring.result(0))).toBe('EBADF');
+    ring.close();
   });
 
   it('take addresses from a cache that answers right also when two offsets share an entry', () => {

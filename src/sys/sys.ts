@@ -18,6 +18,9 @@ export const POLLIN = 1;
 export const POLLOUT = 4;
 export const POLLERR = 8;
 export const POLLHUP = 16;
+const SYS_IO_URING_SETUP = 425;
+const SYS_IO_URING_ENTER = 426;
+const IORING_ENTER_GETEVENTS = 1;
 
 type Koffi = typeof import('koffi');
 
@@ -34,6 +37,12 @@ export class Sys {
   readonly sendmmsg: Call<[fd: number, messages: number, count: number, flags: number]>;
   /** recvmsg(2) with the address of a msghdr. */
   readonly recvmsg: Call<[fd: number, message: number, flags: number]>;
+  /** sched_yield(2): whoever waits for this processor goes first. */
+  readonly schedYield: Call<[]>;
+  /** madvise(2). */
+  readonly madvise: Call<[address: number, bytes: number, advice: number]>;
+  /** io_uring_enter(2) that waits for `complete` operations: how many were taken, or -1. */
+  readonly ioUringEnter: (ring: number, count: number, complete: number) => number;
   /** clock_gettime(2) into the timespec at an address. */
   readonly clockGettime: Call<[clock: number, address: number]>;
   /** errno of the call just made. */
@@ -60,6 +69,7 @@ export class Sys {
     offset: number,
   ) => number | bigint;
   private readonly bindCall: Call<[fd: number, address: Uint8Array, bytes: number]>;
+  private readonly ioUringSetupCall: Call<[number: number, entries: number, params: Uint8Array]>;
   private readonly socketCall: Call<[family: number, type: number, protocol: number]>;
   private readonly pollfd = new DataView(new ArrayBuffer(8));
   private readonly pollfdBytes = new Uint8Array(this.pollfd.buffer);
@@ -81,6 +91,8 @@ export class Sys {
     this.sendmmsg = libc.func('int sendmmsg(int, uintptr_t, uint, int)');
     this.recvmsg = libc.func('int recvmsg(int, uintptr_t, int)');
     this.clockGettime = libc.func('int clock_gettime(int, uintptr_t)');
+    this.schedYield = libc.func('int sched_yield()');
+    this.madvise = libc.func('int madvise(uintptr_t, size_t, int)');
     this.errno = this.koffi.errno;
     this.openCall = libc.func('int open(const char *, int, int)');
     this.closeCall = libc.func('int close(int)');
@@ -93,6 +105,13 @@ export class Sys {
     this.mmapCall = libc.func('uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)');
     this.bindCall = libc.func('int bind(int, void *, uint)');
     this.socketCall = libc.func('int socket(int, int, int)');
+    // No wrapper of libc, but the same numbers on every machine.
+    this.ioUringSetupCall = libc.func('syscall', 'int', ['long', 'uint', 'void *']);
+    const enter: Call<
+      [number: number, fd: number, submit: number, min: number, flags: number, sig: number, size: number]
+    > = libc.func('syscall', 'int', ['long', 'int', 'uint', 'uint', 'uint', 'uintptr_t', 'size_t']);
+    this.ioUringEnter = (ring, count, complete) =>
+      enter(SYS_IO_URING_ENTER, ring, count, complete, IORING_ENTER_GETEVENTS, 0, 0);
   }
 
   /** `what` starts the error's message; `right` gives the advice by errno name. */
@@ -142,6 +161,11 @@ export class Sys {
 
   close(fd: number): void {
     this.closeCall(fd);
+  }
+
+  /** io_uring_setup(2): the ring's descriptor, close-on-exec, or -1. */
+  ioUringSetup(entries: number, params: Uint8Array): number {
+    return this.ioUringSetupCall(SYS_IO_URING_SETUP, entries, params);
   }
 
   /** 0, or the errno: the caller knows which of them are no error. */

@@ -116,7 +116,10 @@ function sum(bytes: Buffer): number {
   return s;
 }
 
-describe.skipIf(missing !== undefined)('the tap driver against the Linux kernel', () => {
+describe.skipIf(missing !== undefined).each([
+  { how: 'a burst by one system call', calls: false },
+  { how: 'one system call a frame', calls: true },
+])('the tap driver against the Linux kernel, $how', ({ calls }) => {
   let netns: OwnNetns;
   const open: { close(): unknown }[] = [];
 
@@ -129,7 +132,7 @@ describe.skipIf(missing !== undefined)('the tap driver against the Linux kernel'
   });
 
   function tap(options: TapOptions = {}): TapDriver {
-    const driver = new TapDriver(NAME, { mac: OUR_MAC, ...options });
+    const driver = new TapDriver(NAME, { mac: OUR_MAC, calls, ...options });
     open.push(driver);
     return driver;
   }

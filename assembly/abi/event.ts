@@ -17,6 +17,15 @@ export enum EventType {
   DROP = 5,
   /** A packet passed a hook (only while tracing is on). */
   TRACE = 6,
+  /**
+   * An option of a router advertisement for the host (RDNSS, DNSSL, PREF64, captive portal), in several records behind
+   * each other: first FAMILY = bytes of the option, B = 0, ADDR = the router; then B = 1, 2, ... with 16 bytes each.
+   */
+  ND_USEROPT = 7,
+  /** Multicast routing has no entry: FAMILY, IFINDEX it came by, B = VIF; ADDR = source, or B | 1 << 31 = group. */
+  MROUTE_NOCACHE = 8,
+  /** A packet of an entry came by another interface than its parent; as MROUTE_NOCACHE. */
+  MROUTE_WRONGVIF = 9,
 }
 
 export enum Event {

@@ -71,7 +71,6 @@ export enum Op {
   NET_EXIT_IPV4 = 136,
   NET_EXIT_IPV6,
   NDISC_DAD_FAILURE = 144,
-  NDISC_RCV_RA,
   ICMP_SEND = 148,
   ICMPV6_SEND,
   IP6_INPUT_NDISC,
@@ -100,6 +99,17 @@ export enum Op {
   // packet sockets: napi poll of a port with a mapped ring; a foreign slot is given back: (slot: usize) => void
   POLL_TPACKET = 460,
   FOREIGN_TPACKET,
+  // IPv6 beyond forwarding, multicast routing
+  TIMER_RA_ROUTE = 400,
+  NDISC_ROUTER_STATE,
+  TIMER_RADV,
+  TIMER_IPMR,
+  TIMER_IP6MR,
+  TIMER_IGMP_IFC,
+  TIMER_IGMP_GQ,
+  NEIGH_NDISC_PROXY,
+  PROXY_REDO_ARP,
+  PROXY_REDO_NDISC,
   // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   HOOK_BASE = 512,
   MAX = 1024,

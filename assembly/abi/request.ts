@@ -51,6 +51,12 @@ export enum MsgType {
   PACKET_RING_NEW = 192,
   PACKET_RING_DEL,
   FOREIGN_ORPHAN,
+  ADDRLABEL_NEW = 152,
+  ADDRLABEL_DEL,
+  ADDRLABEL_DUMP,
+  STABLE_SECRET,
+  IP6_LINK_GET,
+  IP6_LAST = 175,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */
@@ -149,6 +155,8 @@ export enum AddrRec {
   FAMILY = 8,
   PLEN = 9,
   SCOPE = 10,
+  /** u8 IFAPROT_*, out: 1 lo, 2 from a router advertisement, 3 link-local made by the core. */
+  PROTO = 11,
   /** u32 IFA_F_* */
   FLAGS = 12,
   /** u8[16]; IPv4 in the first four, network order. */
@@ -159,6 +167,9 @@ export enum AddrRec {
   PREFERRED = 52,
   SIZE = 56,
 }
+
+/** FLAGS of ADDR_NEW: an IPv6 address that is there gets the lifetimes and flags (`ip address replace`). */
+export const ADDR_F_REPLACE: u32 = 1;
 
 export enum RouteRec {
   NET = 0,
@@ -181,7 +192,10 @@ export enum RouteRec {
   DST = 32,
   GW = 48,
   PREFSRC = 64,
-  SIZE = 80,
+  /** Out, routes of router advertisements: u32 seconds that are left (0: no end), i32 1 high, 0 medium, -1 low preference. */
+  EXPIRES = 80,
+  PREF = 84,
+  SIZE = 88,
 }
 /** FLAGS of ROUTE_NEW (Linux: NLM_F_*): replace what has the same prefix, tos and metric; add behind it. */
 export const ROUTE_F_REPLACE: u32 = 1;
@@ -275,4 +289,32 @@ export enum SeedRec {
   LO = 0,
   HI = 4,
   SIZE = 8,
+}
+
+/** ADDRLABEL_*: u32 net, i32 ifindex (0: any), u32 prefix length, u32 label, u8[16] prefix. FLAGS 1: replace. */
+export enum AddrLabelRec {
+  NET = 0,
+  IFINDEX = 4,
+  PLEN = 8,
+  LABEL = 12,
+  PREFIX = 16,
+  SIZE = 32,
+}
+
+/** STABLE_SECRET: net.ipv6.conf.DEV.stable_secret, 16 bytes. */
+export enum StableSecretRec {
+  NET = 0,
+  IFINDEX = 4,
+  SECRET = 8,
+  SIZE = 24,
+}
+
+/** IP6_LINK_GET: out u32 IF_* (0x10 solicited, 0x20 advertised, 0x40 managed, 0x80 other), MTU of the last RA, addresses. */
+export enum Ip6LinkRec {
+  NET = 0,
+  IFINDEX = 4,
+  FLAGS = 8,
+  RA_MTU = 12,
+  ADDRESSES = 16,
+  SIZE = 24,
 }

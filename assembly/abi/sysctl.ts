@@ -36,6 +36,7 @@ export enum Sysctl {
   IP6FRAG_TIME,
   IP6_MTU_EXPIRES,
   IP6_MIN_ADVMSS,
+  IP6_IDGEN_RETRIES,
   // net.core.*
   NETDEV_MAX_BACKLOG,
   NETDEV_BUDGET,
@@ -94,8 +95,35 @@ export enum Ipv6Conf {
   SUPPRESS_FRAG_NDISC,
   DROP_UNSOLICITED_NA,
   DROP_UNICAST_IN_L2_MULTICAST,
-  RTR_SOLICITS,
+  /** Solicitations sent in vain before giving up; negative: never. Times in seconds. */
+  ROUTER_SOLICITATIONS,
   IGNORE_ROUTES_WITH_LINKDOWN,
+  ROUTER_SOLICITATION_INTERVAL,
+  ROUTER_SOLICITATION_MAX_INTERVAL,
+  ROUTER_SOLICITATION_DELAY,
+  ACCEPT_RA_DEFRTR,
+  ACCEPT_RA_FROM_LOCAL,
+  ACCEPT_RA_MIN_HOP_LIMIT,
+  /** Seconds: what lives shorter is ignored. */
+  ACCEPT_RA_MIN_LFT,
+  ACCEPT_RA_PINFO,
+  ACCEPT_RA_RTR_PREF,
+  ACCEPT_RA_RT_INFO_MIN_PLEN,
+  ACCEPT_RA_RT_INFO_MAX_PLEN,
+  ACCEPT_RA_MTU,
+  RA_DEFRTR_METRIC,
+  /** 1: lifetimes of prefixes are taken as they are, without the two-hour rule. */
+  RA_HONOR_PIO_LIFE,
+  /** 0 none, 1 made, 2 preferred (RFC 8981); -1 after too many collisions. Lifetimes in seconds. */
+  USE_TEMPADDR,
+  TEMP_VALID_LFT,
+  TEMP_PREFERED_LFT,
+  REGEN_MAX_RETRY,
+  REGEN_MIN_ADVANCE,
+  MAX_DESYNC_FACTOR,
+  /** Addresses of a device up to which autoconfiguration makes more; 0: no bound. */
+  MAX_ADDRESSES,
+  USE_OIF_ADDRS_ONLY,
   MAX,
 }
 

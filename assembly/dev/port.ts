@@ -26,7 +26,7 @@ import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
 import { countDrop, kfreeSkbReason } from '../skb/free';
 import { SkbRecord, largeSlotAlloc, skbFreeSent, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
-import { CHECKSUM_UNNECESSARY, SkBuff, skbCbClear, skbHeadlen } from '../skb/sk_buff';
+import { CHECKSUM_UNNECESSARY, PACKET_MULTICAST, SkBuff, skbCbClear, skbHeadlen } from '../skb/sk_buff';
 import { skbAddFrag, skbCowHead } from '../skb/skbuff';
 import { ethPktType, ethTypeTrans } from './eth';
 import { groReceiveList } from './gro';
@@ -215,7 +215,10 @@ function takeFrames(dev: NetDevice, tail: u32, count: u32, list: usize): u32 {
     skb.protocol = bswap<u16>(load<u16>(buf, 12));
     skb.iif = ifindex;
     skb.tstamp = now;
-    if (dest !== own) skb.pktType = ethPktType(dest, own);
+    if (dest !== own) {
+      skb.pktType = ethPktType(dest, own);
+      if (skb.pktType === PACKET_MULTICAST) dev.multicast++;
+    }
     bytes += len;
     store<u32>(list + (n++ << 2), changetype<usize>(skb));
   }
@@ -255,6 +258,7 @@ function takeFrame(dev: NetDevice, desc: usize, vnet: u32): SkBuff | null {
   }
   if ((load<u32>(desc, RxDesc.FLAGS) & RX_DESC_CSUM_OK) !== 0) skb.ipSummed = CHECKSUM_UNNECESSARY;
   ethTypeTrans(skb, dev);
+  if (skb.pktType === PACKET_MULTICAST) dev.multicast++;
   if (vnet !== 0 && load<u16>(buf - vnet) !== 0 && !virtioNetHdrToSkb(skb, buf - vnet)) {
     dev.rxErrors++;
     kfreeSkbReason(skb, SkbDropReason.DEV_HDR);

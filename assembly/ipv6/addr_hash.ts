@@ -28,7 +28,26 @@ export class Inet6Dev {
   /** Solicited report: 1 a general one is due, 2 one for the groups that were asked for; version of the querier. */
   mcQuery: u32;
   mldVersion: u32;
-  pad: u32;
+  /** IF_*: what router advertisements said, and whether one came. */
+  ifFlags: u32;
+  /** Router solicitations: sent so far, ns between the last two, timer. */
+  rsInterval: u64;
+  rsTimer0: u64;
+  rsTimer1: u64;
+  rsTimer2: u64;
+  rsProbes: u32;
+  /** MTU of the last router advertisement that had one. */
+  raMtu: u32;
+  /** RaRoute list (ra_routes). */
+  raRoutes: usize;
+  /** Seconds that temporary addresses are replaced earlier by, so that not all hosts do it at once (RFC 8981 3.8). */
+  desyncFactor: u32;
+  /** Secret of RFC 7217, and 1 when it was set. */
+  secret0: u64;
+  secret1: u64;
+  hasSecret: u32;
+  /** Advertiser of this link (radv), 0: none. */
+  radv: usize;
   /** Timer of unsolicited reports, and of answers to queries. */
   ifcTimer0: u64;
   ifcTimer1: u64;
@@ -69,6 +88,17 @@ export class Inet6Ifaddr {
   joined: u8;
   /** 1: the anycast address of its prefix is joined. */
   anycast: u8;
+  /** 1: made from a router advertisement, whose route it does not bring itself. */
+  auto: u8;
+  /** IFAPROT_* */
+  proto: u8;
+  /** Temporary: 1 once its successor was made; public: successors that failed (Linux: regen_count). */
+  regenCount: u8;
+  /** Collisions of the stable identifier so far (RFC 7217 5, DAD_Counter). */
+  dadCount: u8;
+  /** Temporary: the public address it stands beside, 0 when that is gone; when it was made (ns). */
+  ifpub: usize;
+  cstamp: u64;
   /** The nonce of our solicitations (RFC 7527); 6 bytes. */
   dadNonce: u64;
   dadTimer0: u64;
@@ -88,12 +118,24 @@ export enum DadState {
 }
 
 // Linux: include/uapi/linux/if_addr.h
+export const IFA_F_TEMPORARY: u32 = 0x01;
 export const IFA_F_NODAD: u32 = 0x02;
 export const IFA_F_DADFAILED: u32 = 0x08;
 export const IFA_F_DEPRECATED: u32 = 0x20;
 export const IFA_F_TENTATIVE: u32 = 0x40;
 export const IFA_F_PERMANENT: u32 = 0x80;
+export const IFA_F_MANAGETEMPADDR: u32 = 0x100;
 export const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+export const IFA_F_STABLE_PRIVACY: u32 = 0x800;
+export const IFAPROT_KERNEL_LO: u8 = 1;
+export const IFAPROT_KERNEL_RA: u8 = 2;
+export const IFAPROT_KERNEL_LL: u8 = 3;
+
+// Linux: include/net/if_inet6.h
+export const IF_RS_SENT: u32 = 0x10;
+export const IF_RA_RCVD: u32 = 0x20;
+export const IF_RA_MANAGED: u32 = 0x40;
+export const IF_RA_OTHERCONF: u32 = 0x80;
 
 export const INFINITY_LIFE_TIME: u32 = 0xffffffff;
 /** Addresses of one namespace, and of one device (Linux: max_addresses 16 holds for autoconfigured ones only). */
@@ -112,6 +154,10 @@ export function ifcTimer(idev: Inet6Dev): Timer {
 
 export function gqTimer(idev: Inet6Dev): Timer {
   return changetype<Timer>(changetype<usize>(idev) + offsetof<Inet6Dev>('gqTimer0'));
+}
+
+export function rsTimer(idev: Inet6Dev): Timer {
+  return changetype<Timer>(changetype<usize>(idev) + offsetof<Inet6Dev>('rsTimer0'));
 }
 
 export function dadTimer(ifa: Inet6Ifaddr): Timer {

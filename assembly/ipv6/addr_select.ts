@@ -1,16 +1,18 @@
 /**
  * Which of our addresses a packet is sent from: RFC 6724 5, in the order and with the departures of Linux
- * (net/ipv6/addrconf.c, ipv6_dev_get_saddr; net/ipv6/addrlabel.c). The rules are one number each, the first the
- * highest digits, so that the best address is the one with the largest number.
+ * (net/ipv6/addrconf.c, ipv6_dev_get_saddr). The rules are one number each, the first the highest digits, so that the
+ * best address is the one with the largest number.
  *
- *   bit 32 same address │ 24-31 scope │ 20 preferred │ 16 outgoing interface │ 12 label │ 0-7 matching prefix
+ *   bit 32 same address │ 24-31 scope │ 20 preferred │ 16 outgoing interface │ 12 label │ 10 temporary │ 0-7 prefix
+ *
+ * Rule 4 (home addresses) is Mobile IPv6's, and rule 5.5 needs the advertising router of each prefix: neither is in
+ * Linux without its options, nor here.
  */
-import { NetDevice, IFF_UP } from '../dev/net_device';
+import { Ipv6Conf } from '../abi/sysctl';
+import { NetDevice, IFF_UP, conf6 } from '../dev/net_device';
 import { Net } from '../net/net';
 import {
-  IPV6_ADDR_COMPATV4,
   IPV6_ADDR_LOOPBACK,
-  IPV6_ADDR_MAPPED,
   IPV6_ADDR_SCOPE_LINKLOCAL,
   ipv6AddrCopy,
   ipv6AddrDiff,
@@ -20,7 +22,15 @@ import {
   ipv6AddrScope,
   ipv6AddrType,
 } from '../wire/ipv6_addr';
-import { IFA_F_DEPRECATED, IFA_F_TENTATIVE, Inet6Ifaddr, ifaAddr, inet6Dev } from './addr_hash';
+import {
+  IFA_F_DEPRECATED,
+  IFA_F_TEMPORARY,
+  IFA_F_TENTATIVE,
+  Inet6Ifaddr,
+  ifaAddr,
+  inet6Dev,
+} from './addr_hash';
+import { ipv6AddrLabel } from './addr_label';
 
 /**
  * Chooses a source for `daddr` and writes it to `out`. `dstDev`: NetDevice by which the packet leaves, or 0.
@@ -28,9 +38,14 @@ import { IFA_F_DEPRECATED, IFA_F_TENTATIVE, Inet6Ifaddr, ifaAddr, inet6Dev } fro
  */
 export function ipv6DevGetSaddr(net: Net, dstDev: usize, daddr: usize, out: usize): bool {
   // RFC 6724 4: for groups and link-local destinations only addresses of the outgoing interface are candidates.
-  const own = dstDev !== 0 && (ipv6AddrIsMulticast(daddr) || ipv6AddrNeedsScopeId(daddr));
+  const own =
+    dstDev !== 0 &&
+    (ipv6AddrIsMulticast(daddr) ||
+      ipv6AddrNeedsScopeId(daddr) ||
+      conf6(changetype<NetDevice>(dstDev), Ipv6Conf.USE_OIF_ADDRS_ONLY) !== 0 ||
+      load<i32>(net.conf6All + (Ipv6Conf.USE_OIF_ADDRS_ONLY << 2)) !== 0);
   const scope = ipv6AddrScope(daddr);
-  const label = ipv6AddrLabel(daddr);
+  const label = ipv6AddrLabel(net, daddr, dstDev);
   let best: u64 = 0;
   let found: usize = 0;
   for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
@@ -63,7 +78,10 @@ function scoreOf(ifa: Inet6Ifaddr, daddr: usize, scope: u32, label: u32, outgoin
   // Rule 5: prefer the outgoing interface.
   if (outgoing) score |= 1 << 16;
   // Rule 6: prefer the same label.
-  if (ipv6AddrLabel(addr) === label) score |= 1 << 12;
+  if (ipv6AddrLabel(changetype<NetDevice>(ifa.dev).net, addr, ifa.dev) === label) score |= 1 << 12;
+  // Rule 7: prefer temporary addresses, where use_tempaddr says so; public ones elsewhere.
+  const wantsTemporary = conf6(changetype<NetDevice>(ifa.dev), Ipv6Conf.USE_TEMPADDR) >= 2;
+  if (((ifa.flags & IFA_F_TEMPORARY) !== 0) === wantsTemporary) score |= 1 << 10;
   // Rule 8: the longest matching prefix, not beyond the prefix of the address.
   return score | <u64>(min(ipv6AddrDiff(addr, daddr), <u32>ifa.plen) + 1);
 }
@@ -71,18 +89,4 @@ function scoreOf(ifa: Inet6Ifaddr, daddr: usize, scope: u32, label: u32, outgoin
 /** Linux: ipv6_addr_src_scope: loopback counts as link-local. */
 function sourceScope(addr: usize): u32 {
   return (ipv6AddrType(addr) & IPV6_ADDR_LOOPBACK) !== 0 ? IPV6_ADDR_SCOPE_LINKLOCAL : ipv6AddrScope(addr);
-}
-
-/** The label of the policy table that Linux starts with. */
-function ipv6AddrLabel(a: usize): u32 {
-  const type = ipv6AddrType(a);
-  if ((type & IPV6_ADDR_LOOPBACK) !== 0) return 0;
-  if ((type & IPV6_ADDR_MAPPED) !== 0) return 4;
-  if ((type & IPV6_ADDR_COMPATV4) !== 0) return 3;
-  const first = <u32>bswap<u32>(load<u32>(a));
-  if (first >> 25 === 0xfc >> 1) return 5;
-  if (first >> 16 === 0x2002) return 2;
-  if (first === 0x20010000) return 6;
-  if (first >> 4 === 0x2001001) return 7;
-  return 1;
 }

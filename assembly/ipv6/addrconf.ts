@@ -38,10 +38,16 @@ import {
 import {
   ADDRS6_MAX,
   DadState,
+  IFAPROT_KERNEL_LL,
+  IFAPROT_KERNEL_LO,
+  IFAPROT_KERNEL_RA,
   IFA_F_DEPRECATED,
+  IFA_F_MANAGETEMPADDR,
   IFA_F_NODAD,
   IFA_F_NOPREFIXROUTE,
   IFA_F_PERMANENT,
+  IFA_F_STABLE_PRIVACY,
+  IFA_F_TEMPORARY,
   IFA_F_TENTATIVE,
   INFINITY_LIFE_TIME,
   Inet6Dev,
@@ -57,13 +63,18 @@ import {
   ipv6GetIfaddr,
   ipv6GetLladdr,
   lftTimer,
+  rsTimer,
 } from './addr_hash';
 import { anycastForwardingChanged, anycastLeave } from './anycast';
 import { addMulticastRoute, addPrefixRoute, delHostRoute, delPrefixRoute } from './addrconf_routes';
 import { dadStart } from './dad';
 import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRoutersChanged } from './mcast';
+import { rsStop } from './ndisc_rs';
 import { ndiscSendUnsolicitedNa } from './ndisc_send';
+import { raRoutesPurge } from './ra_routes';
 import { ipv6FragDevGone } from './reassembly';
+import { ADDR_GEN_MODE_EUI64, ADDR_GEN_MODE_NONE, ipv6StableAddress } from './stable_privacy';
+import { manageTempaddrs, regenAdvance, regenTempaddr } from './tempaddr';
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -106,6 +117,54 @@ export function addrconfAdd(
   if ((type & IPV6_ADDR_LOOPBACK) !== 0 && (dev.flags & IFF_LOOPBACK) === 0) return -Errno.EADDRNOTAVAIL;
   if (dev.ip6Ptr === 0) return -Errno.ENODEV;
   if (conf6(dev, Ipv6Conf.DISABLE_IPV6) !== 0) return -Errno.EACCES;
+  // Linux: temporary addresses stand beside prefixes of 64 bits only.
+  if ((flags & IFA_F_MANAGETEMPADDR) !== 0 && plen !== 64) return -Errno.EINVAL;
+  return inet6AddAddr(dev, addr, plen, flags & USER_FLAGS, validLft, preferredLft, 0);
+}
+
+/** What a request may ask for. */
+const USER_FLAGS: u32 = IFA_F_NODAD | IFA_F_NOPREFIXROUTE | IFA_F_MANAGETEMPADDR;
+
+/**
+ * New lifetimes, and NOPREFIXROUTE and MANAGETEMPADDR, for an address that is there (`ip address change`). 0, -ENODEV,
+ * -EINVAL, -EADDRNOTAVAIL. Linux: inet6_addr_modify.
+ */
+export function addrconfModify(
+  dev: NetDevice,
+  addr: usize,
+  flags: u32,
+  validLft: u32,
+  preferredLft: u32,
+): i32 {
+  if (validLft === 0 || preferredLft > validLft) return -Errno.EINVAL;
+  if (dev.ip6Ptr === 0) return -Errno.ENODEV;
+  const ifa = ipv6GetIfaddr(dev.net, addr, changetype<usize>(dev));
+  if (ifa === null) return -Errno.EADDRNOTAVAIL;
+  if ((flags & IFA_F_MANAGETEMPADDR) !== 0 && (ifa.plen !== 64 || (ifa.flags & IFA_F_TEMPORARY) !== 0))
+    return -Errno.EINVAL;
+  const had = ifa.flags & IFA_F_NOPREFIXROUTE;
+  if (had === 0 && (flags & IFA_F_NOPREFIXROUTE) !== 0) delPrefixRoute(ifa);
+  ifa.flags =
+    (ifa.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_MANAGETEMPADDR)) |
+    (flags & (IFA_F_NOPREFIXROUTE | IFA_F_MANAGETEMPADDR));
+  setLifetimes(ifa, validLft, preferredLft);
+  if (had !== 0 && (flags & IFA_F_NOPREFIXROUTE) === 0 && (dev.flags & IFF_UP) !== 0) addPrefixRoute(ifa);
+  addrconfNotify(ifa, false);
+  if ((ifa.flags & IFA_F_MANAGETEMPADDR) !== 0) manageTempaddrs(dev, ifa, validLft, preferredLft, false);
+  return 0;
+}
+
+/** As addrconfAdd, behind its checks; `proto` is IFAPROT_KERNEL_RA for what a router advertisement brought. */
+export function inet6AddAddr(
+  dev: NetDevice,
+  addr: usize,
+  plen: u32,
+  flags: u32,
+  validLft: u32,
+  preferredLft: u32,
+  proto: u8,
+): i32 {
+  const type = ipv6AddrType(addr);
   if (ipv6GetIfaddr(dev.net, addr, changetype<usize>(dev)) !== null) return -Errno.EEXIST;
   if (addrs6Count(dev.net) >= ADDRS6_MAX) return -Errno.ENOBUFS;
   const p = kzalloc(offsetof<Inet6Ifaddr>());
@@ -116,7 +175,10 @@ export function addrconfAdd(
   ifa.plen = <u8>plen;
   ifa.scope = scopeOf(type);
   ifa.scopeOrder = <u8>ipv6AddrScope(addr);
-  ifa.flags = (flags & (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)) | IFA_F_TENTATIVE;
+  ifa.flags = flags | IFA_F_TENTATIVE;
+  ifa.proto = proto;
+  ifa.auto = proto === IFAPROT_KERNEL_RA ? 1 : 0;
+  ifa.cstamp = root().now;
   timerSetup(dadTimer(ifa), Op.TIMER_DAD, p);
   timerSetup(lftTimer(ifa), Op.TIMER_ADDR6, p);
   setLifetimes(ifa, validLft, preferredLft);
@@ -132,6 +194,8 @@ export function addrconfAdd(
   }
   addrconfNotify(ifa, false);
   if ((dev.flags & IFF_UP) !== 0) dadStart(ifa);
+  if (ifa.auto === 0 && (flags & IFA_F_MANAGETEMPADDR) !== 0)
+    manageTempaddrs(dev, ifa, validLft, preferredLft, true);
   return 0;
 }
 
@@ -165,6 +229,8 @@ export function addrconfDel(dev: NetDevice, addr: usize, plen: u32): i32 {
   for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
     const ifa = changetype<Inet6Ifaddr>(at);
     if (ifa.plen === <u8>plen && ipv6AddrEqual(ifaAddr(ifa), addr)) {
+      if ((ifa.flags & (IFA_F_MANAGETEMPADDR | IFA_F_TEMPORARY)) === IFA_F_MANAGETEMPADDR)
+        manageTempaddrs(dev, ifa, 0, 0, false);
       inet6DelIfaddr(ifa);
       return 0;
     }
@@ -179,6 +245,10 @@ export function inet6DelIfaddr(ifa: Inet6Ifaddr): void {
   anycastLeave(ifa);
   delPrefixRoute(ifa);
   unlinkIfaddr(ifa);
+  for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
+    const other = changetype<Inet6Ifaddr>(at);
+    if (other.ifpub === changetype<usize>(ifa)) other.ifpub = 0;
+  }
   if (ifa.joined !== 0) mcastLeaveSolicited(dev, ifaAddr(ifa));
   addrconfNotify(ifa, true);
   kfree(changetype<usize>(ifa));
@@ -190,7 +260,8 @@ export function setLifetimes(ifa: Inet6Ifaddr, validLft: u32, preferredLft: u32)
   ifa.preferredLft = preferredLft;
   ifa.stamp = root().now;
   ifa.flags &= ~(IFA_F_PERMANENT | IFA_F_DEPRECATED);
-  if (validLft === INFINITY_LIFE_TIME) ifa.flags |= IFA_F_PERMANENT;
+  // What a router gave is not permanent, however long it lives: it goes when its duplicate is found.
+  if (validLft === INFINITY_LIFE_TIME && ifa.auto === 0) ifa.flags |= IFA_F_PERMANENT;
   if (preferredLft === 0) ifa.flags |= IFA_F_DEPRECATED;
   armLifetime(ifa);
 }
@@ -198,9 +269,20 @@ export function setLifetimes(ifa: Inet6Ifaddr, validLft: u32, preferredLft: u32)
 function armLifetime(ifa: Inet6Ifaddr): void {
   timerDel(lftTimer(ifa));
   const preferred = (ifa.flags & IFA_F_DEPRECATED) === 0 && ifa.preferredLft !== INFINITY_LIFE_TIME;
-  if (preferred) timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.preferredLft * SECOND);
+  if (preferred && regenDue(ifa)) timerAdd(lftTimer(ifa), regenAt(ifa));
+  else if (preferred) timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.preferredLft * SECOND);
   else if (ifa.validLft !== INFINITY_LIFE_TIME)
     timerAdd(lftTimer(ifa), ifa.stamp + <u64>ifa.validLft * SECOND);
+}
+
+/** Whether a temporary address still has to see to its successor. */
+function regenDue(ifa: Inet6Ifaddr): bool {
+  return (ifa.flags & IFA_F_TEMPORARY) !== 0 && ifa.regenCount === 0 && ifa.ifpub !== 0;
+}
+
+function regenAt(ifa: Inet6Ifaddr): u64 {
+  const advance = regenAdvance(changetype<NetDevice>(ifa.dev));
+  return ifa.stamp + <u64>(ifa.preferredLft > advance ? ifa.preferredLft - advance : 0) * SECOND;
 }
 
 /** TIMER_ADDR6: no longer preferred, then no longer valid (RFC 4862 5.5.4). */
@@ -208,6 +290,12 @@ export function lifetimeHandler(p: usize): void {
   const ifa = changetype<Inet6Ifaddr>(p);
   if (ifa.validLft !== INFINITY_LIFE_TIME && root().now >= ifa.stamp + <u64>ifa.validLft * SECOND) {
     inet6DelIfaddr(ifa);
+    return;
+  }
+  if ((ifa.flags & IFA_F_DEPRECATED) === 0 && root().now < ifa.stamp + <u64>ifa.preferredLft * SECOND) {
+    // One that is being checked still has no successor: it may fail, and be replaced for that.
+    regenTempaddr(ifa);
+    armLifetime(ifa);
     return;
   }
   ifa.flags |= IFA_F_DEPRECATED;
@@ -253,6 +341,7 @@ export function addrconfFillRec(p: usize, rec: usize): void {
   store<u32>(rec, ifa.flags, AddrRec.FLAGS);
   ipv6AddrCopy(rec + AddrRec.ADDR, ifaAddr(ifa));
   store<u32>(rec, left(ifa.validLft, elapsed), AddrRec.VALID);
+  store<u8>(rec, ifa.proto, AddrRec.PROTO);
   store<u32>(rec, left(ifa.preferredLft, elapsed), AddrRec.PREFERRED);
 }
 
@@ -272,6 +361,7 @@ function addDev(dev: NetDevice): void {
   idev.mldVersion = 2;
   timerSetup(ifcTimer(idev), Op.TIMER_MLD_IFC, p);
   timerSetup(gqTimer(idev), Op.TIMER_MLD_GQ, p);
+  timerSetup(rsTimer(idev), Op.TIMER_RS, p);
   dev.ip6Ptr = p;
   mcastJoinAllNodes(dev);
 }
@@ -293,7 +383,7 @@ function ifup(dev: NetDevice): void {
     const addr = scratch(Scratch.ADDRCONF_ADDR);
     store<u64>(addr, 0);
     store<u64>(addr, 0x0100000000000000, 8);
-    addrconfAdd(dev, addr, 128, 0, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME);
+    inet6AddAddr(dev, addr, 128, 0, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME, IFAPROT_KERNEL_LO);
     startAll(idev);
     return;
   }
@@ -308,13 +398,23 @@ function linkReady(dev: NetDevice): void {
   if (idev.ready !== 0) return;
   idev.ready = 1;
   mcastRoutersChanged(dev);
-  if (conf6(dev, Ipv6Conf.ADDR_GEN_MODE) === 0 && ipv6GetLladdr(dev, 0) === 0) {
-    const addr = scratch(Scratch.ADDRCONF_ADDR2);
-    store<u64>(addr, 0x80fe);
-    ipv6Eui64(addr + 8, devAddrPtr(dev));
-    addrconfAdd(dev, addr, 64, 0, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME);
-  }
+  makeLinkLocal(dev);
   startAll(idev);
+}
+
+/** Linux: addrconf_addr_gen. */
+function makeLinkLocal(dev: NetDevice): void {
+  const mode = conf6(dev, Ipv6Conf.ADDR_GEN_MODE);
+  if (mode === ADDR_GEN_MODE_NONE || ipv6GetLladdr(dev, 0) !== 0) return;
+  const addr = scratch(Scratch.ADDRCONF_ADDR2);
+  store<u64>(addr, 0x80fe);
+  let flags: u32 = 0;
+  if (mode === ADDR_GEN_MODE_EUI64) ipv6Eui64(addr + 8, devAddrPtr(dev));
+  else {
+    if (!ipv6StableAddress(dev, addr, 0)) return;
+    flags = IFA_F_STABLE_PRIVACY;
+  }
+  inet6AddAddr(dev, addr, 64, flags, INFINITY_LIFE_TIME, INFINITY_LIFE_TIME, IFAPROT_KERNEL_LL);
 }
 
 /** Begins DAD of all addresses that wait for the link. */
@@ -331,6 +431,9 @@ function startAll(idev: Inet6Dev): void {
 function ifdown(dev: NetDevice): void {
   const idev = inet6Dev(dev);
   idev.ready = 0;
+  idev.ifFlags = 0;
+  rsStop(idev);
+  raRoutesPurge(dev, false);
   timerDel(ifcTimer(idev));
   timerDel(gqTimer(idev));
   idev.mcReports = 0;
@@ -373,6 +476,8 @@ function setConf(dev: NetDevice, id: Ipv6Conf, value: i32): void {
     if ((old === 0) === (value === 0)) return;
     mcastRoutersChanged(dev);
     anycastForwardingChanged(dev, value !== 0);
+    // A router has no default router but one that it was told to have. Linux: rt6_purge_dflt_routers.
+    if (value !== 0 && conf6(dev, Ipv6Conf.ACCEPT_RA) !== 2) raRoutesPurge(dev, true);
   } else if (id === Ipv6Conf.DISABLE_IPV6) {
     if (value !== 0) ifdown(dev);
     else if ((dev.flags & IFF_UP) !== 0) ifup(dev);

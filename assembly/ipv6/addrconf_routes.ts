@@ -72,9 +72,14 @@ export function delRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, ta
   }
 }
 
+/** An address that a router advertisement gave has its route from there, when the prefix is on the link at all. */
+function bringsRoute(ifa: Inet6Ifaddr): bool {
+  return ifa.auto === 0 && (ifa.flags & IFA_F_NOPREFIXROUTE) === 0;
+}
+
 /** The route to the prefix of the address. */
 export function addPrefixRoute(ifa: Inet6Ifaddr): i32 {
-  if ((ifa.flags & IFA_F_NOPREFIXROUTE) !== 0) return 0;
+  if (!bringsRoute(ifa)) return 0;
   const key = scratch(Scratch.ADDRCONF_ROUTES_KEY);
   ipv6AddrPrefix(key, ifaAddr(ifa), ifa.plen);
   return addRoute(
@@ -89,11 +94,11 @@ export function addPrefixRoute(ifa: Inet6Ifaddr): i32 {
 
 /** Removes it, unless another address of the device has the same prefix. Linux: check_cleanup_prefix_route. */
 export function delPrefixRoute(ifa: Inet6Ifaddr): void {
-  if ((ifa.flags & IFA_F_NOPREFIXROUTE) !== 0) return;
+  if (!bringsRoute(ifa)) return;
   const dev = changetype<NetDevice>(ifa.dev);
   for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
     const other = changetype<Inet6Ifaddr>(at);
-    if (other === ifa || other.plen !== ifa.plen || (other.flags & IFA_F_NOPREFIXROUTE) !== 0) continue;
+    if (other === ifa || other.plen !== ifa.plen || !bringsRoute(other)) continue;
     if (ipv6PrefixEqual(ifaAddr(other), ifaAddr(ifa), ifa.plen)) return;
   }
   const key = scratch(Scratch.ADDRCONF_ROUTES_KEY2);

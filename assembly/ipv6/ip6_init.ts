@@ -17,6 +17,7 @@ import { inetPeerNetExit } from '../route/inet_peer';
 import { kfreeSkbReason } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
 import { addrs6Create, addrs6Destroy } from './addr_hash';
+import { addrLabelNetExit, addrLabelNetInit } from './addr_label';
 import { addrconfOpsInit } from './addrconf';
 import { dadOpsInit } from './dad';
 import { icmpv6Rcv, icmpv6Send } from './icmp';
@@ -25,6 +26,8 @@ import { ip6InputFinish, ip6ListRcv, ip6RcvResume } from './ip6_input';
 import { ip6FinishOutput, ip6LocalOutFinish } from './ip6_output';
 import { mcastOpsInit } from './mcast';
 import { ndiscOpsInit } from './ndisc';
+import { rsOpsInit } from './ndisc_rs';
+import { raRoutesOpsInit } from './ra_routes';
 import { ipv6FragNetExit, ipv6FragNetInit, ipv6FragOpsInit } from './reassembly';
 import { flowI6Init, ip6RouteInput, ip6RouteOutput } from './route';
 import { tcpV6Rcv } from './tcp';
@@ -49,6 +52,8 @@ export function ip6OpsInit(): void {
   dadOpsInit();
   mcastOpsInit();
   ndiscOpsInit();
+  raRoutesOpsInit();
+  rsOpsInit();
   ipv6FragOpsInit();
 }
 
@@ -58,6 +63,7 @@ export function ip6NetInit(net: Net): i32 {
   net.fib6 = fibCreate(128);
   net.addrs6 = addrs6Create();
   if (net.fib6 === 0 || net.addrs6 === 0) return -Errno.ENOMEM;
+  if (addrLabelNetInit(net) !== 0) return -Errno.ENOMEM;
   return ipv6FragNetInit(net);
 }
 
@@ -69,6 +75,7 @@ export function ip6NetExit(net: Net): void {
   if (net.fib6 !== 0) fibFlushAll(net, AF_INET6);
   fibDestroy(net.fib6);
   addrs6Destroy(net.addrs6);
+  addrLabelNetExit(net);
   net.fib6 = 0;
   net.addrs6 = 0;
 }
@@ -83,6 +90,7 @@ function sysctlDefaults(net: Net): void {
   store<i32>(s + (Sysctl.IP6FRAG_TIME << 2), 60);
   store<i32>(s + (Sysctl.IP6_MTU_EXPIRES << 2), 600);
   store<i32>(s + (Sysctl.IP6_MIN_ADVMSS << 2), 1220);
+  store<i32>(s + (Sysctl.IP6_IDGEN_RETRIES << 2), 3);
   confDefaults(net.conf6All);
   // Linux: ipv6_devconf: DAD is on while `all` or the device says so; the device decides by default.
   store<i32>(net.conf6All + (Ipv6Conf.ACCEPT_DAD << 2), 0);
@@ -107,7 +115,29 @@ function confDefaults(conf: usize): void {
   store<i32>(conf + (Ipv6Conf.SUPPRESS_FRAG_NDISC << 2), 1);
   store<i32>(conf + (Ipv6Conf.DROP_UNSOLICITED_NA << 2), 0);
   store<i32>(conf + (Ipv6Conf.DROP_UNICAST_IN_L2_MULTICAST << 2), 0);
-  store<i32>(conf + (Ipv6Conf.RTR_SOLICITS << 2), -1);
+  store<i32>(conf + (Ipv6Conf.ROUTER_SOLICITATIONS << 2), -1);
+  store<i32>(conf + (Ipv6Conf.ROUTER_SOLICITATION_INTERVAL << 2), 4);
+  store<i32>(conf + (Ipv6Conf.ROUTER_SOLICITATION_MAX_INTERVAL << 2), 3600);
+  store<i32>(conf + (Ipv6Conf.ROUTER_SOLICITATION_DELAY << 2), 1);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_DEFRTR << 2), 1);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_FROM_LOCAL << 2), 0);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_MIN_HOP_LIMIT << 2), 1);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_MIN_LFT << 2), 0);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_PINFO << 2), 1);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_RTR_PREF << 2), 1);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_RT_INFO_MIN_PLEN << 2), 0);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_RT_INFO_MAX_PLEN << 2), 0);
+  store<i32>(conf + (Ipv6Conf.ACCEPT_RA_MTU << 2), 1);
+  store<i32>(conf + (Ipv6Conf.RA_DEFRTR_METRIC << 2), 1024);
+  store<i32>(conf + (Ipv6Conf.RA_HONOR_PIO_LIFE << 2), 0);
+  store<i32>(conf + (Ipv6Conf.USE_TEMPADDR << 2), 0);
+  store<i32>(conf + (Ipv6Conf.TEMP_VALID_LFT << 2), 604800);
+  store<i32>(conf + (Ipv6Conf.TEMP_PREFERED_LFT << 2), 86400);
+  store<i32>(conf + (Ipv6Conf.REGEN_MAX_RETRY << 2), 3);
+  store<i32>(conf + (Ipv6Conf.REGEN_MIN_ADVANCE << 2), 2);
+  store<i32>(conf + (Ipv6Conf.MAX_DESYNC_FACTOR << 2), 600);
+  store<i32>(conf + (Ipv6Conf.MAX_ADDRESSES << 2), 16);
+  store<i32>(conf + (Ipv6Conf.USE_OIF_ADDRS_ONLY << 2), 0);
   store<i32>(conf + (Ipv6Conf.IGNORE_ROUTES_WITH_LINKDOWN << 2), 0);
 }
 

@@ -6,7 +6,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Ipv6Conf } from '../abi/sysctl';
 import { NetDevice, conf6 } from '../dev/net_device';
-import { opIndex, opSet } from '../lib/ops';
+import { opSet } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
 import { Net } from '../net/net';
 import { AF_INET6 } from '../net/net';
@@ -59,6 +59,7 @@ import { dadFailure } from './dad';
 import { icmpv6Send } from './icmp';
 import { IP6SKB_FRAGMENTED, ip6cbHas } from './ip6cb';
 import { ndiscRedirectRcv } from './ndisc_redirect';
+import { ndiscRouterDiscovery } from './ndisc_router';
 import { ALL_NODES, ndiscDefend, ndiscSendNa, ndiscSolicit } from './ndisc_send';
 
 /** Any message of neighbour discovery, data at its header. Linux: ndisc_rcv. */
@@ -228,16 +229,13 @@ function rcvRs(skb: SkBuff, dev: NetDevice): SkbDropReason {
   return SkbDropReason.NOT_DROPPED_YET;
 }
 
-/** RFC 4861 6.1.2. Who forwards ignores them unless accept_ra is 2; what is in them is for op NDISC_RCV_RA. */
+/** RFC 4861 6.1.2. */
 function rcvRa(skb: SkBuff, dev: NetDevice): SkbDropReason {
   if (skb.len < ND_RA_LEN) return SkbDropReason.PKT_TOO_SMALL;
   if (!ipv6AddrIsLinklocal(ipv6Saddr(skb.networkHeader))) return SkbDropReason.IP_INVALID_SOURCE;
-  const opts = scratchOptions();
-  if (!options(skb, ND_RA_LEN, opts)) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
-  const accept = conf6(dev, Ipv6Conf.ACCEPT_RA);
-  if (conf6(dev, Ipv6Conf.FORWARDING) !== 0 ? accept !== 2 : accept < 1) return SkbDropReason.NOT_DROPPED_YET;
-  const fn = opIndex(Op.NDISC_RCV_RA);
-  if (fn !== 0) call_indirect<void>(fn, changetype<usize>(skb), opts);
+  const opts = changetype<NdOptions>(scratchOptions());
+  if (!options(skb, ND_RA_LEN, changetype<usize>(opts))) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+  ndiscRouterDiscovery(skb, dev, opts);
   return SkbDropReason.NOT_DROPPED_YET;
 }
 

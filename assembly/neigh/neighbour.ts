@@ -247,6 +247,14 @@ export function neighSetState(neigh: Neighbour, state: u32): void {
   if (state === NUD_PERMANENT) gcListRemove(table, neigh);
   else if (old === NUD_PERMANENT) gcListAdd(table, neigh);
   if (state !== NUD_INCOMPLETE && state !== NUD_DELAY) neighNotify(neigh, state);
+  if ((neigh.flags & NTF_ROUTER) !== 0 && (state & (NUD_FAILED | NUD_CONNECTED | NUD_STALE)) !== 0)
+    routerState(neigh, state);
+}
+
+/** RFC 4191 3.2: routers that do not answer are the last to be asked. */
+function routerState(neigh: Neighbour, state: u32): void {
+  const fn = opIndex(Op.NDISC_ROUTER_STATE);
+  if (fn !== 0) call_indirect<void>(fn, neigh.dev, neighKey(neigh), <u32>(state === NUD_FAILED));
 }
 
 /** State 0 (NONE) says that the entry is gone. */

@@ -58,6 +58,13 @@ export class Net {
   /** ipv4/devinet, ipv6/addrconf: hash tables of local addresses. */
   addrs4: usize;
   addrs6: usize;
+  /** ipv6/addr_label: the policy table of source address selection. */
+  addrLabels: usize;
+  /** ipv4/ipmr, ipv6/ip6mr: multicast routing, 0 while off. */
+  mrt4: usize;
+  mrt6: usize;
+  /** neigh/proxy: addresses that are answered for (`ip neigh add proxy`). */
+  proxyEntries: usize;
   /** Sockets bound in this namespace (inet/). */
   sockets: usize;
   /** neigh/: neighbours that garbage collection may take, per family; bounded by gc_thresh3. */

@@ -100,7 +100,8 @@ export class FibInfo {
   prefSrc0: u64;
   prefSrc1: u64;
   nhCount: u32;
-  pad: u32;
+  /** Among IPv6 routes of one metric the lowest is tried first: router preference and reachability (ipv6/ra_routes). */
+  rank: i32;
   // FibNh x nhCount follow
 }
 
@@ -254,7 +255,8 @@ function sameAlias(a: FibInfo, b: FibInfo, whole: bool): bool {
 /** Local before main, then by metric: the order in which routes of one prefix are tried. */
 function aliasBefore(a: FibInfo, b: FibInfo): bool {
   if (a.table !== b.table) return a.table > b.table;
-  return a.metric < b.metric;
+  if (a.metric !== b.metric) return a.metric < b.metric;
+  return a.rank < b.rank;
 }
 
 /**

@@ -1,12 +1,18 @@
 /** ADDR_*: addresses of devices. Linux: net/ipv4/devinet.c, net/ipv6/addrconf.c, `ip address`. */
-import { AddrRec, Dump, MsgType } from '../abi/request';
+import { ADDR_F_REPLACE, AddrRec, Dump, MsgType } from '../abi/request';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { Ifaddr, InDevice, inetAddrAdd, inetAddrDel } from '../ipv4/devinet';
-import { addrconfAdd, addrconfDel, addrconfDumpNext, addrconfFillRec } from '../ipv6/addrconf';
+import {
+  addrconfAdd,
+  addrconfDel,
+  addrconfDumpNext,
+  addrconfFillRec,
+  addrconfModify,
+} from '../ipv6/addrconf';
 import { Errno } from '../net/errno';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
 
-export function requestAddr(type: u32, body: usize, len: u32): i32 {
+export function requestAddr(type: u32, msgFlags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.ADDR_DUMP) return addrDump(body, len);
   if (len < <u32>AddrRec.SIZE) return -Errno.EINVAL;
   const net = netByHandle(load<u32>(body, AddrRec.NET));
@@ -28,14 +34,13 @@ export function requestAddr(type: u32, body: usize, len: u32): i32 {
   }
   if (family === AF_INET6) {
     if (!add) return addrconfDel(dev, addr, plen);
-    return addrconfAdd(
-      dev,
-      addr,
-      plen,
-      flags,
-      load<u32>(body, AddrRec.VALID),
-      load<u32>(body, AddrRec.PREFERRED),
-    );
+    const valid = load<u32>(body, AddrRec.VALID);
+    const preferred = load<u32>(body, AddrRec.PREFERRED);
+    if ((msgFlags & ADDR_F_REPLACE) !== 0) {
+      const changed = addrconfModify(dev, addr, flags, valid, preferred);
+      if (changed !== -Errno.EADDRNOTAVAIL) return changed;
+    }
+    return addrconfAdd(dev, addr, plen, flags, valid, preferred);
   }
   return -Errno.EAFNOSUPPORT;
 }

@@ -5,6 +5,7 @@ import { Errno } from '../net/errno';
 import { requestAddr } from './addr';
 import { requestHook, requestHandle } from './hook';
 import { requestLink } from './link';
+import { requestIp6 } from './ip6';
 import { requestNeigh } from './neigh';
 import { requestNet } from './netns';
 import { requestPacket } from './packet';
@@ -38,7 +39,7 @@ export function handleRequests(bytes: u32): u32 {
 function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type <= <u32>MsgType.NET_DEL) return requestNet(type, body, len);
   if (type <= <u32>MsgType.LINK_STATS) return requestLink(type, body, len);
-  if (type <= <u32>MsgType.ADDR_DUMP) return requestAddr(type, body, len);
+  if (type <= <u32>MsgType.ADDR_DUMP) return requestAddr(type, flags, body, len);
   if (type <= <u32>MsgType.ROUTE_GET) return requestRoute(type, flags, body, len);
   if (type <= <u32>MsgType.NEIGH_DUMP) return requestNeigh(type, body, len);
   if (type <= <u32>MsgType.SYSCTL_GET) return requestSysctl(type, body, len);
@@ -52,5 +53,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.MEMORY_STATS) return requestMemory(body, len);
   if (type >= <u32>MsgType.PACKET_RING_NEW && type <= <u32>MsgType.FOREIGN_ORPHAN)
     return requestPacket(type, body, len);
+  if (type >= <u32>MsgType.ADDRLABEL_NEW && type <= <u32>MsgType.IP6_LAST)
+    return requestIp6(type, flags, body, len);
   return -Errno.EOPNOTSUPP;
 }

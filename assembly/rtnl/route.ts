@@ -5,6 +5,7 @@ import { eventEmit } from '../dev/event';
 import { IFF_UP, NetDevice, devGetByIndex } from '../dev/net_device';
 import { inetAddrType, ipRouteOutput, FlowI4 } from '../ipv4/route';
 import { ip6RouteGet } from '../ipv6/route';
+import { raRouteLeft, raRoutePref } from '../ipv6/ra_routes';
 import { poptrieNext } from '../lib/poptrie';
 import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
@@ -17,6 +18,7 @@ import {
   FibNh,
   RTNH_F_LINKDOWN,
   RTNH_F_ONLINK,
+  RTPROT_STATIC,
   RT_SCOPE_HOST,
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
@@ -263,7 +265,11 @@ function fill(net: Net, family: u32, info: FibInfo, key: usize, plen: u32, rec: 
   store<u8>(rec, nh.flags, RouteRec.NH_FLAGS);
   store<u8>(rec, nh.gwFamily, RouteRec.GW_FAMILY);
   memory.copy(rec + RouteRec.GW, nhGwPtr(nh), 16);
-  store<i32>(rec, changetype<NetDevice>(nh.dev).ifindex, RouteRec.OIF);
+  const dev = changetype<NetDevice>(nh.dev);
+  store<i32>(rec, dev.ifindex, RouteRec.OIF);
+  if (family === AF_INET || info.protocol === RTPROT_STATIC) return;
+  store<u32>(rec, raRouteLeft(dev, info, key, plen), RouteRec.EXPIRES);
+  store<i32>(rec, raRoutePref(info), RouteRec.PREF);
 }
 
 /** Where a packet to DST would go (OIF, PREFSRC narrow it): the record is filled with the route. `ip route get`. */

@@ -11,6 +11,7 @@ import { Ipv4Conf, Ipv6Conf, NeighVar, Sysctl } from '../../assembly/abi/sysctl.
 const PATHS: readonly (readonly [RegExp, string])[] = [
   [/^neigh([46])_/, 'net.ipv$1.neigh.default.'],
   [/^ip6_icmp_/, 'net.ipv6.icmp.'],
+  [/^ip6_idgen_/, 'net.ipv6.idgen_'],
   [/^ip6frag_/, 'net.ipv6.ip6frag_'],
   [/^ip6_min_advmss$/, 'net.ipv6.route.min_adv_mss'],
   [/^ip6_/, 'net.ipv6.route.'],

@@ -1,15 +1,19 @@
 /** A link (net_device) of a namespace: state, addresses, figures. `ip link`, `ip address`. */
 import { SkbDropReason } from '../../assembly/abi/drop_reason.js';
 import {
+  ADDR_F_REPLACE,
   AddrRec,
+  Ip6LinkRec,
   LINK_SET_DATA,
   LINK_SET_MASTER,
   LinkRec,
   LinkStatsRec,
   MsgType,
+  StableSecretRec,
 } from '../../assembly/abi/request.js';
 import type { Core } from '../core/core.js';
-import { getAddressText, prefix, putAddress } from './ip.js';
+import { NetError } from '../net_error.js';
+import { AF_INET6, address, getAddressText, prefix, putAddress } from './ip.js';
 import { type LinkData, type LinkKind, linkData, linkKind } from './link_kind.js';
 import { getMac, putMac, putName } from './link_name.js';
 import { putVlanOptions, type VlanOptions } from './link_vlan.js';
@@ -19,7 +23,11 @@ const IFF_PROMISC = 0x100;
 const IFF_ALLMULTI = 0x200;
 const CARRIER_KEEP = 255;
 const FOREVER = 0xffffffff;
+export const IFA_F_TEMPORARY = 0x01;
 export const IFA_F_NODAD = 0x02;
+export const IFA_F_DEPRECATED = 0x20;
+const IFA_F_MANAGETEMPADDR = 0x100;
+const IFA_F_NOPREFIXROUTE = 0x200;
 
 export interface LinkInfo {
   name: string;
@@ -67,6 +75,36 @@ export interface AddressInfo {
   ifindex: number;
   flags: number;
   scope: number;
+  /** Seconds that are left; null: for ever. */
+  validLft: number | null;
+  preferredLft: number | null;
+  /** IFAPROT_*: 1 loopback, 2 from a router advertisement, 3 link-local, made by the core; 0 given. */
+  protocol: number;
+}
+
+export interface Ip6LinkInfo {
+  /** A router solicitation was sent; an advertisement came. */
+  solicited: boolean;
+  advertised: boolean;
+  /** M and O flag of the last advertisement: addresses, other settings by DHCPv6. */
+  managed: boolean;
+  other: boolean;
+  raMtu: number;
+  addresses: number;
+}
+
+export interface AddressOptions {
+  /** IPv6: no duplicate address detection. */
+  nodad?: boolean;
+  /** IPv6: no route to the prefix. */
+  noPrefixRoute?: boolean;
+  /** IPv6: temporary addresses are made beside it (`mngtmpaddr`). */
+  mngtmpaddr?: boolean;
+  /** Seconds; default: for ever. */
+  validLft?: number;
+  preferredLft?: number;
+  /** An IPv6 address that is there gets the lifetimes and flags (`ip address replace`). */
+  replace?: boolean;
 }
 
 /** Reads a LinkRec. */
@@ -92,6 +130,11 @@ export function linkInfo(view: DataView, at: number): LinkInfo {
     promiscuity: view.getUint32(at + LinkRec.PROMISCUITY, true),
     data: linkData(kind, view, at),
   };
+}
+
+/** Seconds, or null for the core's for ever. */
+function lifetime(seconds: number): number | null {
+  return seconds === FOREVER ? null : seconds;
 }
 
 export interface LinkChange {
@@ -164,21 +207,26 @@ export class Link {
   }
 
   /** Adds an address like "192.0.2.1/24". IPv6 ones are tentative until DAD found no other, unless `nodad`. */
-  async addAddress(cidr: string, options: { nodad?: boolean } = {}): Promise<this> {
-    await this.addr(MsgType.ADDR_NEW, cidr, options.nodad === true ? IFA_F_NODAD : 0);
+  async addAddress(cidr: string, options: AddressOptions = {}): Promise<this> {
+    await this.addr(MsgType.ADDR_NEW, cidr, options);
     return this;
   }
 
   async deleteAddress(cidr: string): Promise<this> {
-    await this.addr(MsgType.ADDR_DEL, cidr, 0);
+    await this.addr(MsgType.ADDR_DEL, cidr, {});
     return this;
   }
 
-  private async addr(type: MsgType, cidr: string, flags: number): Promise<void> {
+  private async addr(type: MsgType, cidr: string, options: AddressOptions): Promise<void> {
     const { family, bytes, plen } = prefix(cidr);
+    const flags =
+      (options.nodad === true ? IFA_F_NODAD : 0) |
+      (options.noPrefixRoute === true ? IFA_F_NOPREFIXROUTE : 0) |
+      (options.mngtmpaddr === true ? IFA_F_MANAGETEMPADDR : 0);
     await this.core.request(
       {
         type,
+        flags: options.replace === true ? ADDR_F_REPLACE : 0,
         bytes: AddrRec.SIZE,
         fill: (v, at) => {
           v.setUint32(at + AddrRec.NET, this.net, true);
@@ -186,8 +234,8 @@ export class Link {
           v.setUint8(at + AddrRec.FAMILY, family);
           v.setUint8(at + AddrRec.PLEN, plen);
           v.setUint32(at + AddrRec.FLAGS, flags, true);
-          v.setUint32(at + AddrRec.VALID, FOREVER, true);
-          v.setUint32(at + AddrRec.PREFERRED, FOREVER, true);
+          v.setUint32(at + AddrRec.VALID, options.validLft ?? FOREVER, true);
+          v.setUint32(at + AddrRec.PREFERRED, options.preferredLft ?? options.validLft ?? FOREVER, true);
           putAddress(v, at + AddrRec.ADDR, bytes);
         },
       },
@@ -206,10 +254,55 @@ export class Link {
         ifindex,
         flags: v.getUint32(at + AddrRec.FLAGS, true),
         scope: v.getUint8(at + AddrRec.SCOPE),
+        validLft: lifetime(v.getUint32(at + AddrRec.VALID, true)),
+        preferredLft: lifetime(v.getUint32(at + AddrRec.PREFERRED, true)),
+        protocol: v.getUint8(at + AddrRec.PROTO),
       });
     };
     await this.core.dump(MsgType.ADDR_DUMP, this.net, 0, AddrRec.SIZE, read, `addresses of ${this.name}`);
     return found;
+  }
+
+  /** net.ipv6.conf.DEV.stable_secret: addresses by RFC 7217 from now on. `secret`: an IPv6 address, as Linux writes it. */
+  async setStableSecret(secret: string): Promise<void> {
+    const { family, bytes } = address(secret);
+    if (family !== AF_INET6) throw new NetError('EINVAL', `a stable secret has the form of an IPv6 address`);
+    await this.core.request(
+      {
+        type: MsgType.STABLE_SECRET,
+        bytes: StableSecretRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + StableSecretRec.NET, this.net, true);
+          v.setInt32(at + StableSecretRec.IFINDEX, this.ifindex, true);
+          putAddress(v, at + StableSecretRec.SECRET, bytes);
+        },
+      },
+      `${this.name}: stable_secret`,
+    );
+  }
+
+  /** What routers said of the link last. */
+  async ip6Info(): Promise<Ip6LinkInfo> {
+    const view = await this.core.request(
+      {
+        type: MsgType.IP6_LINK_GET,
+        bytes: Ip6LinkRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + Ip6LinkRec.NET, this.net, true);
+          v.setInt32(at + Ip6LinkRec.IFINDEX, this.ifindex, true);
+        },
+      },
+      `${this.name}: IPv6`,
+    );
+    const flags = view.getUint32(Ip6LinkRec.FLAGS, true);
+    return {
+      solicited: (flags & 0x10) !== 0,
+      advertised: (flags & 0x20) !== 0,
+      managed: (flags & 0x40) !== 0,
+      other: (flags & 0x80) !== 0,
+      raMtu: view.getUint32(Ip6LinkRec.RA_MTU, true),
+      addresses: view.getUint32(Ip6LinkRec.ADDRESSES, true),
+    };
   }
 
   async stats(): Promise<LinkStats> {

@@ -4,6 +4,7 @@
  */
 import { Mib } from '../../assembly/abi/snmp.js';
 import {
+  AddrLabelRec,
   HookRec,
   LinkRec,
   MibRec,
@@ -20,12 +21,14 @@ import {
 import type { Core, CoreDelivery } from '../core/core.js';
 import type { Message } from '../core/requests.js';
 import { NetError } from '../net_error.js';
+import { type AddressLabel, addressLabel, putAddressLabel } from './addrlabel.js';
 import type { AddressFamily } from './ip.js';
 import { Link, linkInfo, type LinkInfo, u64 } from './link.js';
 import { type LinkSpec, putLinkSpec } from './link_kind.js';
 import { putMac, putName } from './link_name.js';
 import { neighbourInfo, type NeighbourInfo, type NeighbourSpec, putNeighbour } from './neighbour.js';
 import { putRoute, routeInfo, type RouteInfo, type RouteSpec } from './route.js';
+import { type RouterOptionEvent, RouterOptionReader } from './router_option.js';
 import { sysctlPlace } from './sysctl.js';
 
 const KIND_VETH = 2;
@@ -257,6 +260,55 @@ export class Namespace {
     const read = (v: DataView, at: number) => found.push(neighbourInfo(v, at));
     await this.core.dump(MsgType.NEIGH_DUMP, this.handle, family, NeighRec.SIZE, read, 'neighbours');
     return found;
+  }
+
+  /** The policy table of source address selection, in the order it is looked at. `ip addrlabel list`. */
+  async addressLabels(): Promise<AddressLabel[]> {
+    const found: AddressLabel[] = [];
+    const read = (v: DataView, at: number) => found.push(addressLabel(v, at));
+    await this.core.dump(MsgType.ADDRLABEL_DUMP, this.handle, 0, AddrLabelRec.SIZE, read, 'address labels');
+    return found;
+  }
+
+  async addAddressLabel(
+    entry: { prefix: string; label: number; ifindex?: number },
+    how: 'add' | 'replace' = 'add',
+  ): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.ADDRLABEL_NEW,
+        flags: how === 'replace' ? 1 : 0,
+        bytes: AddrLabelRec.SIZE,
+        fill: (v, at) => putAddressLabel(v, at, this.handle, entry),
+      },
+      `address label of ${entry.prefix}`,
+    );
+  }
+
+  async deleteAddressLabel(entry: { prefix: string; ifindex?: number }): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.ADDRLABEL_DEL,
+        bytes: AddrLabelRec.SIZE,
+        fill: (v, at) => putAddressLabel(v, at, this.handle, entry),
+      },
+      `address label of ${entry.prefix}`,
+    );
+  }
+
+  /** Hears what routers advertise for hosts: name servers, search lists. Returns how to stop. */
+  onRouterOption(listener: (event: RouterOptionEvent) => void): () => void {
+    const reader = new RouterOptionReader();
+    const stop = this.core.onEvent((event) => {
+      if (event.net !== this.handle) return;
+      const option = reader.push(event);
+      if (option !== null) listener(option);
+    });
+    this.disposers.add(stop);
+    return () => {
+      stop();
+      this.disposers.delete(stop);
+    };
   }
 
   /** The SNMP counters under Linux's names (IpInReceives, Icmp6OutMsgs, ...). */

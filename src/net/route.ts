@@ -63,6 +63,10 @@ export interface RouteInfo {
   table: number;
   flags: number;
   src?: string | undefined;
+  /** Seconds until a route of a router advertisement ends, 0: it does not. */
+  expires: number;
+  /** RFC 4191. */
+  pref: 'low' | 'medium' | 'high';
 }
 
 function destination(spec: RouteSpec, via: Address | null): Prefix {
@@ -116,5 +120,7 @@ export function routeInfo(view: DataView, at: number): RouteInfo {
     table: view.getUint32(at + RouteRec.TABLE, true),
     flags: view.getUint8(at + RouteRec.NH_FLAGS),
     src: getAddressText(view, at + RouteRec.PREFSRC, family),
+    expires: view.getUint32(at + RouteRec.EXPIRES, true),
+    pref: (['low', 'medium', 'high'] as const)[view.getInt32(at + RouteRec.PREF, true) + 1] ?? 'medium',
   };
 }

@@ -22,6 +22,7 @@ import { SCRATCH_BYTES } from './dev/scratch';
 import { backlogPoll } from './dev/backlog';
 import { dummyOpsInit } from './dev/dummy';
 import { loopbackXmit } from './dev/loopback';
+import { macvlanOpsInit } from './dev/macvlan';
 import { NetDevice, devByHandle, devIsPort } from './dev/net_device';
 import { portPoll, portXmit, portsTxPending } from './dev/port';
 import { netifReceiveSkb } from './dev/receive';
@@ -225,6 +226,7 @@ function fillOps(): void {
   upperOpsInit();
   dummyOpsInit();
   vlanOpsInit();
+  macvlanOpsInit();
   pfifoFastInit();
   tpacketOpsInit();
   neighOpsInit();

@@ -20,3 +20,30 @@ export enum VlanData {
   EGRESS_COUNT = 124,
   INGRESS_MASK = 125,
 }
+
+/** IFLA_MACVLAN_*. */
+export enum MacvlanData {
+  /** u32 MACVLAN_MODE_*; 0 in a request: VEPA for a new device, else as it is. */
+  MODE = 0,
+  /** u16 MACVLAN_FLAG_*; the bits of FLAGS_MASK (u16) are set to those of FLAGS. */
+  FLAGS = 4,
+  FLAGS_MASK = 6,
+  /** u16 MACADDR_*: what to do with the MACs; u16 how many (out: of all that there are). */
+  MACADDR_MODE = 8,
+  MACADDR_COUNT = 10,
+  /** u8[6] each, MACVLAN_MACADDRS_MAX of them. */
+  MACADDRS = 12,
+}
+export const MACVLAN_MACADDRS_MAX: u32 = 19;
+export const MACVLAN_MODE_PRIVATE: u32 = 1;
+export const MACVLAN_MODE_VEPA: u32 = 2;
+export const MACVLAN_MODE_BRIDGE: u32 = 4;
+export const MACVLAN_MODE_PASSTHRU: u32 = 8;
+export const MACVLAN_MODE_SOURCE: u32 = 16;
+export const MACVLAN_FLAG_NOPROMISC: u32 = 1;
+export const MACVLAN_FLAG_NODST: u32 = 2;
+/** Linux: enum macvlan_macaddr_mode, one higher: 0 leaves the list alone. */
+export const MACADDR_ADD: u32 = 1;
+export const MACADDR_DEL: u32 = 2;
+export const MACADDR_FLUSH: u32 = 3;
+export const MACADDR_SET: u32 = 4;

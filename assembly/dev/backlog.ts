@@ -8,7 +8,7 @@ import { BURST_MAX } from '../abi/layout';
 import { root } from '../lib/root';
 import { sysctl } from '../net/net';
 import { kfreeSkbReason } from '../skb/free';
-import { SkBuff, skbCbClear } from '../skb/sk_buff';
+import { SKB_F_PKT_TYPE, SkBuff, skbCbClear } from '../skb/sk_buff';
 import { ethTypeTrans } from './eth';
 import { napiSchedule } from './napi';
 import { NetDevice } from './net_device';
@@ -55,7 +55,12 @@ export function backlogPoll(dev: NetDevice, budget: i32): i32 {
       kfreeSkbReason(skb, SkbDropReason.DEV_HDR);
       continue;
     }
+    const pktType = skb.pktType;
     ethTypeTrans(skb, dev);
+    if ((skb.flags & SKB_F_PKT_TYPE) !== 0) {
+      skb.pktType = pktType;
+      skb.flags &= ~SKB_F_PKT_TYPE;
+    }
     skbCbClear(skb);
     skb.tstamp = now;
     store<u32>(list + (n++ << 2), changetype<usize>(skb));

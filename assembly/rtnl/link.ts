@@ -98,7 +98,8 @@ function linkSet(net: Net, dev: NetDevice, body: usize): i32 {
     const err = devNdo(dev, Ndo.SET_MAC, body + LinkRec.MAC, 0);
     if (err !== 0) return err;
     dev.addrAssignType = NET_ADDR_SET;
-    devSetAddr(dev, mac);
+    // A kind that had more to do with it may have set it itself.
+    if (dev.addr !== mac || dev.ndo === 0) devSetAddr(dev, mac);
   }
   if (mtu !== 0) {
     const err = devSetMtu(dev, mtu);

@@ -1,6 +1,7 @@
 /** A LinkRec as it is told: of every device the same, then what its kind and its master's have to say. */
 import { LinkRec } from '../abi/request';
 import { DevKind, IFNAMSIZ, NetDevice, devAddrPtr, devFlags, devNamePtr } from '../dev/net_device';
+import { macvlanFill } from './link_macvlan';
 import { vethFill } from './link_veth';
 import { vlanFill } from './link_vlan';
 
@@ -35,6 +36,9 @@ function kindFill(dev: NetDevice, rec: usize): void {
       break;
     case DevKind.VLAN:
       vlanFill(dev, rec + LinkRec.DATA);
+      break;
+    case DevKind.MACVLAN:
+      macvlanFill(dev, rec + LinkRec.DATA);
       break;
   }
 }

@@ -4,6 +4,7 @@ import { DevKind, NetDevice } from '../dev/net_device';
 import { Errno } from '../net/errno';
 import { Net } from '../net/net';
 import { dummyNew } from './link_dummy';
+import { macvlanChange, macvlanNew } from './link_macvlan';
 import { portNew } from './link_port';
 import { vethNew } from './link_veth';
 import { vlanChange, vlanNew } from './link_vlan';
@@ -18,6 +19,8 @@ export function linkKindNew(net: Net, body: usize): i32 {
       return dummyNew(net, body);
     case DevKind.VLAN:
       return vlanNew(net, body);
+    case DevKind.MACVLAN:
+      return macvlanNew(net, body);
     default:
       return -Errno.EOPNOTSUPP;
   }
@@ -28,6 +31,8 @@ export function linkKindSet(dev: NetDevice, data: usize): i32 {
   switch (<u32>dev.kind) {
     case DevKind.VLAN:
       return vlanChange(dev, data);
+    case DevKind.MACVLAN:
+      return macvlanChange(dev, data);
     default:
       return -Errno.EOPNOTSUPP;
   }

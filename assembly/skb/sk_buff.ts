@@ -108,6 +108,8 @@ export const SKB_F_IGNORE_DF: u8 = 8;
 export const SKB_F_FORWARDED: u8 = 16;
 /** Made by GRO out of several frames. */
 export const SKB_F_GRO: u8 = 32;
+/** pktType is known although the frame stands at its Ethernet header (a source macvlan's backlog). */
+export const SKB_F_PKT_TYPE: u8 = 64;
 
 /** Bytes in the linear part. */
 export function skbHeadlen(skb: SkBuff): u32 {

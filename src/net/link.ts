@@ -15,6 +15,7 @@ import type { Core } from '../core/core.js';
 import { NetError } from '../net_error.js';
 import { AF_INET6, address, getAddressText, prefix, putAddress } from './ip.js';
 import { type LinkData, type LinkKind, linkData, linkKind } from './link_kind.js';
+import { type MacvlanOptions, putMacvlan } from './link_macvlan.js';
 import { getMac, putMac, putName } from './link_name.js';
 import { putVlanOptions, type VlanOptions } from './link_vlan.js';
 
@@ -147,8 +148,9 @@ export interface LinkChange {
   allmulticast?: boolean;
   /** The master that it is to be a port of; null: none. */
   master?: { ifindex: number } | null;
-  /** What a VLAN link has of its own. */
+  /** What a link of this kind has of its own. */
   vlan?: VlanOptions;
+  macvlan?: MacvlanOptions;
 }
 
 export class Link {
@@ -182,6 +184,10 @@ export class Link {
           if (change.vlan !== undefined) {
             set |= LINK_SET_DATA;
             putVlanOptions(v, at + LinkRec.DATA, change.vlan);
+          }
+          if (change.macvlan !== undefined) {
+            set |= LINK_SET_DATA;
+            putMacvlan(v, at + LinkRec.DATA, change.macvlan);
           }
           v.setUint32(at + LinkRec.SET, set, true);
           putFlags(v, at, change);

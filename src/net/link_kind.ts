@@ -4,6 +4,7 @@
  */
 import { LINK_SET_MASTER, LinkRec } from '../../assembly/abi/request.js';
 import { putMac, putName } from './link_name.js';
+import { type MacvlanData, type MacvlanSpec, putMacvlan, readMacvlan } from './link_macvlan.js';
 import { putVlan, readVlan, type VlanData, type VlanSpec } from './link_vlan.js';
 
 /** By DevKind of the core, from 1 on. */
@@ -25,10 +26,10 @@ export interface DummySpec {
 }
 
 /** `ip link add NAME type KIND ...`. */
-export type LinkSpec = LinkCommon & (DummySpec | VlanSpec);
+export type LinkSpec = LinkCommon & (DummySpec | VlanSpec | MacvlanSpec);
 
 /** What a kind tells beyond what all links have. */
-export type LinkData = VlanData | null;
+export type LinkData = VlanData | MacvlanData | null;
 
 export function linkKind(devKind: number): LinkKind {
   return KINDS[devKind - 1] ?? 'port';
@@ -50,10 +51,15 @@ export function putLinkSpec(view: DataView, at: number, net: number, spec: LinkS
     view.setInt32(at + LinkRec.LINK, spec.link.ifindex, true);
     putVlan(view, at + LinkRec.DATA, spec);
   }
+  if (spec.kind === 'macvlan') {
+    view.setInt32(at + LinkRec.LINK, spec.link.ifindex, true);
+    putMacvlan(view, at + LinkRec.DATA, spec);
+  }
 }
 
 /** Reads what the kind has of its own in a LinkRec. */
 export function linkData(kind: LinkKind, view: DataView, at: number): LinkData {
   if (kind === 'vlan') return readVlan(view, at + LinkRec.DATA);
+  if (kind === 'macvlan') return readMacvlan(view, at + LinkRec.DATA);
   return null;
 }

@@ -271,7 +271,6 @@ test('refuses what cannot be', async () => {
 describe('offloads through VLAN devices', () => {
   const MAC_IN = '02:00:00:00:00:01';
   class GroDriver extends ScriptDriver {
-    override readonly mac = MAC_IN;
     override readonly features = NetifF.GRO;
   }
   class TsoDriver extends ScriptDriver {
@@ -286,7 +285,7 @@ describe('offloads through VLAN devices', () => {
     const ns = await stack.namespace('r');
     await ns.setSysctl('net.ipv6.conf.default.disable_ipv6', 1);
     const driver = new GroDriver();
-    const a = await stack.port(ns, driver, { name: 'in' });
+    const a = await stack.port(ns, driver, { name: 'in', mac: MAC_IN });
     const b = await stack.port(ns, out, { name: 'out', mac: OWN });
     const from = await ns.addLink({ kind: 'vlan', name: 'in.10', link: a, id: 10 });
     const to = await ns.addLink({ kind: 'vlan', name: 'out.20', link: b, id: 20 });

@@ -13,6 +13,8 @@ const CORE = [
   // Socket lookup is asked by the receive functions of ipv4 and ipv6, so it stands before them.
   ['inet'],
   ['ipv4', 'ipv6'],
+  // The bridge asks the families for the addresses that its queries come from.
+  ['bridge'],
   ['sched', 'netfilter', 'bpf', 'pktgen'],
   // Requests: the control side of everything above.
   ['rtnl'],

@@ -31,6 +31,7 @@ import { tpacketForget, tpacketOpsInit } from './dev/tpacket';
 import { vethXmit } from './dev/veth';
 import { vlanOpsInit } from './dev/vlan';
 import { devQueueXmitResume } from './dev/xmit';
+import { bridgeOpsInit } from './bridge/br_device';
 import { ipOpsInit } from './ipv4/ip_init';
 import { ip6OpsInit } from './ipv6/ip6_init';
 import { KMALLOC_META_BYTES, kmallocInit } from './lib/kmalloc';
@@ -233,6 +234,7 @@ function fillOps(): void {
   arpOpsInit();
   ipOpsInit();
   ip6OpsInit();
+  bridgeOpsInit();
 }
 
 function xmitLoopback(skb: usize, dev: usize): i32 {

@@ -151,12 +151,16 @@ export class Stack {
   }
 
   /** Hears of links, addresses, routes and neighbours that change. Returns how to stop. */
-  on(event: 'link' | 'address' | 'route' | 'neighbour', listener: (event: CoreEvent) => void): () => void {
+  on(
+    event: 'link' | 'address' | 'route' | 'neighbour' | 'fdb',
+    listener: (event: CoreEvent) => void,
+  ): () => void {
     const type = {
       link: EventType.LINK,
       address: EventType.ADDR,
       route: EventType.ROUTE,
       neighbour: EventType.NEIGH,
+      fdb: EventType.FDB,
     }[event];
     return this.core.onEvent((e) => {
       if (e.type === type) listener(e);

@@ -86,5 +86,9 @@ export enum SkbDropReason {
   IP_UNREACHABLE = 78,
   NET_NS_GONE = 79,
   FRAG_INVALID = 80,
-  MAX = 81,
+  NO_TX_TARGET = 81,
+  MAC_IEEE_MAC_CONTROL = 82,
+  VLAN_FILTER = 83,
+  BRIDGE_LOCKED = 84,
+  MAX = 85,
 }

@@ -17,6 +17,8 @@ export enum EventType {
   DROP = 5,
   /** A packet passed a hook (only while tracing is on). */
   TRACE = 6,
+  /** A forwarding entry of a bridge: A = AF_BRIDGE, B = 1 when removed, ADDR as in abi/bridge FdbEvent. */
+  FDB = 16,
   /**
    * An option of a router advertisement for the host (RDNSS, DNSSL, PREF64, captive portal), in several records behind
    * each other: first FAMILY = bytes of the option, B = 0, ADDR = the router; then B = 1, 2, ... with 16 bytes each.

@@ -27,4 +27,6 @@ export enum Errno {
   ENOBUFS = 105,
   EHOSTUNREACH = 113,
   EACCES = 13,
+  ENOSPC = 28,
+  EXFULL = 54,
 }

@@ -2,7 +2,7 @@
  * The hook points: per family and hook number a list of functions in order of priority. Netfilter, and whoever else
  * wants to see packets, registers here; what runs them is dev/nf_hook. Linux: net/netfilter/core.c.
  *
- *   net.hooks ─► [NFPROTO_IPV4: 5 lists][NFPROTO_IPV6: 5 lists]      dev.ingressHooks, dev.egressHooks ─► list
+ *   net.hooks ─► [NFPROTO_IPV4: 5 lists][NFPROTO_IPV6: 5][NFPROTO_BRIDGE: 5]      dev.ingressHooks, dev.egressHooks ─► list
  *   list = { n, pad } { priority i32, op u32, priv u32, id u32 } x n
  */
 import { Errno } from './errno';
@@ -12,6 +12,7 @@ import { kfree, kmalloc } from '../lib/kmalloc';
 // Linux: include/uapi/linux/netfilter.h
 export const NFPROTO_IPV4: u32 = 0;
 export const NFPROTO_IPV6: u32 = 1;
+export const NFPROTO_BRIDGE: u32 = 2;
 
 export enum NetfilterHook {
   PRE_ROUTING = 0,
@@ -53,12 +54,12 @@ export function hookEntry(list: usize, i: u32): HookEntry {
   return changetype<HookEntry>(list + HOOK_LIST_HEADER + i * HOOK_ENTRY_BYTES);
 }
 
-/** Where the list of `hook` of `family` hangs; only for the five of the IP families. */
+/** Where the list of `hook` of `family` hangs; only for the five of the IP and bridge families. */
 export function hookSlot(net: Net, family: u32, hook: NetfilterHook): usize {
   return net.hooks + ((family * INET_HOOKS + <u32>hook) << 2);
 }
 
-export const NET_HOOKS_BYTES: u32 = 2 * INET_HOOKS * 4;
+export const NET_HOOKS_BYTES: u32 = 3 * INET_HOOKS * 4;
 
 /** The list of an IP hook, 0 when nobody registered. */
 export function hookList(net: Net, family: u32, hook: NetfilterHook): usize {

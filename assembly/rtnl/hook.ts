@@ -14,6 +14,7 @@ import {
   NF_ACCEPT,
   NF_DROP,
   NF_REPEAT,
+  NFPROTO_BRIDGE,
   NFPROTO_IPV6,
   NetfilterHook,
   hookList,
@@ -45,7 +46,7 @@ export function requestHook(type: u32, body: usize, len: u32): i32 {
       changetype<usize>(dev) +
       (ingress ? offsetof<NetDevice>('ingressHooks') : offsetof<NetDevice>('egressHooks'));
   } else {
-    if (family > NFPROTO_IPV6) return -Errno.EAFNOSUPPORT;
+    if (family > NFPROTO_BRIDGE) return -Errno.EAFNOSUPPORT;
     slot = hookSlot(net, family, <NetfilterHook>hook);
   }
   if (type === <u32>MsgType.HOOK_DEL) {
@@ -108,7 +109,9 @@ function reinject(skb: SkBuff, verdict: i32, where: u32, out: usize): void {
     okfn = Op.OKFN_EGRESS;
   } else {
     list = hookList(net, family, <NetfilterHook>hook);
-    okfn = (family === NFPROTO_IPV6 ? <u32>Op.OKFN_IPV6 : <u32>Op.OKFN_IPV4) + hook;
+    okfn = <u32>Op.OKFN_IPV4 + hook;
+    if (family === NFPROTO_IPV6) okfn = <u32>Op.OKFN_IPV6 + hook;
+    if (family === NFPROTO_BRIDGE) okfn = <u32>Op.OKFN_BRIDGE + hook;
   }
   const from = verdict === NF_REPEAT ? next - 1 : next;
   const inDev = hook <= <u32>NetfilterHook.FORWARD || hook === NetfilterHook.NETDEV_INGRESS ? skb.dev : 0;

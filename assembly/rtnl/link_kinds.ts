@@ -3,6 +3,7 @@ import { LinkRec } from '../abi/request';
 import { DevKind, NetDevice } from '../dev/net_device';
 import { Errno } from '../net/errno';
 import { Net } from '../net/net';
+import { bridgeNew } from './link_bridge';
 import { dummyNew } from './link_dummy';
 import { macvlanChange, macvlanNew } from './link_macvlan';
 import { portNew } from './link_port';
@@ -19,6 +20,8 @@ export function linkKindNew(net: Net, body: usize): i32 {
       return dummyNew(net, body);
     case DevKind.VLAN:
       return vlanNew(net, body);
+    case DevKind.BRIDGE:
+      return bridgeNew(net, body);
     case DevKind.MACVLAN:
       return macvlanNew(net, body);
     default:

@@ -3,6 +3,7 @@ import { Msg, MsgType } from '../abi/request';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { requestAddr } from './addr';
+import { requestBridge } from './bridge';
 import { requestHook, requestHandle } from './hook';
 import { requestLink } from './link';
 import { requestIp6 } from './ip6';
@@ -51,6 +52,8 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.XMIT) return requestXmit(body, len);
   if (type === <u32>MsgType.SEED) return requestSeed(body, len);
   if (type === <u32>MsgType.MEMORY_STATS) return requestMemory(body, len);
+  if (type >= <u32>MsgType.BRIDGE_SET && type <= <u32>MsgType.MDB_DUMP)
+    return requestBridge(type, flags, body, len);
   if (type >= <u32>MsgType.PACKET_RING_NEW && type <= <u32>MsgType.FOREIGN_ORPHAN)
     return requestPacket(type, body, len);
   if (type >= <u32>MsgType.ADDRLABEL_NEW && type <= <u32>MsgType.IP6_LAST)

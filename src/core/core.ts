@@ -55,6 +55,8 @@ export interface Core {
     recordBytes: number,
     read: (view: DataView, at: number) => void,
     what: string,
+    /** Only of this device, where the dump can tell. */
+    ifindex?: number,
   ): Promise<void>;
   /** Closes the driver behind a port, if there is one: its rings are about to go. */
   removePort(handle: number): Promise<void>;
@@ -132,8 +134,9 @@ export class LocalCore implements Core {
     recordBytes: number,
     read: (view: DataView, at: number) => void,
     what: string,
+    ifindex = 0,
   ): Promise<void> {
-    this.requests.dump(type, net, family, recordBytes, read, what);
+    this.requests.dump(type, net, family, recordBytes, read, what, ifindex);
   }
 
   onEvent(listener: (event: CoreEvent) => void): () => void {

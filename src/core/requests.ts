@@ -88,6 +88,7 @@ export class Requests {
     recordBytes: number,
     read: (view: DataView, at: number) => void,
     what: string,
+    ifindex = 0,
   ): void {
     const { view, u8 } = this.core;
     const room = Math.max(1, Math.min(512, Math.floor((this.recordMax - Dump.RECORDS) / recordBytes)));
@@ -100,6 +101,7 @@ export class Requests {
           fill: (v, at) => {
             v.setUint32(at + Dump.NET, net, true);
             v.setUint32(at + Dump.FAMILY, family, true);
+            v.setInt32(at + Dump.IFINDEX, ifindex, true);
             u8.set(cursor, at + Dump.CURSOR);
           },
         },

@@ -25,8 +25,13 @@ export interface DummySpec {
   kind: 'dummy';
 }
 
+/** Its settings are Bridge.set's. */
+export interface BridgeSpec {
+  kind: 'bridge';
+}
+
 /** `ip link add NAME type KIND ...`. */
-export type LinkSpec = LinkCommon & (DummySpec | VlanSpec | MacvlanSpec);
+export type LinkSpec = LinkCommon & (DummySpec | VlanSpec | MacvlanSpec | BridgeSpec);
 
 /** What a kind tells beyond what all links have. */
 export type LinkData = VlanData | MacvlanData | null;

@@ -23,8 +23,9 @@ import type { Message } from '../core/requests.js';
 import { NetError } from '../net_error.js';
 import { type AddressLabel, addressLabel, putAddressLabel } from './addrlabel.js';
 import type { AddressFamily } from './ip.js';
+import { Bridge, type BridgeOptions } from './bridge.js';
 import { Link, linkInfo, type LinkInfo, u64 } from './link.js';
-import { type LinkSpec, putLinkSpec } from './link_kind.js';
+import { type LinkCommon, type LinkSpec, putLinkSpec } from './link_kind.js';
 import { putMac, putName } from './link_name.js';
 import { neighbourInfo, type NeighbourInfo, type NeighbourSpec, putNeighbour } from './neighbour.js';
 import { putRoute, routeInfo, type RouteInfo, type RouteSpec } from './route.js';
@@ -181,6 +182,27 @@ export class Namespace {
       `${spec.kind} ${spec.name}`,
     );
     return new Link(this.core, this.handle, linkInfo(view, 0).ifindex, spec.name);
+  }
+
+  /** `ip link add NAME type bridge ...`; it is down. */
+  async addBridge(spec: LinkCommon & BridgeOptions): Promise<Bridge> {
+    const { name, mac, mtu, txQueueLen, master, ...options } = spec;
+    const common = { name, mac, mtu, txQueueLen, master };
+    const given = Object.fromEntries(Object.entries(common).filter(([, value]) => value !== undefined));
+    const link = await this.addLink({ ...(given as unknown as LinkCommon), kind: 'bridge' });
+    const bridge = new Bridge(this.core, link);
+    try {
+      await bridge.set(options);
+    } catch (error) {
+      await link.delete();
+      throw error;
+    }
+    return bridge;
+  }
+
+  /** The bridge called `name`; ENODEV when there is none. */
+  async bridge(name: string): Promise<Bridge> {
+    return new Bridge(this.core, await this.link(name));
   }
 
   async links(): Promise<LinkInfo[]> {

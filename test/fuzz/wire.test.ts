@@ -62,6 +62,16 @@ function walk(
   return true;
 }
 
+/** Every record of a report lies within it. */
+function walkRecords(p: number, length: number, header: number, source: number): void {
+  let at = p + 8;
+  for (let n = call('reportRecords', p); n > 0; n--) {
+    must(at + header <= p + length, 'a record begins behind the end');
+    at += call('recordLen', at, header, source);
+    must(at <= p + length, 'a record ends behind the end');
+  }
+}
+
 const PARSERS: Record<string, Parser> = {
   checkEthernet: {
     seeds: ['525400123456 020000000001 0800'],
@@ -227,6 +237,38 @@ const PARSERS: Record<string, Parser> = {
       must((code === 0) === walk('ndOptNext', p, length), 'parse and walk disagree');
       must((code === 0) === (call('ndOptionsCheck', p, length) === 0), 'parse and check disagree');
       if (code === 0) readNdOptions(p, length);
+    },
+  },
+  checkBpdu: {
+    seeds: ['00000000 81 8000020000000001 00000004 8000020000000002 8001 0100 1400 0200 0f00', '00000080'],
+    longest: 40,
+    run: (p, length) => {
+      if (call('checkBpdu', p, length) !== 0) return;
+      must(length >= (call('bpduType', p) === 0 ? 35 : 4), `a BPDU of ${length} bytes`);
+      if (call('bpduType', p) === 0)
+        read(p, 'bpduFlags', 'bpduRootPathCost', 'bpduPortId', 'bpduForwardDelay');
+    },
+  },
+  checkIgmp: {
+    seeds: ['1164ee9b00000000', '2200dbfd0000000104000000effffffa', '1164ee9b0000000002140000'],
+    longest: 48,
+    run: (p, length) => {
+      if (call('checkIgmp', p, length) !== 0) return;
+      read(p, 'igmpType', 'igmpCode', 'igmpGroup');
+      if (call('igmpType', p) === 0x22) walkRecords(p, length, 8, 4);
+    },
+  },
+  checkMld: {
+    seeds: [
+      `820000000000 0000 ${'00'.repeat(16)}`,
+      `8f00000000000001 04000000 ff0200000000000000000001ff000001`,
+      `8f00000000000001 01010001 ff0200000000000000000001ff000001 ${'20'.repeat(20)}`,
+    ],
+    longest: 96,
+    run: (p, length) => {
+      if (call('checkMld', p, length) !== 0) return;
+      if (call('icmpv6Type', p) === 143) walkRecords(p, length, 20, 16);
+      else read(p, 'mldMaxResponse');
     },
   },
   checkUdp: {
@@ -401,7 +443,7 @@ describe(`wire parsers, ${COUNT} inputs each from FUZZ_SEED=${SEED}`, () => {
     const names = Object.keys(m.exports).filter((name) =>
       /^(check|parse)|(Check|OptNext|Exthdr)$/.test(name),
     );
-    const known = new Set(['checkIpv4Head', 'checkIpv6Head', 'checkUdpHead', 'checkNdOpt']);
+    const known = new Set(['checkRecords', 'checkIpv4Head', 'checkIpv6Head', 'checkUdpHead', 'checkNdOpt']);
     expect(names.filter((name) => !known.has(name) && !text.includes(name))).toEqual([]);
     expect(functions(m, ...known)).toBeTypeOf('object');
   });

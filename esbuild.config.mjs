@@ -2,6 +2,7 @@
  * The build. `node esbuild.config.mjs [--bench] [--guest]`
  *
  *   assembly/index.ts ── asc, targets of asconfig.json ──► build/core.wasm, build/core.scalar.wasm ──► dist/
+ *   assembly/replay/index.ts ── the same ──► build/replay.wasm, build/replay.scalar.wasm ──► dist/
  *   src/cli/main.ts, src/index.ts ── esbuild, ESM with splitting ──► dist/cli.js, dist/index.js, dist/chunks/
  *   bench/index.ts, bench/assembly/ (--bench) ──► build/bench.js, build/bench_nic.wasm, build/bench_offload.wasm
  *   hil/guest/main.ts ──► build/guest.js; with --guest nothing else
@@ -79,7 +80,11 @@ async function buildCore() {
     return;
   }
   const targets = Object.entries(readJson('asconfig.json').targets).filter(([, target]) => target.outFile);
-  const outFiles = targets.map(([, target]) => target.outFile);
+  const entries = targets.flatMap(([name, { outFile }]) => [
+    { name, entry: 'assembly/index.ts', outFile },
+    { name, entry: 'assembly/replay/index.ts', outFile: outFile.replace('core', 'replay') },
+  ]);
+  const outFiles = entries.map(({ outFile }) => outFile);
   const hash = coreHash(targets.map(([name]) => name));
   const stamp = 'build/core.hash';
   const fresh =
@@ -89,8 +94,9 @@ async function buildCore() {
     const work = `build/.asc-${process.pid}`;
     mkdirSync(work, { recursive: true });
     try {
-      await Promise.all(targets.map(([name]) => asc(name, join(work, `${name}.wasm`))));
-      for (const [name, target] of targets) renameSync(join(work, `${name}.wasm`), target.outFile);
+      const temporary = (outFile) => join(work, outFile.split('/').at(-1));
+      await Promise.all(entries.map(({ name, entry, outFile }) => asc(name, temporary(outFile), entry)));
+      for (const { outFile } of entries) renameSync(temporary(outFile), outFile);
       replaceFile(stamp, (path) => writeFileSync(path, hash));
     } finally {
       rmSync(work, { recursive: true, force: true });

@@ -40,6 +40,8 @@ export interface PortOptions {
   mac?: string;
   mtu?: number;
   ringEntries?: number;
+  /** Receive frames of up to 64 KB. Default: when the driver has offloads. */
+  large?: boolean;
   /** Told when the port's link goes and comes, with the reason. */
   onState?: (state: PortState) => void;
 }
@@ -90,6 +92,7 @@ export class Stack {
   async port(namespace: Namespace, spec: string | Driver, options: PortOptions): Promise<Link> {
     const driver = typeof spec === 'string' ? openPort(spec, { mac: options.mac }) : spec;
     const mtu = options.mtu ?? driver.mtu;
+    const large = options.large ?? (driver.vnetHdrLen !== 0 && driver.mapped !== true);
     let info: LinkInfo;
     try {
       info = await namespace.addPortLink({
@@ -97,9 +100,9 @@ export class Stack {
         mac: options.mac ?? driver.mac ?? this.mac(),
         features: driver.features,
         vnetHdrLen: driver.vnetHdrLen,
-        large: driver.vnetHdrLen !== 0 && driver.mapped !== true,
+        large,
         ringEntries: options.ringEntries ?? 256,
-        ...rxEntries(driver, options.ringEntries),
+        ...rxEntries(driver, large, options.ringEntries),
         ...(mtu === undefined ? {} : { mtu }),
       });
     } catch (error) {
@@ -190,9 +193,9 @@ export class Stack {
   }
 }
 
-function rxEntries(driver: Driver, ringEntries: number | undefined): { rxEntries?: number } {
+function rxEntries(driver: Driver, large: boolean, ringEntries: number | undefined): { rxEntries?: number } {
   if (driver.mapped === true) return { rxEntries: MAPPED_RX_ENTRIES };
-  return driver.vnetHdrLen === 0 || ringEntries !== undefined ? {} : { rxEntries: LARGE_RX_ENTRIES };
+  return !large || ringEntries !== undefined ? {} : { rxEntries: LARGE_RX_ENTRIES };
 }
 
 export async function createStack(options: StackOptions = {}): Promise<Stack> {

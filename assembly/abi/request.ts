@@ -72,6 +72,7 @@ export enum MsgType {
   STABLE_SECRET,
   IP6_LINK_GET,
   IP6_LAST = 175,
+  TRACE_SET = 208,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */
@@ -297,6 +298,16 @@ export enum XmitRec {
   OIF = 8,
   BYTES = 12,
   PACKET = 16,
+}
+
+/** TRACE_SET: what is recorded (abi/trace TRACE_F_*; 0 ends it), bytes of the ring (a power of two), of a frame; out: RING. */
+export enum TraceSetRec {
+  FLAGS = 0,
+  BYTES = 4,
+  SNAPLEN = 8,
+  /** u32, out: address of the TraceRing. */
+  RING = 12,
+  SIZE = 16,
 }
 
 /** SEED: u32 lo, u32 hi: refills the random stream. */

@@ -15,12 +15,13 @@ import { root } from '../lib/root';
 import { Net } from '../net/net';
 import { NetdevEvent, callNetdevNotifiers } from '../net/registry';
 import { DEV_DROPS_OFFSET } from '../skb/free';
+import { DEV_HANDLE_OFFSET } from '../skb/trace';
 import { eventEmit } from './event';
 
 @unmanaged
 @final
 export class NetDevice {
-  /** u64 per drop reason; first, see skb/free. */
+  /** u64 per drop reason; first, see skb/free. The handle's place is known to skb/trace. */
   drops: usize;
   net: Net;
   nextDev: usize;
@@ -168,6 +169,7 @@ export const IFNAMSIZ: u32 = 16;
 /** An unregistered device, or null when memory ran out. */
 export function allocNetdev(net: Net, kind: DevKind): NetDevice | null {
   assert(offsetof<NetDevice>('drops') === DEV_DROPS_OFFSET, 'drops comes first');
+  assert(offsetof<NetDevice>('handle') === DEV_HANDLE_OFFSET, 'handle lies where skb/trace looks');
   const p = kzalloc(offsetof<NetDevice>());
   if (p === 0) return null;
   const dev = changetype<NetDevice>(p);

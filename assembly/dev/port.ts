@@ -25,6 +25,8 @@ import { opIndex } from '../lib/ops';
 import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
 import { countDrop, kfreeSkbReason } from '../skb/free';
+import { traceDropFrame, traceEvent, traceReceived } from '../skb/trace';
+import { TraceKind } from '../abi/trace';
 import { SkbRecord, largeSlotAlloc, skbFreeSent, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
 import { CHECKSUM_UNNECESSARY, PACKET_MULTICAST, SkBuff, skbCbClear, skbHeadlen } from '../skb/sk_buff';
 import { skbAddFrag, skbCowHead } from '../skb/skbuff';
@@ -144,7 +146,7 @@ export function portPoll(dev: NetDevice, budget: i32): i32 {
   const list = scratchList(SCRATCH_RECEIVE);
   let n: u32 = 0;
   if (netifRunning(dev)) n = takeFrames(dev, tail, count, list);
-  else for (let i: u32 = 0; i < count; i++) dropFrame(dev, SkbDropReason.DEV_READY);
+  else for (let i: u32 = 0; i < count; i++) dropFrame(dev, descAt(port, tail + i), SkbDropReason.DEV_READY);
   store<u32>(port, tail + count, Port.RX_TAIL);
   if ((dev.features & NetifF.GRO) !== 0) n = groList(dev, list, n);
   if (n !== 0) netifReceiveSkbList(dev, list, n);
@@ -226,6 +228,7 @@ function takeFrames(dev: NetDevice, tail: u32, count: u32, list: usize): u32 {
   slots.free = (slotTop - slots.stack) >> 2;
   dev.rxPackets += n;
   dev.rxBytes += bytes;
+  if (r.trace !== 0) traceReceived(list, n);
   return n;
 }
 
@@ -233,15 +236,16 @@ function takeFrames(dev: NetDevice, tail: u32, count: u32, list: usize): u32 {
 function takeFrame(dev: NetDevice, desc: usize, vnet: u32): SkBuff | null {
   const len = load<u32>(desc, RxDesc.LEN);
   const buf = load<u32>(desc, RxDesc.BUF);
-  if (len < ETH_HLEN) return dropFrame(dev, SkbDropReason.DEV_HDR);
-  if (dev.xdp !== 0 && !xdpPass(dev, buf, min(len, RX_LINEAR))) return dropFrame(dev, SkbDropReason.XDP);
+  if (len < ETH_HLEN) return dropFrame(dev, desc, SkbDropReason.DEV_HDR);
+  if (dev.xdp !== 0 && !xdpPass(dev, buf, min(len, RX_LINEAR)))
+    return dropFrame(dev, desc, SkbDropReason.XDP);
   // The frame leaves the ring only when a fresh slot takes its place, so that the ring is always full.
   const fresh = slotAlloc();
-  if (fresh === 0) return dropFrame(dev, SkbDropReason.NOMEM);
+  if (fresh === 0) return dropFrame(dev, desc, SkbDropReason.NOMEM);
   const record = skbRecordAlloc();
   if (record === null) {
     slotPut(fresh);
-    return dropFrame(dev, SkbDropReason.NOMEM);
+    return dropFrame(dev, desc, SkbDropReason.NOMEM);
   }
   const skb = record;
   const slot = buf - SKB_HEADROOM;
@@ -292,9 +296,18 @@ function takeSpill(skb: SkBuff, desc: usize, len: u32): bool {
   return true;
 }
 
-function dropFrame(dev: NetDevice, reason: SkbDropReason): SkBuff | null {
+function descAt(port: usize, at: u32): usize {
+  return load<u32>(port, Port.RX_RING) + (at & load<u32>(port, Port.RX_MASK)) * RxDesc.SIZE;
+}
+
+/** The frame of a descriptor ends before there is an skb. */
+function dropFrame(dev: NetDevice, desc: usize, reason: SkbDropReason): SkBuff | null {
   dev.rxDropped++;
   countDrop(changetype<usize>(dev), reason);
+  if (root().trace !== 0) {
+    const len = load<u32>(desc, RxDesc.LEN);
+    traceDropFrame(changetype<usize>(dev), load<u32>(desc, RxDesc.BUF), min(len, RX_LINEAR), reason);
+  }
   return null;
 }
 
@@ -322,6 +335,7 @@ export function portXmit(skb: SkBuff, dev: NetDevice): i32 {
   store<u32>(port, head + 1, Port.TX_HEAD);
   dev.txPackets++;
   dev.txBytes += skb.len;
+  if (root().trace !== 0) traceEvent(TraceKind.SENT, 0, changetype<usize>(skb), changetype<usize>(dev), 0, 0);
   return NETDEV_TX_OK;
 }
 

@@ -19,6 +19,7 @@ import { NUD_CONNECTED, Neighbour } from '../neigh/neighbour';
 import { AF_INET, Net } from '../net/net';
 import { FibInfo, FibNh, RtType, fibNh } from '../route/fib';
 import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
+import { traceEvents } from '../skb/trace';
 import { ifaddrBucket } from './devinet';
 
 const ETH_HLEN: u32 = 14;
@@ -30,6 +31,7 @@ const ALIAS_TAG: u32 = 1;
 export function ipForwardFastAllowed(net: Net, dev: NetDevice): bool {
   return (
     net.hookCount === 0 &&
+    !traceEvents() &&
     net.exceptions4 === 0 &&
     load<i32>(dev.conf4 + ((<usize>Ipv4Conf.FORWARDING) << 2)) !== 0 &&
     conf4Max(dev, Ipv4Conf.RP_FILTER) === 0 &&

@@ -12,6 +12,7 @@ import { requestNet } from './netns';
 import { requestPacket } from './packet';
 import { requestRaw, requestXmit } from './raw';
 import { requestRoute } from './route';
+import { requestTrace } from './trace';
 import { requestMemory, requestMib, requestSeed, requestSysctl } from './sysctl';
 
 /**
@@ -58,5 +59,6 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
     return requestPacket(type, body, len);
   if (type >= <u32>MsgType.ADDRLABEL_NEW && type <= <u32>MsgType.IP6_LAST)
     return requestIp6(type, flags, body, len);
+  if (type === <u32>MsgType.TRACE_SET) return requestTrace(body, len);
   return -Errno.EOPNOTSUPP;
 }

@@ -6,18 +6,22 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { root } from '../lib/root';
 import { skbRecordFree } from './pool';
 import { SkBuff } from './sk_buff';
+import { traceDrop, traceEvent } from './trace';
+import { TraceKind } from '../abi/trace';
 
 /** Offset in NetDevice of the pointer to its drop counters (u64 per reason); dev/ asserts it. */
 export const DEV_DROPS_OFFSET: usize = 0;
 
 /** The packet reached its end as it should. */
 export function consumeSkb(skb: SkBuff): void {
+  if (root().trace !== 0) traceEvent(TraceKind.CONSUMED, 0, changetype<usize>(skb), skb.dev, 0, 0);
   skbRecordFree(skb);
 }
 
 /** The packet ends here, because of `reason`. */
 export function kfreeSkbReason(skb: SkBuff, reason: SkbDropReason): void {
   countDrop(skb.dev, reason);
+  if (root().trace !== 0) traceDrop(skb, reason);
   skbRecordFree(skb);
 }
 

@@ -56,6 +56,8 @@ export class SkBuff {
   priority: u32;
   /** ifindex that the packet came in by (IPCB(skb)->iif); survives a change of dev. */
   iif: i32;
+  /** Number of the frame that it came in by, while frames are traced (skb/trace); clones have it, too. */
+  traceId: u32;
   /** Nanoseconds when it was received; 0 when not known. */
   tstamp: u64;
   nfct: usize;

@@ -26,6 +26,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     summary: 'start a router: that of a netplan file, or the built-in lab',
     load: async () => (await import('./up.js')).makeUpCommand,
   },
+  {
+    name: 'replay',
+    summary: 'play captures through the router of a netplan file, the same way every time',
+    load: async () => (await import('./replay.js')).makeReplayCommand,
+  },
 ];
 
 /** Where text goes; a test gives its own. */

@@ -1,7 +1,7 @@
 /**
  * `ww up router.yaml`: one namespace with the links, addresses, routes and sysctls of the file.
  *
- *   sysctls of all and default ─► links and ports ─► sysctls of links ─► addresses ─► routes ─► frames may come
+ *   sysctls of all and default ─► links and ports ─► sysctls of links ─► addresses ─► routes, neighbours ─► frames
  *
  * It forwards both families unless the file says otherwise. A port that cannot be had at the start ends all of it; one
  * that goes later takes its link down and comes back by itself. When every port is a capture file the run ends with the
@@ -59,7 +59,11 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
   }
 }
 
-interface Router {
+/** What building a router needs of what `ww up` has. */
+export type BuildContext = Pick<UpContext, 'log' | 'pcapDir' | 'openPort'>;
+
+export interface Router {
+  readonly namespace: Namespace;
   /** Those with a port; `ports` in the same order. */
   readonly links: readonly Link[];
   readonly ports: readonly RouterPort[];
@@ -67,7 +71,11 @@ interface Router {
   readonly restingSkbs: number;
 }
 
-async function buildRouter(stack: Stack, config: RouterConfig, context: UpContext): Promise<Router> {
+export async function buildRouter(
+  stack: Stack,
+  config: RouterConfig,
+  context: BuildContext,
+): Promise<Router> {
   const namespace = await stack.namespace('router');
   const given = new Set(config.sysctls.map(([name]) => name));
   for (const name of FORWARDING) if (!given.has(name)) await namespace.setSysctl(name, 1);
@@ -87,27 +95,32 @@ async function buildRouter(stack: Stack, config: RouterConfig, context: UpContex
   for (const [name, value] of config.sysctls)
     if (OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
   for (const [link, made] of links) {
-    const nodad = link.port !== null && isFilePort(link.port.spec);
+    const nodad = link.port !== null && (context.openPort !== undefined || isFilePort(link.port.spec));
     for (const { address, prefix } of link.addresses)
       await made.addAddress(formatCidr(address, prefix), { nodad });
   }
   for (const [link, made] of links) {
     for (const route of link.routes) await namespace.addRoute(routeSpec(route, made.ifindex));
   }
+  for (const { link, address, mac } of config.neighbours) {
+    const made = [...links].find(([{ name }]) => name === link)![1];
+    await namespace.addNeighbour(made, { address: formatIp(address), mac: formatMac(mac) });
+  }
   const withPorts = [...links].filter(([{ port }]) => port !== null).map(([, made]) => made);
-  return { links: withPorts, ports, restingSkbs: skbsInUse(stack) };
+  return { namespace, links: withPorts, ports, restingSkbs: skbsInUse(stack) };
 }
 
 async function makeLink(
   stack: Stack,
   namespace: Namespace,
   link: LinkConfig,
-  { log, pcapDir }: UpContext,
+  { log, pcapDir, openPort }: BuildContext,
 ): Promise<{ made: Link; port: RouterPort }> {
   const { name, mac, linkLocal } = link;
   const spec = link.port!.spec;
   const trace = (line: string) => log.info({ port: name }, line);
-  const port = await openRouterPort(routerPortOptions(link, pcapDir, trace));
+  const port = openPort?.(link) ?? (await openRouterPort(routerPortOptions(link, pcapDir, trace)));
+  const nobody = openPort !== undefined || isFilePort(spec);
   let tellFirst: (state: PortState) => void = () => {};
   const first = new Promise<PortState>((resolve) => {
     tellFirst = resolve;
@@ -115,12 +128,13 @@ async function makeLink(
   const mtu = link.mtu ?? port.driver.mtu;
   const settings: [string, number][] = [];
   if (!linkLocal) settings.push(['addr_gen_mode', ADDR_GEN_MODE_NONE]);
-  if (isFilePort(spec)) settings.push(['accept_dad', 0]);
+  if (nobody) settings.push(['accept_dad', 0]);
   const made = await withDefaults(namespace, settings, () =>
     stack.port(namespace, port.driver, {
       name,
       ...(mac && { mac: formatMac(mac) }),
       ...(mtu !== undefined && { mtu }),
+      ...(openPort && { large: true }),
       onState: (state) => {
         tellFirst(state);
         if (state.up) log.info({ port: name }, 'port up');
@@ -168,7 +182,7 @@ function routeSpec(route: RouteConfig, ifindex: number): RouteSpec {
   };
 }
 
-function skbsInUse({ core }: Stack): number {
+export function skbsInUse({ core }: Stack): number {
   // What was sent is freed by the poll after it.
   core.poll();
   return core.instance.status(Status.SKBS) - core.instance.status(Status.SKBS_FREE);

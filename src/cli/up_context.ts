@@ -1,5 +1,7 @@
 /** What `ww up` hands to the router or the lab that it starts. */
 import type { Logger } from 'pino';
+import type { LinkConfig } from '../config/router_config.js';
+import type { RouterPort } from './router_port.js';
 import type { Screen } from './screen.js';
 
 export interface UpContext {
@@ -12,4 +14,6 @@ export interface UpContext {
   readonly json: boolean;
   /** A folder for one pcapng file per port. */
   readonly pcapDir?: string;
+  /** Replay: stands in for the ports that the file names; nothing answers there. */
+  readonly openPort?: (link: LinkConfig) => RouterPort;
 }

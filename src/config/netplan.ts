@@ -1,6 +1,6 @@
 /**
- * The configuration of `ww up router.yaml`: netplan version 2 for addresses, routes and MTU, and two sections of our own
- * at its top level, `ports` (where each link gets its frames) and `sysctls`.
+ * The configuration of `ww up router.yaml`: netplan version 2 for addresses, routes and MTU, and sections of our own
+ * at its top level: `ports` (where each link gets its frames), `neighbours` and `sysctls`.
  *
  *   text ─► YamlReader ─► netplan.ts, netplan_route.ts, ports.ts ─► check_links.ts ─► RouterConfig
  *                              each value by itself                 what concerns several
@@ -17,6 +17,7 @@ import type { Diagnostic } from './diagnostic.js';
 import { formatIp, isMulticast, parseCidr, parseIp, whyNotAddress, whyNotCidr } from './ip_address.js';
 import type { LinkDraft, RouteDraft } from './link_draft.js';
 import { readMac } from './mac_value.js';
+import { checkNeighbours, type NamedNeighbour, readNeighbours } from './neighbours.js';
 import { readRoute } from './netplan_route.js';
 import { type NamedPort, readPorts } from './ports.js';
 import type { RouterConfig } from './router_config.js';
@@ -58,7 +59,7 @@ const LATER_LINK = [
   ],
 ];
 
-const EXAMPLE = 'write network:, ports: and, where wanted, sysctls: at the left margin';
+const EXAMPLE = 'write network:, ports: and, where wanted, neighbours: and sysctls: at the left margin';
 const ADDRESS_EXAMPLE = 'write ADDRESS/PREFIX, for example 192.168.1.1/24 or "fd00:1::1/64"';
 
 export async function loadRouterConfig(path: string): Promise<ConfigResult> {
@@ -92,6 +93,7 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
   const links: LinkDraft[] = [];
   const sysctls: [Entry, number | null][] = [];
   let ports: NamedPort[] = [];
+  let neighbours: NamedNeighbour[] = [];
   let network: Entry | null = null;
   const isMapping = reader.fields(root, 'the configuration', EXAMPLE, {
     network: (value, entry) => {
@@ -100,6 +102,9 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
     },
     ports: (value) => {
       ports = readPorts(reader, value);
+    },
+    neighbours: (value) => {
+      neighbours = readNeighbours(reader, value);
     },
     sysctls: (value) => {
       for (const entry of reader.entries(value, 'sysctls', 'write lines such as net.ipv4.ip_forward: 1') ??
@@ -124,6 +129,7 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
   return {
     links: checkLinks(reader, links, ports),
     sysctls: sysctls.flatMap(([{ key }, value]) => (value === null ? [] : [[key, value] as const])),
+    neighbours: checkNeighbours(reader, neighbours, names),
   };
 }
 

@@ -5,6 +5,8 @@ export interface RouterConfig {
   readonly links: readonly LinkConfig[];
   /** Linux's names, in the order of the file. */
   readonly sysctls: readonly (readonly [name: string, value: number])[];
+  /** Static neighbours. */
+  readonly neighbours: readonly NeighbourConfig[];
 }
 
 export interface LinkConfig {
@@ -18,6 +20,12 @@ export interface LinkConfig {
   readonly linkLocal: boolean;
   readonly addresses: readonly AddressConfig[];
   readonly routes: readonly RouteConfig[];
+}
+
+export interface NeighbourConfig {
+  readonly link: string;
+  readonly address: Uint8Array;
+  readonly mac: Uint8Array;
 }
 
 export interface AddressConfig {

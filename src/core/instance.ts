@@ -70,7 +70,8 @@ async function loadModule(file: string): Promise<WebAssembly.Module> {
   throw new NetError('ENOENT', `${file} is not built: run npm run build`);
 }
 
-function moduleOf(file: string): Promise<WebAssembly.Module> {
+/** A built module, compiled once. */
+export function moduleOf(file: string): Promise<WebAssembly.Module> {
   let module = compiled.get(file);
   if (module === undefined) {
     module = loadModule(file);

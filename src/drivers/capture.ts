@@ -10,21 +10,30 @@ export const CAPTURE_FRAME_MAX = 262144;
 
 export type Direction = 'rx' | 'tx';
 
-/** One frame. The reader reuses it: it and `data` are valid until the next next(). */
-export interface CaptureRecord {
+/** One frame. The reader reuses it: it and its bytes are valid until the next next(). */
+export class CaptureRecord {
   /** Number of the interface in the file's section; always 0 in pcap. */
-  interfaceId: number;
-  linkType: number;
+  interfaceId = 0;
+  /** Its name, '' where the file says none. */
+  interfaceName = '';
+  linkType = LINKTYPE_ETHERNET;
   /** Since 1970; 0 and 0 where the file has no time (Simple Packet Block). */
-  seconds: number;
-  nanoseconds: number;
-  data: Uint8Array;
-  /** Bytes of the frame on the wire; at least data.length. */
-  originalLength: number;
-  direction: Direction | undefined;
-  comments: string[];
+  seconds = 0;
+  nanoseconds = 0;
+  /** The frame: `length` bytes at `at` in `bytes`. */
+  bytes: Uint8Array = new Uint8Array(0);
+  at = 0;
+  length = 0;
+  /** Bytes of the frame on the wire; at least `length`. */
+  originalLength = 0;
+  direction: Direction | undefined = undefined;
+  readonly comments: string[] = [];
   /** Where the record starts in the file. */
-  offset: number;
+  offset = 0;
+
+  get data(): Uint8Array {
+    return this.bytes.subarray(this.at, this.at + this.length);
+  }
 }
 
 export interface CaptureReader {
@@ -44,20 +53,6 @@ export interface ByteSink {
   close(): void;
 }
 
-export function emptyRecord(): CaptureRecord {
-  return {
-    interfaceId: 0,
-    linkType: LINKTYPE_ETHERNET,
-    seconds: 0,
-    nanoseconds: 0,
-    data: new Uint8Array(0),
-    originalLength: 0,
-    direction: undefined,
-    comments: [],
-    offset: 0,
-  };
-}
-
 /** A window over a source: `need(n)` bytes lie at `at` in `bytes` and `view`, then `take(n)` moves on. */
 export class CaptureWindow {
   bytes: Uint8Array;
@@ -68,10 +63,13 @@ export class CaptureWindow {
 
   constructor(
     private readonly source: ByteSource,
-    size = 1 << 16,
+    /** Where the bytes are to lie; it is used until something longer has to fit. */
+    place: Uint8Array = new Uint8Array(1 << 16),
+    /** Called before bytes that were taken are overwritten. */
+    private readonly beforeMove: () => void = () => {},
   ) {
-    this.bytes = new Uint8Array(size);
-    this.view = new DataView(this.bytes.buffer);
+    this.bytes = place;
+    this.view = new DataView(place.buffer, place.byteOffset, place.length);
   }
 
   /** Byte of the file that `at` stands for. */
@@ -124,11 +122,13 @@ export class CaptureWindow {
 
   private makeRoom(count: number): void {
     const old = this.bytes;
+    this.beforeMove();
     if (count > old.length) {
       this.bytes = new Uint8Array(2 ** Math.ceil(Math.log2(count)));
       this.view = new DataView(this.bytes.buffer);
     }
-    this.bytes.set(old.subarray(this.at, this.end));
+    if (this.bytes === old) old.copyWithin(0, this.at, this.end);
+    else this.bytes.set(old.subarray(this.at, this.end));
     this.consumed += this.at;
     this.end -= this.at;
     this.at = 0;

@@ -10,9 +10,8 @@ import {
   type ByteSource,
   CAPTURE_FRAME_MAX,
   type CaptureReader,
-  type CaptureRecord,
+  CaptureRecord,
   CaptureWindow,
-  emptyRecord,
   LINKTYPE_ETHERNET,
 } from './capture.js';
 
@@ -38,7 +37,7 @@ export class PcapReader implements CaptureReader {
   readonly littleEndian: boolean;
   readonly nanoseconds: boolean;
   private readonly window: CaptureWindow;
-  private readonly record = emptyRecord();
+  private readonly record = new CaptureRecord();
 
   constructor(source: ByteSource | CaptureWindow) {
     const window = source instanceof CaptureWindow ? source : new CaptureWindow(source);
@@ -80,7 +79,9 @@ export class PcapReader implements CaptureReader {
     record.originalLength = original;
     window.need(RECORD_HEADER_BYTES + captured, `a frame of ${captured} bytes`);
     window.take(RECORD_HEADER_BYTES);
-    record.data = window.bytes.subarray(window.at, window.at + captured);
+    record.bytes = window.bytes;
+    record.at = window.at;
+    record.length = captured;
     window.take(captured);
     return record;
   }

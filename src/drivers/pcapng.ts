@@ -13,10 +13,9 @@ import {
   type ByteSource,
   CAPTURE_FRAME_MAX,
   type CaptureReader,
-  type CaptureRecord,
+  CaptureRecord,
   CaptureWindow,
   type Direction,
-  emptyRecord,
   LINKTYPE_ETHERNET,
 } from './capture.js';
 
@@ -57,7 +56,7 @@ export class PcapngReader implements CaptureReader {
   /** Those of the current section. */
   readonly interfaces: PcapngInterface[] = [];
   private readonly window: CaptureWindow;
-  private readonly record = emptyRecord();
+  private readonly record = new CaptureRecord();
   private readonly text = new TextDecoder();
   private littleEndian = true;
 
@@ -158,7 +157,7 @@ export class PcapngReader implements CaptureReader {
   }
 
   private readEnhanced(type: number, at: number, end: number, start: number): boolean {
-    const { window, record, littleEndian } = this;
+    const { window, littleEndian } = this;
     const { view } = window;
     if (end < 28) throw window.error('the packet block is shorter than 32 bytes', start + 4);
     const id = type === EPB ? view.getUint32(at + 8, littleEndian) : view.getUint16(at + 8, littleEndian);
@@ -174,7 +173,15 @@ export class PcapngReader implements CaptureReader {
     this.checkFrame(captured, original, end - 28, start + 20);
     this.setTime(from, view.getUint32(at + 12, littleEndian), view.getUint32(at + 16, littleEndian));
     this.setFrame(id, from, at + 28, captured, original, start);
-    this.options(at, 28 + ((captured + 3) & ~3), end, start, (code, value, length) => {
+    const options = 28 + ((captured + 3) & ~3);
+    if (end - options >= 4) this.readFrameOptions(at, options, end, start);
+    return true;
+  }
+
+  private readFrameOptions(at: number, from: number, end: number, start: number): void {
+    const { record, littleEndian } = this;
+    const { view } = this.window;
+    this.options(at, from, end, start, (code, value, length) => {
       if (code === OPT_COMMENT) record.comments.push(this.string(value, length));
       else if (code === EPB_FLAGS && length >= 4) {
         const direction = view.getUint32(value, littleEndian) & 3;
@@ -182,7 +189,6 @@ export class PcapngReader implements CaptureReader {
         else if (direction === EPB_FLAGS_OUTBOUND) record.direction = 'tx';
       }
     });
-    return true;
   }
 
   private readSimple(at: number, end: number, start: number): boolean {
@@ -223,12 +229,15 @@ export class PcapngReader implements CaptureReader {
   ): void {
     const { record } = this;
     record.interfaceId = id;
+    record.interfaceName = from.name;
     record.linkType = from.linkType;
     record.originalLength = original;
     record.direction = undefined;
     record.comments.length = 0;
     record.offset = start;
-    record.data = this.window.bytes.subarray(at, at + captured);
+    record.bytes = this.window.bytes;
+    record.at = at;
+    record.length = captured;
   }
 
   /** high x 2^32 + low, in the interface's units, as seconds and nanoseconds. */

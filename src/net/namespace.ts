@@ -219,6 +219,11 @@ export class Namespace {
     return new Link(this.core, this.handle, info.ifindex, name);
   }
 
+  /** A link that is known to be there. */
+  linkAt(name: string, ifindex: number): Link {
+    return new Link(this.core, this.handle, ifindex, name);
+  }
+
   async addRoute(spec: RouteSpec, how: 'add' | 'replace' | 'append' = 'add'): Promise<void> {
     await this.core.request(this.routeMessage(MsgType.ROUTE_NEW, spec, how), `route ${spec.to}`);
   }

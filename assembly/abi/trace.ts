@@ -1,0 +1,98 @@
+/**
+ * The trace ring: what happened to which packet, in order, as records of different length (Linux has the like in pwru's
+ * and nft's traces). Off by default; the request TRACE_SET makes it, says what is recorded and gives its address. A
+ * ring that is full loses the newest record and counts it: tracing never slows or stops a packet.
+ *
+ *   TraceRing │ HEAD, TAIL, MASK, LOST, FLAGS, SERIAL, SNAPLEN │ entries: TraceRec { SIZE ... } TraceRec ... │
+ *
+ * HEAD and TAIL count bytes without wrapping (u32); a record never wraps: what is left at the ring's end is a PAD.
+ */
+export enum TraceRing {
+  HEAD = 0,
+  TAIL = 4,
+  /** u32: bytes of the entries, a power of two, less one. */
+  MASK = 8,
+  /** u32: records that found no room. */
+  LOST = 12,
+  /** u32: TRACE_F_* */
+  FLAGS = 16,
+  /** u32: number of the frame received last; the host may set it. */
+  SERIAL = 20,
+  /** u32: bytes of a frame that are kept. */
+  SNAPLEN = 24,
+  ENTRIES = 32,
+}
+/** Record drops, each with its frame. */
+export const TRACE_F_DROPS: u32 = 1;
+/** Record every step of every packet; the short way of forwarding is off meanwhile. */
+export const TRACE_F_EVENTS: u32 = 2;
+
+/** A record; SIZE is a multiple of 8. Numbers A to D and DATA mean what the kind says. */
+export enum TraceRec {
+  SIZE = 0,
+  /** u16 TraceKind, u16 a detail of the kind */
+  KIND = 4,
+  DETAIL = 6,
+  /** u32: number of the frame that the packet came in by; 0: made here. */
+  ID = 8,
+  /** u32: the sk_buff, which names the packet until it ends. */
+  SKB = 12,
+  /** u64 ns: the core's clock. */
+  NOW = 16,
+  /** u32: handle of the device, TRACE_NO_DEVICE when there is none. */
+  DEVICE = 24,
+  /** u32 each */
+  A = 28,
+  B = 32,
+  C = 36,
+  D = 40,
+  /** u32: bytes of the packet, and how many of them lie in DATA. */
+  LEN = 44,
+  CAPTURED = 48,
+  DATA = 56,
+}
+export const TRACE_NO_DEVICE: u32 = 0xffffffff;
+
+/** What is recorded. "frame" is the packet's bytes from its link-layer header on, where it has one. */
+export enum TraceKind {
+  PAD = 0,
+  /** A frame came in by a device: A = PACKET_*, B = ethertype; frame. */
+  RECEIVED = 1,
+  /** GRO's answer: DETAIL 0 not mergeable, 1 held as the first of a run, 2 merged into the run of skb A. */
+  GRO = 2,
+  /** A hook function decided: DETAIL = hook, A = family, B = verdict, C = id, D = priority. */
+  HOOK = 3,
+  /** The route of a packet received: DETAIL = RtType (0: none), A = errno or 0, DEVICE = out; DATA = gateway (0, 4 or 16 bytes). */
+  ROUTE = 4,
+  /** Goes on to another host: A = TTL or hop limit as sent, B = MTU of the way. */
+  FORWARD = 5,
+  /** For this host: A = IP protocol. */
+  DELIVER = 6,
+  /** Handed to a neighbour: DETAIL = NUD_*, A = 1 when it waits there for the address; DATA = address (16), MAC (6). */
+  NEIGH = 7,
+  /** Handed to a device; frame. */
+  XMIT = 8,
+  /** In the transmit ring of a port, or through a wire inside the core: the end of its way here. */
+  SENT = 9,
+  /** Ended: A = SkbDropReason; frame. */
+  DROP = 10,
+  /** Ended as it should: answered, read, delivered. */
+  CONSUMED = 11,
+  /** The packet A is a clone of this one. */
+  CLONE = 12,
+  /** A neighbour is asked for: A = probes sent before; DATA = address (16). */
+  SOLICIT = 13,
+  /** An ICMP or ICMPv6 error about this packet: DETAIL = family, A = type, B = code, C = its word (MTU, pointer, gateway). */
+  ICMP_ERROR = 14,
+  /** A fragment waits for the others: A = identification. */
+  DEFRAG = 15,
+  /** All fragments are there: this packet is the whole. */
+  REASSEMBLED = 16,
+  /** Too large for the way and cut: A = MTU. */
+  FRAGMENT = 17,
+  /** A neighbour changed: DETAIL = new NUD_*, A = old; DATA = address (16), MAC (6). */
+  NEIGH_STATE = 18,
+  /** Waits in the queueing discipline of a device: A = packets in it. */
+  QDISC = 19,
+  MAX = 20,
+}

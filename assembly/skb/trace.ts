@@ -1,0 +1,176 @@
+/**
+ * The trace ring (abi/trace): packets' ways, step by step, for `ww replay --explain`, drop captures and the like. Off,
+ * a step costs one test of root().trace, which is why callers write
+ *
+ *   if (root().trace !== 0) traceEvent(...)
+ */
+import { TRACE_F_DROPS, TRACE_F_EVENTS, TRACE_NO_DEVICE, TraceKind, TraceRec, TraceRing } from '../abi/trace';
+import { kfree, kmalloc } from '../lib/kmalloc';
+import { root } from '../lib/root';
+import { SkBuff, skbHeadlen } from './sk_buff';
+import { skbCopyBits } from './skbuff';
+
+/** Offset in NetDevice of its handle; dev/ asserts it. */
+export const DEV_HANDLE_OFFSET: usize = 16;
+
+const ETH_HLEN: u32 = 14;
+
+/** Starts recording into a ring of `bytes` (a power of two), or changes what is recorded. Its address, 0: no memory. */
+export function traceSet(flags: u32, bytes: u32, snaplen: u32): usize {
+  const r = root();
+  if (r.trace === 0) {
+    const ring = kmalloc(TraceRing.ENTRIES + bytes);
+    if (ring === 0) return 0;
+    memory.fill(ring, 0, TraceRing.ENTRIES);
+    store<u32>(ring, bytes - 1, TraceRing.MASK);
+    r.trace = ring;
+  }
+  store<u32>(r.trace, flags, TraceRing.FLAGS);
+  store<u32>(r.trace, snaplen, TraceRing.SNAPLEN);
+  return r.trace;
+}
+
+/** Ends all recording. */
+export function traceOff(): void {
+  const r = root();
+  kfree(r.trace);
+  r.trace = 0;
+}
+
+/** True while every step is recorded: short ways are off. */
+export function traceEvents(): bool {
+  return root().trace !== 0 && (load<u32>(root().trace, TraceRing.FLAGS) & TRACE_F_EVENTS) !== 0;
+}
+
+/** Takes room for a record with `data` bytes behind it and fills its head; 0 when the ring is full (counted). */
+function begin(kind: TraceKind, detail: u32, skb: usize, dev: usize, data: u32): usize {
+  const ring = root().trace;
+  const size = (<u32>TraceRec.DATA + data + 7) & ~7;
+  const mask = load<u32>(ring, TraceRing.MASK);
+  let head = load<u32>(ring, TraceRing.HEAD);
+  const tail = load<u32>(ring, TraceRing.TAIL);
+  const left = mask + 1 - (head & mask);
+  const pad = left < size ? left : 0;
+  if (mask + 1 - (head - tail) < size + pad) {
+    store<u32>(ring, load<u32>(ring, TraceRing.LOST) + 1, TraceRing.LOST);
+    return 0;
+  }
+  if (pad !== 0) {
+    const p = ring + TraceRing.ENTRIES + (head & mask);
+    store<u32>(p, pad, TraceRec.SIZE);
+    store<u32>(p, <u32>TraceKind.PAD, TraceRec.KIND);
+    head += pad;
+  }
+  const rec = ring + TraceRing.ENTRIES + (head & mask);
+  memory.fill(rec, 0, TraceRec.DATA);
+  store<u32>(rec, size, TraceRec.SIZE);
+  store<u16>(rec, <u16>kind, TraceRec.KIND);
+  store<u16>(rec, <u16>detail, TraceRec.DETAIL);
+  if (skb !== 0) store<u32>(rec, changetype<SkBuff>(skb).traceId, TraceRec.ID);
+  store<u32>(rec, skb, TraceRec.SKB);
+  store<u64>(rec, root().now, TraceRec.NOW);
+  store<u32>(rec, dev === 0 ? TRACE_NO_DEVICE : load<u32>(dev, DEV_HANDLE_OFFSET), TraceRec.DEVICE);
+  store<u32>(ring, head + size, TraceRing.HEAD);
+  return rec;
+}
+
+/** A step without bytes. `dev` may be 0. */
+export function traceEvent(kind: TraceKind, detail: u32, skb: usize, dev: usize, a: u32, b: u32): void {
+  traceData(kind, detail, skb, dev, a, b, 0, 0, 0, 0);
+}
+
+/** A step with up to four numbers and `len` bytes at `ptr`. */
+export function traceData(
+  kind: TraceKind,
+  detail: u32,
+  skb: usize,
+  dev: usize,
+  a: u32,
+  b: u32,
+  c: u32,
+  d: u32,
+  ptr: usize,
+  len: u32,
+): void {
+  if (!traceEvents()) return;
+  const rec = begin(kind, detail, skb, dev, len);
+  if (rec === 0) return;
+  store<u32>(rec, a, TraceRec.A);
+  store<u32>(rec, b, TraceRec.B);
+  store<u32>(rec, c, TraceRec.C);
+  store<u32>(rec, d, TraceRec.D);
+  store<u32>(rec, len, TraceRec.CAPTURED);
+  memory.copy(rec + TraceRec.DATA, ptr, len);
+}
+
+/** A step with the packet's bytes; its own device. */
+export function traceFrame(kind: TraceKind, skb: SkBuff, a: u32, b: u32): void {
+  if (traceEvents()) putFrame(kind, skb, a, b);
+}
+
+/** The packet ends for `reason`. */
+export function traceDrop(skb: SkBuff, reason: u32): void {
+  if ((load<u32>(root().trace, TraceRing.FLAGS) & (TRACE_F_DROPS | TRACE_F_EVENTS)) !== 0)
+    putFrame(TraceKind.DROP, skb, reason, 0);
+}
+
+/** A frame of `len` bytes at `frame`, never made an skb, ends for `reason`. */
+export function traceDropFrame(dev: usize, frame: usize, len: u32, reason: u32): void {
+  const ring = root().trace;
+  if ((load<u32>(ring, TraceRing.FLAGS) & (TRACE_F_DROPS | TRACE_F_EVENTS)) === 0) return;
+  const take = min(len, load<u32>(ring, TraceRing.SNAPLEN));
+  const rec = begin(TraceKind.DROP, 0, 0, dev, take);
+  if (rec === 0) return;
+  const serial = load<u32>(ring, TraceRing.SERIAL) + 1;
+  store<u32>(ring, serial, TraceRing.SERIAL);
+  store<u32>(rec, serial, TraceRec.ID);
+  store<u32>(rec, reason, TraceRec.A);
+  store<u32>(rec, len, TraceRec.LEN);
+  store<u32>(rec, take, TraceRec.CAPTURED);
+  memory.copy(rec + TraceRec.DATA, frame, take);
+}
+
+/** Numbers the `n` frames at `list` that a device received. */
+export function traceReceived(list: usize, n: u32): void {
+  const ring = root().trace;
+  for (let i: u32 = 0; i < n; i++) {
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
+    const serial = load<u32>(ring, TraceRing.SERIAL) + 1;
+    store<u32>(ring, serial, TraceRing.SERIAL);
+    skb.traceId = serial;
+    traceFrame(TraceKind.RECEIVED, skb, skb.pktType, skb.protocol);
+  }
+}
+
+/**
+ * The frame as it stands: from its MAC header, where that still lies in front of what the present layer sees; a packet
+ * that has none gets an empty one with its ethertype, so that every frame in a capture begins alike.
+ */
+function putFrame(kind: TraceKind, skb: SkBuff, a: u32, b: u32): void {
+  const mac = skb.macHeader;
+  const inside = mac >= skb.head && mac <= skb.data && skb.data - mac <= 256 && mac !== 0;
+  const front: u32 = inside ? skb.data - mac : ETH_HLEN;
+  const len = front + skb.len;
+  const take = min(len, load<u32>(root().trace, TraceRing.SNAPLEN));
+  const rec = begin(kind, 0, changetype<usize>(skb), skb.dev, take);
+  if (rec === 0) return;
+  store<u32>(rec, a, TraceRec.A);
+  store<u32>(rec, b, TraceRec.B);
+  store<u32>(rec, len, TraceRec.LEN);
+  store<u32>(rec, take, TraceRec.CAPTURED);
+  const to = rec + TraceRec.DATA;
+  if (inside && skb.frags === 0) {
+    memory.copy(to, mac, take);
+    return;
+  }
+  if (take < front) return;
+  if (inside) {
+    memory.copy(to, mac, front);
+  } else {
+    memory.fill(to, 0, 12);
+    store<u16>(to, bswap<u16>(skb.protocol), 12);
+  }
+  const linear = min(take - front, skbHeadlen(skb));
+  memory.copy(to + front, skb.data, linear);
+  if (take - front > linear) skbCopyBits(skb, linear, to + front + linear, take - front - linear);
+}

@@ -111,7 +111,12 @@ export class Stack {
     }
     const link = new Link(this.core, namespace.handle, info.ifindex, options.name);
     await link.up();
-    this.attach(link, info, driver, options.onState);
+    try {
+      this.attach(link, info, driver, options.onState);
+    } catch (error) {
+      await this.removePort(link);
+      throw error;
+    }
     return link;
   }
 

@@ -31,7 +31,9 @@ export enum TpacketRing {
   CREDIT = 4,
   /** u32: frames that did not fit their slot, or whose descriptor made no sense. */
   BAD = 8,
-  SIZE = 64,
+  /** u32: 1 while the slot that is next is still held by a packet: rx() would be of no use. */
+  HELD = 12,
+  SIZE = 16,
 }
 
 /** struct tpacket2_hdr. Linux: include/uapi/linux/if_packet.h. */

@@ -69,6 +69,7 @@ class Ring {
   slot: usize;
   credit: u32;
   bad: u32;
+  held: u32;
   /** Of the slot read next: its number, its place in its block, and where that block begins. */
   index: u32;
   frame: u32;
@@ -82,8 +83,7 @@ class Ring {
   /** ForeignSlot per slot. */
   slots: usize;
   count: u32;
-  pad0: u32;
-  pad1: u32;
+  pad: u32;
 }
 
 /** The status is what orders the other fields: it is read before them, and written after them. */
@@ -138,7 +138,7 @@ export function tpacketAttach(
     own.taken = 0;
     own.op = Op.FOREIGN_TPACKET;
     own.arg = base + (i / perBlock) * blockBytes + (i % perBlock) * frameBytes;
-    own.pad = 0;
+    own.ring = p;
   }
   const ring = changetype<Ring>(p);
   ring.slot = base;
@@ -188,6 +188,7 @@ function forget(dev: NetDevice, ring: Ring): void {
 export function foreignPutTpacket(p: usize): void {
   const own = changetype<ForeignSlot>(p);
   own.taken = 0;
+  changetype<Ring>(own.ring).held = 0;
   StatusWord.release(own.arg);
 }
 
@@ -208,8 +209,11 @@ export function tpacketPoll(dev: NetDevice, budget: i32): i32 {
     const status = StatusWord.read(slot);
     if ((status & TP_STATUS_USER) === 0) break;
     const own = changetype<ForeignSlot>(ring.slots + ring.index * FOREIGN_SLOT_BYTES);
-    // The ring went round while a packet still lies in this slot.
-    if (own.taken !== 0) break;
+    if (own.taken !== 0) {
+      // The ring went round while a packet still lies in this slot.
+      ring.held = 1;
+      break;
+    }
     next(ring);
     taken++;
     if (!running) {
@@ -350,5 +354,5 @@ function pollTpacket(dev: usize, budget: i32): i32 {
 export function tpacketOpsInit(): void {
   opSet(Op.POLL_TPACKET, pollTpacket.index);
   opSet(Op.FOREIGN_TPACKET, foreignPutTpacket.index);
-  assert(offsetof<Ring>('credit') === <usize>TpacketRing.CREDIT, 'abi TpacketRing');
+  assert(offsetof<Ring>('held') === <usize>TpacketRing.HELD, 'abi TpacketRing');
 }

@@ -3,7 +3,7 @@
  * window). A packet may go through the core and out of another port with its payload there; whoever keeps it longer
  * than that makes it his own first. Linux: skb_orphan_frags, SKBFL_ZEROCOPY_ENABLE.
  *
- *   Frag.owner ─► ForeignSlot { refs, taken, op, arg }     the last slotPut calls op, which gives the slot back
+ *   Frag.owner ─► ForeignSlot { refs, taken, op, ... }     the last slotPut calls op, which gives the slot back
  */
 import { LARGE_SLOT_BYTES, SLOT_BYTES } from '../abi/layout';
 import { Pool } from '../lib/pool';

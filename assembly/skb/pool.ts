@@ -38,10 +38,10 @@ export class ForeignSlot {
   refs: u16;
   /** 1 while the slot is with the core. */
   taken: u16;
-  /** Op that gives it back, (slot: usize) => void, and what that needs to know. */
+  /** Op that gives it back, (slot: usize) => void, and what that needs to know: the slot, the ring. */
   op: u32;
   arg: usize;
-  pad: u32;
+  ring: usize;
 }
 export const FOREIGN_SLOT_BYTES: u32 = 16;
 

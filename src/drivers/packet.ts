@@ -44,6 +44,8 @@ const VNET_HDR_BYTES = 10;
 const ETH_HLEN = 14;
 const CHECK_MS = 250;
 const SEND_BATCH = 256;
+/** A NIC's queue full of segments of 64 KB; the kernel's default holds three. */
+const SOCKET_BUFFER_BYTES = 4 << 20;
 const PIECES = 1024 + MAX_SKB_FRAGS;
 /**
  * A slot takes a GSO frame of 64 KB with all in front of it; an odd number of cache lines, so that headers do not all
@@ -57,6 +59,8 @@ const SLOT_OVERHEAD = 128;
 const SLOT_ALIGN = 64;
 const BLOCK_BYTES = 256 << 10;
 const BLOCKS = 2;
+const SLOT = TpacketRing.SLOT >> 2;
+const HELD = TpacketRing.HELD >> 2;
 const OFFLOADS = NetifF.HW_CSUM | NetifF.TSO | NetifF.TSO6 | NetifF.RXCSUM;
 
 const SOCKET_ADVICE = {
@@ -145,7 +149,8 @@ export class PacketDriver implements Driver {
     const { rings, ringAt } = this;
     if (ringAt < 0) return this.receiver!.burst(max);
     const { u32 } = rings;
-    return (u32[u32[ringAt]! >>> 2]! & TP_STATUS_USER) !== 0 ? max : 0;
+    if ((u32[u32[ringAt + SLOT]! >>> 2]! & TP_STATUS_USER) === 0) return 0;
+    return u32[ringAt + HELD]! === 0 ? max : 0;
   }
 
   txBurst(): number {
@@ -181,6 +186,8 @@ export class PacketDriver implements Driver {
 
   arm(): void {
     this.armed = true;
+    // Frames wait behind one that cannot be sent: writable() is what is waited for.
+    if (this.ringAt >= 0 && this.rings.u32[this.ringAt + HELD]! !== 0) return;
     if (!this.gone) this.watch?.want(true, false);
   }
 
@@ -233,6 +240,7 @@ export class PacketDriver implements Driver {
       this.sys.setsockopt(this.fd, packet.SOL_PACKET, option, value);
     const errno = set(packet.PACKET_VERSION, tun.packInt(packet.TPACKET_V2));
     if (errno !== 0) throw errnoError(errno, `${this.name}: PACKET_VERSION`);
+    packet.setBuffers(this.sys, this.fd, SOCKET_BUFFER_BYTES);
     // Since Linux 4.20; before, we would hear ourselves.
     const ignore = set(packet.PACKET_IGNORE_OUTGOING, one);
     if (ignore !== 0) throw errnoError(ignore, `${this.name}: PACKET_IGNORE_OUTGOING: Linux 4.20 is needed`);
@@ -268,7 +276,7 @@ export class PacketDriver implements Driver {
     this.mappedBytes = bytes;
     const vnetHdrLen = this.vnetHdrLen;
     const record = foreign.mapRing({ at, blocks, blockBytes, frameBytes, vnetHdrLen }, what);
-    this.ringAt = (record + TpacketRing.SLOT) >>> 2;
+    this.ringAt = record >>> 2;
   }
 
   private unmapRing(): void {

@@ -8,7 +8,7 @@
  *   struct mmsghdr (64 bytes)       0 msghdr: name, namelen, 16 iov, 24 iovlen, ... │ 56 msg_len u32
  */
 import { errnoError } from './errno.js';
-import { ifreqInt, packIfreqInt, SIOCGIFINDEX } from './if_tun.js';
+import { ifreqInt, packIfreqInt, packInt, SIOCGIFINDEX } from './if_tun.js';
 import { BoxedNumber, IoVec } from './iovec.js';
 import type { Sys } from './sys.js';
 
@@ -17,6 +17,10 @@ export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOL_SOCKET = 1;
 export const SO_ERROR = 4;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
 export const SOL_PACKET = 263;
 export const PACKET_ADD_MEMBERSHIP = 1;
 export const PACKET_DROP_MEMBERSHIP = 2;
@@ -37,6 +41,17 @@ const MMSGHDR_BYTES = 64;
 const MSG_IOV = 16;
 const MSG_IOVLEN = 24;
 const SOCKADDR_LL_BYTES = 20;
+
+/** Socket buffers of `bytes`; without CAP_NET_ADMIN no more than net.core.[rw]mem_max. */
+export function setBuffers(sys: Sys, fd: number, bytes: number): void {
+  for (const [force, plain] of [
+    [SO_SNDBUFFORCE, SO_SNDBUF],
+    [SO_RCVBUFFORCE, SO_RCVBUF],
+  ] as const) {
+    if (sys.setsockopt(fd, SOL_SOCKET, force, packInt(bytes)) !== 0)
+      sys.setsockopt(fd, SOL_SOCKET, plain, packInt(bytes));
+  }
+}
 
 /** Every protocol, or none (`protocol` 0): such a socket only sends. */
 export function packSockaddrLl(ifindex: number, protocol = ETH_P_ALL): Uint8Array {

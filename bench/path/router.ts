@@ -1,16 +1,16 @@
 /**
- * Our router as a process of its own: `node build/bench_router.js LAN-TAP WAN-TAP`. Says "ready" when its TAPs are
+ * Our router as a process of its own: `node build/bench_router.js LAN-PORT WAN-PORT`. Says "ready" when its ports are
  * there, and runs until its standard input ends.
  */
 import { createStack } from '../../src/stack.js';
 import { LAN, PREFIX, SINK, WAN } from './plan.js';
 
-const [lanTap, wanTap] = process.argv.slice(2) as [string, string];
+const [lanPort, wanPort] = process.argv.slice(2) as [string, string];
 const stack = await createStack();
 const router = await stack.namespace('router');
 await router.setSysctl('net.ipv4.ip_forward', 1);
-const lan = await stack.port(router, `tap:${lanTap}`, { name: 'lan0', mac: LAN.routerMac });
-const wan = await stack.port(router, `tap:${wanTap}`, { name: 'wan0', mac: WAN.routerMac });
+const lan = await stack.port(router, lanPort, { name: 'lan0', mac: LAN.routerMac });
+const wan = await stack.port(router, wanPort, { name: 'wan0', mac: WAN.routerMac });
 await lan.addAddress(`${LAN.router}/${PREFIX}`);
 await wan.addAddress(`${WAN.router}/${PREFIX}`);
 await router.addNeighbour(wan, { address: SINK.address, mac: SINK.mac });

@@ -1,5 +1,5 @@
 /**
- * The two sites of bench/path/plan, made and removed. Names carry our pid, so that runs side by side do not meet; they
+ * The sites of bench/path/plan, made and removed. Names carry our pid, so that runs side by side do not meet; they
  * are removed at the end of the process however it ends, SIGKILL excepted.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -7,13 +7,16 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { builtFile } from '../built.js';
-import { HOST_DEVICE, LAN, PREFIX, SINK, TX_QUEUE_LEN, WAN } from './plan.js';
+import { BELOW_MACS, HOST_DEVICE, LAN, PREFIX, SINK, TX_QUEUE_LEN, WAN } from './plan.js';
 
+/** LAN host, router, WAN host of Linux, of ours by TAP (whose router needs no namespace), of ours by packet ports. */
+const SIDES = ['ll', 'lr', 'lw', 'ol', 'ow', 'pl', 'pr', 'pw'] as const;
+type Names = [string, string, string, string, string, string, string, string];
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const TICKS_PER_SECOND = 100;
 
 export interface Site {
-  readonly name: 'Linux' | 'ours';
+  readonly name: 'Linux' | 'ours' | 'ours by packet ports';
   readonly lan: string;
   readonly wan: string;
   /** The process that forwards; null: the kernel, wherever a frame comes in. */
@@ -25,6 +28,7 @@ export interface Site {
 export class Sites {
   readonly linux: Site;
   readonly ours: Site;
+  readonly packet: Site;
   private readonly onExit = () => this.remove();
   private readonly onSignal = (signal: NodeJS.Signals) => {
     this.close();
@@ -34,28 +38,36 @@ export class Sites {
   private constructor(
     private readonly namespaces: readonly string[],
     private readonly children: ChildProcess[],
-    router: number,
-    [linuxWan, oursWan]: readonly [number, number],
+    [tapRouter, packetRouter]: readonly [number, number],
+    [linuxWan, oursWan, packetWan]: readonly [number, number, number],
   ) {
-    const [ll, , lw, ol, ow] = namespaces as [string, string, string, string, string];
+    const [ll, , lw, ol, ow, pl, , pw] = namespaces as Names;
     this.linux = { name: 'Linux', lan: ll, wan: lw, routerPid: null, wanPid: linuxWan };
-    this.ours = { name: 'ours', lan: ol, wan: ow, routerPid: router, wanPid: oursWan };
+    this.ours = { name: 'ours', lan: ol, wan: ow, routerPid: tapRouter, wanPid: oursWan };
+    this.packet = {
+      name: 'ours by packet ports',
+      lan: pl,
+      wan: pw,
+      routerPid: packetRouter,
+      wanPid: packetWan,
+    };
     process.once('exit', this.onExit);
     for (const signal of SIGNALS) process.once(signal, this.onSignal);
   }
 
   static async create(): Promise<Sites> {
-    const namespaces = ['ll', 'lr', 'lw', 'ol', 'ow'].map((side) => `ww-b-${process.pid}-${side}`);
+    const namespaces = SIDES.map((side) => `ww-b-${process.pid}-${side}`);
     const children: ChildProcess[] = [];
     try {
       ip(namespaces.map((name) => `netns add ${name}`));
-      const router = await startRouter(children);
+      const [, , lw, , ow, , pr, pw] = namespaces as Names;
+      const router = await startRouter(children, `tap:${tapName('l')}`, `tap:${tapName('w')}`);
       linuxSite(namespaces);
       oursSite(namespaces);
-      const servers = [namespaces[2]!, namespaces[4]!].map((name) =>
-        inNamespace(name, ['iperf3', '-s'], children),
-      );
-      return new Sites(namespaces, children, router, [servers[0]!.pid!, servers[1]!.pid!]);
+      packetSite(namespaces);
+      const packetRouter = await startRouter(children, `packet:lan0@${pr}`, `packet:wan0@${pr}`);
+      const servers = [lw, ow, pw].map((name) => inNamespace(name, ['iperf3', '-s'], children).pid!);
+      return new Sites(namespaces, children, [router, packetRouter], servers as [number, number, number]);
     } catch (error) {
       removeAll(namespaces, children);
       throw error;
@@ -81,8 +93,8 @@ function removeAll(namespaces: readonly string[], children: readonly ChildProces
 
 const tapName = (side: 'l' | 'w') => `wwb${process.pid.toString(36)}${side}`;
 
-async function startRouter(children: ChildProcess[]): Promise<number> {
-  const child = spawn(process.execPath, [builtFile('bench_router.js'), tapName('l'), tapName('w')], {
+async function startRouter(children: ChildProcess[], lan: string, wan: string): Promise<number> {
+  const child = spawn(process.execPath, [builtFile('bench_router.js'), lan, wan], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -108,6 +120,21 @@ function linuxSite([ll, lr, lw]: readonly string[]): void {
     lr,
   );
   run('ip', ['netns', 'exec', lr!, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+}
+
+/** Interfaces without addresses, and with MACs of their own. */
+function packetSite(namespaces: readonly string[]): void {
+  const [pl, pr, pw] = namespaces.slice(5) as [string, string, string];
+  const suffix = process.pid.toString(36);
+  const sides = [
+    { host: pl, side: LAN, name: `wwb${suffix}e`, as: 'lan0', mac: BELOW_MACS[0] },
+    { host: pw, side: WAN, name: `wwb${suffix}f`, as: 'wan0', mac: BELOW_MACS[1] },
+  ];
+  for (const { host, side, name, as, mac } of sides) {
+    ip([`link add ${name} netns ${host} type veth peer name ${as} netns ${pr}`]);
+    ip(hostCommands(name, side), host);
+    ip([`link set ${as} address ${mac} txqueuelen ${TX_QUEUE_LEN} addrgenmode none up`], pr);
+  }
 }
 
 function oursSite(namespaces: readonly string[]): void {

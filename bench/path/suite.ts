@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- path`: real frames between network namespaces of this Linux, through our router by TAP and through
- * Linux's own by veth, in turns. The hosts, what they send and how it is counted are the same on both sides.
+ * `npm run bench -- path`: real frames between network namespaces of this Linux, through our router by TAP or by
+ * packet ports on veth, and through Linux's own by veth, in turns. The hosts, what they send and how it is counted are the same on both sides.
  */
 import { once } from 'node:events';
 import { spawnSync } from 'node:child_process';
@@ -33,6 +33,8 @@ interface Measurement {
   readonly name: string;
   readonly unit: string;
   readonly includes: string;
+  /** Which of our routers. */
+  readonly by: 'ours' | 'packet';
   /** Samples of one round. */
   readonly take: (site: Site) => Promise<Sample[]>;
 }
@@ -40,27 +42,54 @@ interface Measurement {
 const UDP_INCLUDES =
   'one UDP flow flooded by sendmmsg(64) on a packet socket of the LAN host; frames counted as the WAN host receives them';
 
+const PACKET_INCLUDES = 'veth to veth by packet ports with MACs of their own';
+
 const MEASUREMENTS: readonly Measurement[] = [
   {
     name: 'tap_udp_64',
+    by: 'ours',
     unit: 'Mpps',
     includes: `64-byte frames; ${UDP_INCLUDES}`,
     take: (site) => udp(site, 64),
   },
   {
     name: 'tap_udp_1500',
+    by: 'ours',
     unit: 'Mpps',
     includes: `1514-byte frames; ${UDP_INCLUDES}`,
     take: (site) => udp(site, 1514),
   },
   {
     name: 'tap_tcp',
+    by: 'ours',
     unit: 'Gbit/s',
     includes: 'iperf3, one stream of cubic, both ends on this machine, offloads on (GSO frames)',
     take: tcp,
   },
   {
+    name: 'packet_udp_64',
+    by: 'packet',
+    unit: 'Mpps',
+    includes: `64-byte frames; ${UDP_INCLUDES}; ${PACKET_INCLUDES}`,
+    take: (site) => udp(site, 64),
+  },
+  {
+    name: 'packet_udp_1500',
+    by: 'packet',
+    unit: 'Mpps',
+    includes: `1514-byte frames; ${UDP_INCLUDES}; ${PACKET_INCLUDES}`,
+    take: (site) => udp(site, 1514),
+  },
+  {
+    name: 'packet_tcp',
+    by: 'packet',
+    unit: 'Gbit/s',
+    includes: `iperf3, one stream of cubic, both ends on this machine, GSO frames; ${PACKET_INCLUDES}`,
+    take: tcp,
+  },
+  {
     name: 'ping_rtt',
+    by: 'ours',
     unit: 'us',
     includes: `median of ${PINGS} pings of 64 bytes, ${PING_INTERVAL} s apart, LAN host to WAN host and back`,
     take: ping,
@@ -79,7 +108,7 @@ async function run(suite: SuiteRun): Promise<void> {
         suite.progress(`${measurement.name}: round ${round} of ${ROUNDS}`);
         calibration.sample();
         linux.push(...(await measurement.take(sites!.linux)));
-        ours.push(...(await measurement.take(sites!.ours)));
+        ours.push(...(await measurement.take(sites![measurement.by])));
       }
       const values = (samples: readonly Sample[]) => samples.map(({ value }) => value);
       const includes = `${measurement.includes}; ${account(ours, linux)}`;
@@ -193,7 +222,7 @@ function problem(): string | null {
 
 export const pathSuite: Suite = {
   name: 'path',
-  summary: "through TAPs between network namespaces, beside Linux's own router (root)",
+  summary: "through TAPs and packet ports between network namespaces, beside Linux's own router (root)",
   names: [...MEASUREMENTS.map(({ name }) => name), 'calib_ns'],
   problem,
   run,

@@ -20,6 +20,7 @@ import { opSet } from './lib/ops';
 import { root } from './lib/root';
 import { timersRun } from './lib/timer_wheel';
 import { Errno } from './net/errno';
+import { pktgenRun } from './pktgen/generator';
 import { handleRequests } from './rtnl/request';
 import { Port } from './abi/layout';
 
@@ -55,16 +56,17 @@ export function rx(handle: u32, queue: u32, count: u32): i32 {
   return 0;
 }
 
-/** Runs timers, napi (at most `budget` packets) and qdiscs at time now; returns the packets handled. */
+/** Runs timers, napi (at most `budget` packets), streams of pktgen and qdiscs at time now; returns the packets handled. */
 export function poll(nowLo: u32, nowHi: u32, budget: u32): u32 {
   setNow(nowLo, nowHi);
   portsTxClean();
   timersRun(root().now);
-  const work = netRxAction(<i32>budget);
+  let work = <u32>netRxAction(<i32>budget);
+  if (root().pktgen !== 0) work += pktgenRun();
   netTxAction();
-  store<u32>(root().statusBlock, <u32>work, Status.WORK);
+  store<u32>(root().statusBlock, work, Status.WORK);
   fillStatus();
-  return <u32>work;
+  return work;
 }
 
 /** Frees all that a port's ring holds unsent: its driver is gone. */

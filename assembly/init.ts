@@ -46,6 +46,8 @@ import { neighNetInit, neighOpsInit } from './neigh/neigh_init';
 import { neighTablesBytes, neighTablesInit } from './neigh/neigh_table';
 import { Errno } from './net/errno';
 import { Net } from './net/net';
+import { pktgenMore, pktgenTimer } from './pktgen/generator';
+import { sinkRcv } from './pktgen/sink';
 import { pfifoFastInit } from './sched/sch_pfifo_fast';
 import { handlesBytes, handlesInit } from './skb/handles';
 import { FRAG_TABLE_BYTES, slotRefsInit } from './skb/pool';
@@ -228,6 +230,8 @@ function fillOps(): void {
   dummyOpsInit();
   vlanOpsInit();
   macvlanOpsInit();
+  opSet(Op.TIMER_PKTGEN, timerPktgen.index);
+  opSet(Op.PKTGEN_RCV, rcvPktgen.index);
   pfifoFastInit();
   tpacketOpsInit();
   neighOpsInit();
@@ -252,6 +256,12 @@ function pollPort(dev: usize, budget: i32): i32 {
 function pollBacklog(dev: usize, budget: i32): i32 {
   return backlogPoll(changetype<NetDevice>(dev), budget);
 }
+function timerPktgen(stream: usize): void {
+  pktgenTimer(stream);
+}
+function rcvPktgen(list: usize, n: u32, dev: usize): u32 {
+  return sinkRcv(list, n, changetype<NetDevice>(dev));
+}
 function initNeigh(net: usize): i32 {
   return neighNetInit(changetype<Net>(net));
 }
@@ -270,7 +280,7 @@ export function fillStatus(): void {
   portsTxPending();
   store<u64>(status, timerNext(), Status.NEXT_DEADLINE);
   store<u64>(status, r.now, Status.NOW);
-  store<u32>(status, r.napiHead !== 0 || r.txHead !== 0 ? 1 : 0, Status.MORE);
+  store<u32>(status, r.napiHead !== 0 || r.txHead !== 0 || pktgenMore() ? 1 : 0, Status.MORE);
   store<u32>(status, r.requestArea, Status.REQUEST_AREA);
   store<u32>(status, r.requestBytes, Status.REQUEST_BYTES);
   store<u32>(status, r.events, Status.EVENT_RING);

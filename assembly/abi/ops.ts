@@ -96,6 +96,9 @@ export enum Op {
   TIMER_BOND_MII = 328,
   TIMER_BOND_NOTIFY,
   TIMER_BOND_AD,
+  // pktgen: timer (stream) => void; sink (list: usize, n: u32, dev: usize) => u32 left
+  TIMER_PKTGEN = 440,
+  PKTGEN_RCV,
   // bridge: its Ndo block, and how a frame goes on behind a hook that had queued it, by hook
   NDO_BRIDGE = 340,
   OKFN_BRIDGE = 348,

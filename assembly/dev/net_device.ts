@@ -93,6 +93,8 @@ export class NetDevice {
   /** Devices below this one, longest way. */
   nestLevel: u8;
   addrAssignType: u8;
+  /** What takes a generator's frames out before the stack (pktgen/sink), or 0. */
+  sink: usize;
   /** Next hops that go out here (route/), and neighbours: counts for the end of the device. */
   refs: u32;
   addr: u64;

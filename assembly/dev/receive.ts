@@ -28,10 +28,10 @@ function packetTypeOp(protocol: u32): u32 {
 /**
  * Takes `n` skbs of `dev` at `list` (u32 pointers), all with `data` at the network header.
  *
- *   tag off ─► ingress hooks ─► VLAN devices ─► rx_handler (bridge, bond, macvlan) ─► packet_type
+ *   sink of pktgen ─► tag off ─► ingress hooks ─► VLAN devices ─► rx_handler (bridge, bond, macvlan) ─► packet_type
  */
 export function netifReceiveSkbList(dev: NetDevice, list: usize, n: u32): void {
-  if ((dev.ingressHooks | dev.rxHandler) !== 0) n = special(dev, list, n);
+  if ((dev.ingressHooks | dev.rxHandler | dev.sink) !== 0) n = special(dev, list, n);
   let i: u32 = 0;
   while (i < n) {
     // The ethertype, and above it that of a VLAN tag: a tagged packet has no receiver.
@@ -48,6 +48,7 @@ export function netifReceiveSkbList(dev: NetDevice, list: usize, n: u32): void {
 
 /** A device that somebody looks into: the same, in the order in which Linux does it. Returns how many go on, in place. */
 function special(dev: NetDevice, list: usize, n: u32): u32 {
+  if (dev.sink !== 0) n = call_indirect<u32>(opIndex(Op.PKTGEN_RCV), list, n, changetype<usize>(dev));
   n = untag(list, n);
   if (dev.ingressHooks !== 0) n = ingress(dev, list, n);
   if (dev.vlans !== 0) n = takeVlans(dev, list, n);

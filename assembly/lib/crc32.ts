@@ -49,3 +49,44 @@ export function crc32(tables: usize, ptr: usize, len: u32, crc: u32): u32 {
   }
   return ~c;
 }
+
+/** Steps in line for who has the bytes in registers; `c` is the register, ~crc of what came before. */
+export class Crc32 {
+  /** Four bytes, the first lowest. */
+  @inline
+  static word(tables: usize, c: u32, word: u32): u32 {
+    const x = c ^ word;
+    return (
+      load<u32>(tables + ((x & 0xff) << 2), 3 * 1024) ^
+      load<u32>(tables + (((x >> 8) & 0xff) << 2), 2 * 1024) ^
+      load<u32>(tables + (((x >> 16) & 0xff) << 2), 1024) ^
+      load<u32>(tables + ((x >> 24) << 2))
+    );
+  }
+
+  /** Eight bytes, the first lowest. */
+  @inline
+  static long(tables: usize, c: u32, word: u64): u32 {
+    const lo = <u32>word ^ c;
+    const hi = <u32>(word >> 32);
+    return (
+      load<u32>(tables + ((lo & 0xff) << 2), 7 * 1024) ^
+      load<u32>(tables + (((lo >> 8) & 0xff) << 2), 6 * 1024) ^
+      load<u32>(tables + (((lo >> 16) & 0xff) << 2), 5 * 1024) ^
+      load<u32>(tables + ((lo >> 24) << 2), 4 * 1024) ^
+      load<u32>(tables + ((hi & 0xff) << 2), 3 * 1024) ^
+      load<u32>(tables + (((hi >> 8) & 0xff) << 2), 2 * 1024) ^
+      load<u32>(tables + (((hi >> 16) & 0xff) << 2), 1024) ^
+      load<u32>(tables + ((hi >> 24) << 2))
+    );
+  }
+
+  /** Two bytes, the first lowest. */
+  @inline
+  static half(tables: usize, c: u32, half: u32): u32 {
+    const x = c ^ half;
+    return (
+      (x >> 16) ^ load<u32>(tables + ((x & 0xff) << 2), 1024) ^ load<u32>(tables + (((x >> 8) & 0xff) << 2))
+    );
+  }
+}

@@ -81,7 +81,8 @@ export class Root {
   /** Number of the burst being handled, and one more than the highest device handle in use. */
   burst: u32;
   devHigh: u32;
-  reserved0: usize;
+  /** pktgen/: streams and sinks, or 0. */
+  pktgen: usize;
   reserved1: usize;
   reserved2: usize;
   /** Bytes that the fragment queues of all namespaces hold (ipv4/inet_fragment). */

@@ -63,7 +63,7 @@ export enum Scratch {
   FIB_DEV_KEY2,
   FIB_DEV_PLEN_PTR2,
   RTNL_HOOK_WHERE_OUT,
-  RTNL_RAW_FL,
+  IPV4_RAW_FL,
   RTNL_ROUTE_DRAFT,
   RTNL_ROUTE_KEY,
   RTNL_ROUTE_SOURCE,
@@ -86,6 +86,8 @@ export enum Scratch {
   EVENT_PIECE,
   DAD_ADDR,
   SHA1_WORDS,
+  PKTGEN_FOUND,
+  PKTGEN_OUT,
   MAX,
 }
 

@@ -42,6 +42,8 @@ import { kfree } from '../lib/kmalloc';
 import { opIndex } from '../lib/ops';
 import { Errno } from '../net/errno';
 import { Net, netByHandle } from '../net/net';
+import { pktgenForgetStreams } from '../pktgen/generator';
+import { sinkDel } from '../pktgen/sink';
 import { qdiscDestroy } from '../sched/sch_pfifo_fast';
 import { handlesForgetDev } from '../skb/handles';
 import { MAC_MASK, MTU_MAX, MTU_MIN, checkMac, checkName } from './link_conf';
@@ -179,6 +181,8 @@ export function destroyDevice(dev: NetDevice): void {
     peer.priv = 0;
     vethUpdateCarrier(peer);
   }
+  pktgenForgetStreams(changetype<usize>(dev));
+  sinkDel(dev);
   while (dev.stackedHead !== 0) linkDelete(changetype<NetDevice>(dev.stackedHead));
   if (dev.upper !== 0) devNdo(changetype<NetDevice>(dev.upper), Ndo.DEL_SLAVE, changetype<usize>(dev), 0);
   while (dev.portHead !== 0) devNdo(dev, Ndo.DEL_SLAVE, dev.portHead, 0);

@@ -10,6 +10,7 @@ import { requestIp6 } from './ip6';
 import { requestNeigh } from './neigh';
 import { requestNet } from './netns';
 import { requestPacket } from './packet';
+import { requestPktgen } from './pktgen';
 import { requestRaw, requestXmit } from './raw';
 import { requestRoute } from './route';
 import { requestTrace } from './trace';
@@ -60,5 +61,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type >= <u32>MsgType.ADDRLABEL_NEW && type <= <u32>MsgType.IP6_LAST)
     return requestIp6(type, flags, body, len);
   if (type === <u32>MsgType.TRACE_SET) return requestTrace(body, len);
+  if (type >= <u32>MsgType.PKTGEN_STREAM_NEW && type <= <u32>MsgType.PKTGEN_HISTOGRAM)
+    return requestPktgen(type, body, len);
   return -Errno.EOPNOTSUPP;
 }

@@ -18,6 +18,7 @@ done
 # The kernel asks for a module by its alias when it is first used: `ip link add type vlan` loads 8021q.
 echo /run/guest/bin/modprobe > /proc/sys/kernel/modprobe
 echo guest > /proc/sys/kernel/hostname
+/run/guest/bin/modprobe tun # /dev/net/tun, which no alias asks for
 "$bb" ip link set lo up
 export PATH="/run/guest/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$HOME_DIR" LC_ALL=C.UTF-8
 "$NODE" "$TREE/build/guest/agent.mjs" < /dev/null

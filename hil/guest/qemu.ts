@@ -30,19 +30,26 @@ const CMDLINE = [
   'oops=panic',
   'mitigations=off',
   'edd=off',
-  'tsc=reliable',
   'random.trust_cpu=on',
   'net.ifnames=0',
 ];
 
+/**
+ * An emulated processor's time-stamp counter is calibrated while it may stand still, on a busy machine; its clock then runs
+ * several times too fast or too slow. The HPET is the host's clock.
+ */
+const TCG_CMDLINE = ['clocksource=hpet', 'tsc=unstable'];
+
 export function qemuCommand(machine: Machine): string[] {
-  const accel = machine.accel === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256';
+  const kvm = machine.accel === 'kvm';
+  const accel = kvm ? 'kvm' : 'tcg,thread=multi,tb-size=256';
+  const cmdline = kvm ? CMDLINE : [...CMDLINE, ...TCG_CMDLINE];
   return [
     ...['qemu-system-x86_64', '-accel', accel, '-M', 'q35,usb=off', '-cpu', 'max'],
     ...['-smp', String(machine.cpus), '-m', String(machine.memoryMb)],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
-    ...['-kernel', machine.kernel, '-initrd', machine.initrd, '-append', CMDLINE.join(' ')],
+    ...['-kernel', machine.kernel, '-initrd', machine.initrd, '-append', cmdline.join(' ')],
     ...['-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap'],
     ...['-device', 'virtio-9p-pci,fsdev=host,mount_tag=host'],
     ...['-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci'],

@@ -1,36 +1,12 @@
-/**
- * The oracle: every case of test/oracle/cases runs on Linux's own router in a namespace and on ours, and what comes
- * out has to be the same, byte for byte (design: tier 3; what is left out of the comparison: oracle/normalise.ts, what
- * deliberately differs: oracle/differences.ts).
- *
- * WW_ORACLE=text runs the cases whose name contains it, and prints what Linux sent.
- */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Free, freeOf } from '../net/lab.js';
+/** The oracle (test/oracle/compare.ts) with the cases that every kernel can run. */
+import { describe, expect, it } from 'vitest';
 import { cases } from '../oracle/cases.js';
-import { type CoreOptions, CoreRouter } from '../oracle/core_router.js';
+import { compareWithLinux } from '../oracle/compare.js';
 import { differences } from '../oracle/differences.js';
-import { explain, outputLines } from '../oracle/frame_dump.js';
-import { LinuxRouter } from '../oracle/linux_router.js';
-import { Normaliser } from '../oracle/normalise.js';
-import type { OracleCase, Output, Target } from '../oracle/router.js';
 import { tapMissing } from './netns.js';
 
 const missing = tapMissing();
 if (missing !== undefined) console.log(`test/kernel/oracle skipped: ${missing}`);
-const only = process.env.WW_ORACLE;
-const chosen = cases.filter((one) => only === undefined || one.name.includes(only));
-
-const CORES: readonly CoreOptions[] = [{}, { bursts: true }, { gro: true }, { scalar: true }];
-
-async function outputOf(target: Target, one: OracleCase): Promise<Output> {
-  const given = one.steps.flatMap((step) => (step.kind === 'frame' ? [step.frame] : []));
-  return new Normaliser(given).output(await target.run(one.setup ?? {}, one.steps));
-}
-
-function counts(output: Output): { lan0: number; wan0: number } {
-  return { lan0: output.lan0.length, wan0: output.wan0.length };
-}
 
 describe('the case file', () => {
   it('has at least 100 cases, each with a name of its own', () => {
@@ -45,57 +21,5 @@ describe('the case file', () => {
 });
 
 describe.skipIf(missing !== undefined)('the same packets through Linux and through our router', () => {
-  let linux: LinuxRouter;
-  const cores: { core: CoreRouter; free: Free }[] = [];
-  const begun = new Map<OracleCase, Promise<Output>>();
-
-  beforeAll(async () => {
-    linux = new LinuxRouter();
-    for (const options of CORES) {
-      const core = await CoreRouter.create(options);
-      cores.push({ core, free: freeOf(core.stack) });
-    }
-    // Those that wait for Linux's timers do so all at once, beside the others.
-    for (const one of chosen) if (one.steps.some((step) => step.kind === 'wait')) begin(one);
-  });
-
-  afterAll(async () => {
-    await linux.close();
-    for (const { core } of cores) await core.close();
-  });
-
-  function begin(one: OracleCase): void {
-    const output = outputOf(linux, one);
-    output.catch(() => {}); // its own test reports it
-    begun.set(one, output);
-  }
-
-  it.each(chosen.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
-    await new Promise(setImmediate); // those that were begun want their turn: nothing below waits
-    const early = begun.get(one);
-    begun.delete(one); // a second try asks Linux anew
-    const expected = await (early ?? outputOf(linux, one));
-    const linuxSent = outputLines(expected);
-    if (only !== undefined) console.log(`${one.name}\n${linuxSent.join('\n')}`);
-    const want = { lan0: 0, wan0: 0, ...one.out };
-    expect(counts(expected), `what Linux sent:\n${linuxSent.join('\n')}`).toEqual(want);
-    const difference = differences.find((entry) => entry.name === one.name);
-    for (const { core } of cores) {
-      if (!core.takes(one)) continue;
-      const actual = await outputOf(core, one);
-      const sent = outputLines(actual);
-      if (difference === undefined) {
-        expect(sent, `${core.name}\n${explain(expected, actual)}`).toEqual(linuxSent);
-      } else {
-        expect(sent, `${core.name} agrees: the deliberate difference is none any more`).not.toEqual(
-          linuxSent,
-        );
-        expect(counts(actual), `what ${core.name} sent:\n${sent.join('\n')}`).toEqual(difference.ours);
-      }
-    }
-  });
-
-  it('leaves no skb and no page behind in the core', () => {
-    for (const { core, free } of cores) expect(freeOf(core.stack), core.name).toEqual(free);
-  });
+  compareWithLinux(cases.filter(({ needs }) => needs === undefined));
 });

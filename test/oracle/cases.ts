@@ -11,6 +11,7 @@ import { ipv6Headers } from './cases/ipv6_headers.js';
 import { ipv6Local } from './cases/ipv6_local.js';
 import { ndiscCases } from './cases/ndisc.js';
 import { trains } from './cases/trains.js';
+import { vlanCases } from './cases/vlan.js';
 import type { OracleCase } from './router.js';
 
 export const cases: readonly OracleCase[] = [
@@ -26,4 +27,5 @@ export const cases: readonly OracleCase[] = [
   ...ndiscCases,
   ...configuration,
   ...trains,
+  ...vlanCases,
 ];

@@ -10,13 +10,13 @@ import { ScriptDriver } from '../script_driver.js';
 import { configureByIp } from './ip_line.js';
 import {
   EARLY_SYSCTL,
+  ipLines,
   type OracleCase,
   type Output,
   type PortName,
   PORTS,
   ROUTER_MAC,
   type Setup,
-  STANDARD_IP,
   STANDARD_SYSCTL,
   type Step,
   type Target,
@@ -75,8 +75,16 @@ export class CoreRouter implements Target {
       await this.configure(namespace, setup);
       return this.drive(drivers, steps);
     } finally {
+      await this.removeOthers(namespace);
       for (const link of links) await stack.removePort(link);
       await stack.removeNamespace(namespace);
+    }
+  }
+
+  /** What the lines have made. The last first: it may stand on those before. */
+  private async removeOthers(namespace: Namespace): Promise<void> {
+    for (const { kind, name } of (await namespace.links()).reverse()) {
+      if (kind !== 'loopback' && kind !== 'port') await (await namespace.link(name)).delete();
     }
   }
 
@@ -85,7 +93,7 @@ export class CoreRouter implements Target {
   }
 
   private async configure(namespace: Namespace, setup: Setup): Promise<void> {
-    for (const line of [...STANDARD_IP, ...(setup.ip ?? [])]) await configureByIp(namespace, line);
+    for (const line of ipLines(setup)) await configureByIp(namespace, line);
     for (const [name, value] of Object.entries({ ...STANDARD_SYSCTL, ...setup.sysctl })) {
       await namespace.setSysctl(name, value);
     }

@@ -1,5 +1,6 @@
 /** The lines of ip -batch that the oracle's cases use, done to a namespace of the core. */
 import { AF_INET, AF_INET6 } from '../../src/net/ip.js';
+import type { VlanSpec } from '../../src/net/link_vlan.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import type { NudState } from '../../src/net/neighbour.js';
 import { ROUTE_TYPES, type RouteSpec, type RouteType } from '../../src/net/route.js';
@@ -26,6 +27,8 @@ function parse(words: readonly string[], keys: readonly string[]): Line {
 export async function configureByIp(namespace: Namespace, text: string): Promise<void> {
   const [object, verb, ...words] = text.split(' ');
   switch (`${object} ${verb}`) {
+    case 'link add':
+      return linkAdd(namespace, words);
     case 'link set':
       return linkSet(namespace, words);
     case 'addr add':
@@ -41,9 +44,48 @@ export async function configureByIp(namespace: Namespace, text: string): Promise
   }
 }
 
+/** `link add [link LOWER name] NAME [mtu N] type KIND ...` */
+async function linkAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const at = words.indexOf('type');
+  const { words: w, rest } = parse(words.slice(0, at), ['link', 'name', 'mtu']);
+  const [kind = '', ...options] = words.slice(at + 1);
+  const name = w.get('name') ?? rest[0]!;
+  const mtu = w.get('mtu');
+  const common = { name, ...(mtu === undefined ? {} : { mtu: Number(mtu) }) };
+  switch (kind) {
+    case 'dummy':
+      await namespace.addLink({ ...common, kind });
+      return;
+    case 'vlan':
+      await namespace.addLink({ ...common, ...vlan(options), link: await namespace.link(w.get('link')!) });
+      return;
+    default:
+      throw new Error(`test/oracle/ip_line.ts does not know links of type ${kind}`);
+  }
+}
+
+function vlan(words: readonly string[]): Omit<VlanSpec, 'link'> {
+  const { words: w } = parse(words, ['id', 'protocol', 'egress-qos-map', 'ingress-qos-map']);
+  const map = (key: string) => {
+    const [from, to] = (w.get(key) ?? '').split(':').map(Number);
+    return to === undefined ? undefined : { [from!]: to };
+  };
+  const egressQosMap = map('egress-qos-map');
+  const ingressQosMap = map('ingress-qos-map');
+  return {
+    kind: 'vlan',
+    id: Number(w.get('id')),
+    protocol: w.get('protocol') === '802.1ad' ? '802.1ad' : '802.1Q',
+    ...(egressQosMap && { egressQosMap }),
+    ...(ingressQosMap && { ingressQosMap }),
+  };
+}
+
 async function linkSet(namespace: Namespace, words: readonly string[]): Promise<void> {
-  const { words: w, rest } = parse(words, ['mtu']);
+  const { words: w, rest } = parse(words, ['mtu', 'master']);
   const link = await namespace.link(rest[0]!);
+  const master = w.get('master');
+  if (master !== undefined) await link.set({ master: await namespace.link(master) });
   const mtu = w.get('mtu');
   if (mtu !== undefined) await link.set({ mtu: Number(mtu) });
   if (w.has('down')) await link.down();

@@ -11,12 +11,12 @@ import { enterOwnNetns } from '../kernel/netns.js';
 import { arp, be16, cat, ETH_P_ARP, ipBytes, mac } from './packet.js';
 import {
   EARLY_SYSCTL,
+  ipLines,
   type Output,
   type PortName,
   PORTS,
   ROUTER_MAC,
   type Setup,
-  STANDARD_IP,
   STANDARD_SYSCTL,
   type Step,
   type Target,
@@ -94,10 +94,10 @@ function count(lines: readonly string[], start: string): number {
   return lines.filter((line) => line.startsWith(start)).length;
 }
 
-function mtuOf(lines: readonly string[], port: PortName): number {
+function mtuOf(lines: readonly string[], device: string): number {
   const set = lines
     .map((line) => /^link set (\S+) mtu (\d+)$/.exec(line))
-    .filter((found) => found?.[1] === port);
+    .filter((found) => found?.[1] === device);
   return Number(set.at(-1)?.[2] ?? 1500);
 }
 
@@ -140,24 +140,25 @@ export class LinuxRouter implements Target {
   private configure(setup: Setup): void {
     sysctl({ ...EARLY_SYSCTL, ...LINUX_SYSCTL });
     const links = PORTS.map((port) => `link set ${port} address ${ROUTER_MAC[port]} up`);
-    this.ip(['link set lo up', ...links, ...STANDARD_IP, ...(setup.ip ?? [])]);
+    this.ip(['link set lo up', ...links, ...ipLines(setup)]);
     sysctl(STANDARD_SYSCTL);
     sysctl(setup.sysctl ?? {});
   }
 
   /** An IPv6 address becomes one of the router some time after ip(8) returned: Linux does that by a work queue. */
   private awaitAddresses(setup: Setup): void {
-    const lines = [...STANDARD_IP, ...(setup.ip ?? [])];
-    const without6 = PORTS.filter(
-      (port) =>
-        mtuOf(lines, port) < IPV6_MIN_MTU ||
-        lines.includes(`link set ${port} down`) ||
-        setup.sysctl?.[`net.ipv6.conf.${port}.disable_ipv6`] === 1,
+    const lines = ipLines(setup);
+    const devices = new Set(lines.flatMap((line) => / dev (\S+)/.exec(line)?.[1] ?? []));
+    const without6 = [...devices].filter(
+      (device) =>
+        mtuOf(lines, device) < IPV6_MIN_MTU ||
+        lines.includes(`link set ${device} down`) ||
+        setup.sysctl?.[`net.ipv6.conf.${device}.disable_ipv6`] === 1,
     );
     const awaited = lines.flatMap((line) => {
       const found = /^addr add (\S+:\S*)\/\d+ dev (\S+)/.exec(line);
       const deleted = lines.includes(line.replace('addr add', 'addr del').replace(' nodad', ''));
-      return found === null || deleted || (without6 as string[]).includes(found[2]!)
+      return found === null || deleted || without6.includes(found[2]!)
         ? []
         : [`${hex(ipBytes(found[1]!))} 80 `];
     });

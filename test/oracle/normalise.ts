@@ -14,10 +14,19 @@
 import { be16, sum16 } from './packet.js';
 import { type Output, PORTS } from './router.js';
 
-const ETH_HLEN = 14;
+const ETH_ALEN_2 = 12;
+const VLAN_HLEN = 4;
+const TPIDS: readonly number[] = [0x8100, 0x88a8];
 
 function u16(b: Uint8Array, at: number): number {
   return ((b[at] ?? 0) << 8) | (b[at + 1] ?? 0);
+}
+
+/** Where the packet starts and what it is, behind all VLAN tags. */
+function network(frame: Uint8Array): { type: number; at: number } {
+  let at = ETH_ALEN_2;
+  while (TPIDS.includes(u16(frame, at))) at += VLAN_HLEN;
+  return { type: u16(frame, at), at: at + 2 };
 }
 
 /** Numbers things in the order of their first appearance. */
@@ -63,7 +72,8 @@ export class Normaliser {
     if (id !== undefined && !this.given.has(id.key)) {
       const n = this.ids.number(id.key);
       out.set(id.bytes === 2 ? be16(n) : be16(0, n), id.at);
-      if (id.bytes === 2 && headerSumRight(frame)) out.set(be16(0), ETH_HLEN + 10);
+      const { at } = network(frame);
+      if (id.bytes === 2 && headerSumRight(frame.subarray(at))) out.set(be16(0), at + 10);
     }
     clearTimestamps(out);
     return out;
@@ -72,11 +82,11 @@ export class Normaliser {
 
 /** The identification of a fragmentable packet, and the key of its packet: addresses, protocol, number. */
 function identification(frame: Uint8Array): { at: number; bytes: 2 | 4; key: string } | undefined {
-  const type = u16(frame, 12);
-  const b = frame.subarray(ETH_HLEN);
+  const { type, at: start } = network(frame);
+  const b = frame.subarray(start);
   if (type === 0x0800 && b.length >= 20) {
     if ((b[6]! & 0x40) !== 0) return undefined;
-    return { at: ETH_HLEN + 4, bytes: 2, key: `4 ${b.subarray(12, 20).join('.')} ${b[9]} ${u16(b, 4)}` };
+    return { at: start + 4, bytes: 2, key: `4 ${b.subarray(12, 20).join('.')} ${b[9]} ${u16(b, 4)}` };
   }
   if (type !== 0x86dd || b.length < 48) return undefined;
   let next = b[6]!;
@@ -87,28 +97,29 @@ function identification(frame: Uint8Array): { at: number; bytes: 2 | 4; key: str
   }
   if (next !== 44 || at + 8 > b.length) return undefined;
   const key = `6 ${b.subarray(8, 40).join('.')} ${b.subarray(at + 4, at + 8).join('.')}`;
-  return { at: ETH_HLEN + at + 4, bytes: 4, key };
+  return { at: start + at + 4, bytes: 4, key };
 }
 
-function headerSumRight(frame: Uint8Array): boolean {
-  const headerBytes = (frame[ETH_HLEN]! & 15) * 4;
-  return sum16(frame.subarray(ETH_HLEN, ETH_HLEN + headerBytes)) === 0xffff;
+function headerSumRight(packet: Uint8Array): boolean {
+  return sum16(packet.subarray(0, (packet[0]! & 15) * 4)) === 0xffff;
 }
 
 function clearTimestamps(frame: Uint8Array): void {
-  if (u16(frame, 12) !== 0x0800 || frame[ETH_HLEN + 9] !== 1) return;
-  const at = ETH_HLEN + (frame[ETH_HLEN]! & 15) * 4;
+  const { type, at: start } = network(frame);
+  if (type !== 0x0800 || frame[start + 9] !== 1) return;
+  const at = start + (frame[start]! & 15) * 4;
   if (frame[at] !== 14 || frame.length < at + 20) return;
-  const end = ETH_HLEN + u16(frame, ETH_HLEN + 2);
+  const end = start + u16(frame, start + 2);
   if (sum16(frame.subarray(at, end)) !== 0xffff) return;
   frame.set(be16(0), at + 2);
   frame.fill(0, at + 12, at + 20);
 }
 
 function isMembershipReport(frame: Uint8Array): boolean {
-  const b = frame.subarray(ETH_HLEN);
-  if (u16(frame, 12) === 0x0800) return b[9] === 2;
-  if (u16(frame, 12) !== 0x86dd || b[6] !== 0) return false;
+  const { type: etherType, at } = network(frame);
+  const b = frame.subarray(at);
+  if (etherType === 0x0800) return b[9] === 2;
+  if (etherType !== 0x86dd || b[6] !== 0) return false;
   const type = b[40 + 8 * (b[41]! + 1)];
   return b[40] === 58 && (type === 131 || type === 143 || type === 132);
 }

@@ -68,6 +68,8 @@ export const STANDARD_SYSCTL: Readonly<Record<string, number>> = {
 
 /** What a case changes of the standard router: lines of ip -batch, done after the standard ones, and sysctls. */
 export interface Setup {
+  /** In place of the standard lines, for a router of another shape. Something has to answer ARP for 192.0.2.1 on lan0. */
+  base?: readonly string[];
   ip?: readonly string[];
   sysctl?: Readonly<Record<string, number>>;
 }
@@ -77,9 +79,13 @@ export type Step =
   /** Time that passes: real for Linux, virtual for the core. */
   | { kind: 'wait'; ms: number };
 
+/** What of Linux not every kernel has: such a case runs in the guest (hil/guest), the others in the kernel tier. */
+export type Need = 'vlan' | 'dummy' | 'bond' | 'vrf' | 'bridge-vlan';
+
 export interface OracleCase {
   /** A sentence about what the router does. */
   name: string;
+  needs?: Need;
   setup?: Setup;
   steps: readonly Step[];
   /** Packets of one flow right behind each other, which GRO may merge. */
@@ -96,6 +102,11 @@ export interface Target {
   /** A fresh standard router with `setup`, given `steps`; what it sent out of each port, in order. */
   run(setup: Setup, steps: readonly Step[]): Promise<Output>;
   close(): Promise<void>;
+}
+
+/** The lines of ip -batch that make the router of a case. */
+export function ipLines(setup: Setup): string[] {
+  return [...(setup.base ?? STANDARD_IP), ...(setup.ip ?? [])];
 }
 
 export interface EtherFields {
@@ -118,6 +129,14 @@ function frame(port: PortName, packet: Uint8Array, fields: EtherFields): Uint8Ar
 /** A host on the LAN sends this. */
 export function lan(packet: Uint8Array, ether: EtherFields = {}): Step {
   return { kind: 'frame', port: 'lan0', frame: frame('lan0', packet, ether) };
+}
+
+/** The same frame with a VLAN tag in front of those that it has. */
+export function tagged(step: Step, id: number, { pcp = 0, dei = false, tpid = 0x8100 } = {}): Step {
+  if (step.kind !== 'frame') throw new Error('only frames have tags');
+  const tci = (pcp << 13) | (dei ? 0x1000 : 0) | id;
+  const { frame } = step;
+  return { ...step, frame: cat(frame.subarray(0, 12), be16(tpid, tci), frame.subarray(12)) };
 }
 
 export function wan(packet: Uint8Array, ether: EtherFields = {}): Step {

@@ -84,6 +84,19 @@ export enum MsgType {
   ADDRLABEL_DUMP,
   STABLE_SECRET,
   IP6_LINK_GET,
+  /** NEIGH_*: an entry with NTF_PROXY (8) in FLAGS of NEIGH_NEW and NEIGH_DEL is one that is answered for; these are told here. */
+  NEIGH_PROXY_DUMP,
+  MROUTE_INIT,
+  VIF_NEW,
+  VIF_DEL,
+  VIF_DUMP,
+  MFC_NEW,
+  MFC_DEL,
+  MFC_DUMP,
+  MCAST_JOIN,
+  MCAST_LEAVE,
+  RADV_SET,
+  RADV_GET,
   IP6_LAST = 175,
   TRACE_SET = 208,
 }
@@ -356,4 +369,54 @@ export enum Ip6LinkRec {
   RA_MTU = 12,
   ADDRESSES = 16,
   SIZE = 24,
+}
+
+/** MROUTE_INIT: u32 net, u32 family, u32 on. Turning it off ends VIFs and entries. */
+export enum MrouteRec {
+  NET = 0,
+  FAMILY = 4,
+  ON = 8,
+  SIZE = 16,
+}
+
+/** VIF_*: u32 net, u32 family, u32 number, i32 ifindex, u32 threshold; out u64 packets and bytes in, out. */
+export enum VifRec {
+  NET = 0,
+  FAMILY = 4,
+  VIF = 8,
+  IFINDEX = 12,
+  THRESHOLD = 16,
+  PKT_IN = 24,
+  PKT_OUT = 32,
+  BYTES_IN = 40,
+  BYTES_OUT = 48,
+  SIZE = 56,
+}
+
+/**
+ * MFC_*: u32 net, u32 family, i32 parent VIF, u32 proxy (1: entries of one group differ by parent), source and group
+ * (zeros: any), u8 ttls[32] (0, 255: not to that VIF); out u64 packets, bytes, wrong interface, ms since used.
+ */
+export enum MfcRec {
+  NET = 0,
+  FAMILY = 4,
+  PARENT = 8,
+  PROXY = 12,
+  ORIGIN = 16,
+  GROUP = 32,
+  TTLS = 48,
+  PKT = 80,
+  BYTES = 88,
+  WRONG_IF = 96,
+  LAST_USE_MS = 104,
+  SIZE = 112,
+}
+
+/** MCAST_JOIN, MCAST_LEAVE: u32 net, u32 family, i32 ifindex, u8[16] group. */
+export enum McastRec {
+  NET = 0,
+  FAMILY = 4,
+  IFINDEX = 8,
+  GROUP = 16,
+  SIZE = 32,
 }

@@ -72,6 +72,13 @@ export enum Ipv4Conf {
   DROP_GRATUITOUS_ARP,
   IGNORE_ROUTES_WITH_LINKDOWN,
   PROMOTE_SECONDARIES,
+  PROXY_ARP_PVLAN,
+  /** Set by multicast routing alone. */
+  MC_FORWARDING,
+  /** 0: by what queriers speak; 1, 2, 3: that version of IGMP. */
+  FORCE_IGMP_VERSION,
+  IGMPV2_UNSOLICITED_REPORT_INTERVAL,
+  IGMPV3_UNSOLICITED_REPORT_INTERVAL,
   MAX,
 }
 
@@ -124,6 +131,8 @@ export enum Ipv6Conf {
   /** Addresses of a device up to which autoconfiguration makes more; 0: no bound. */
   MAX_ADDRESSES,
   USE_OIF_ADDRS_ONLY,
+  /** Set by multicast routing alone. */
+  MC_FORWARDING,
   MAX,
 }
 

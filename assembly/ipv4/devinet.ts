@@ -38,7 +38,9 @@ import {
 } from '../route/fib';
 import { exceptionFlush, exceptionFlushDev } from '../route/exception';
 import { fibFlushDev, fibSyncLinkState } from '../route/fib_dev';
+import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp } from './igmp';
 import { ipFragDevGone } from './ip_fragment';
+import { ipmrDevGone } from './ipmr';
 
 @unmanaged
 @final
@@ -47,6 +49,20 @@ export class InDevice {
   /** First Ifaddr; primaries in the order added, secondaries of a subnet behind their primary. */
   addrs: usize;
   count: u32;
+  /** Groups joined (igmp): list, number, unsolicited reports still to be sent, 1 while a general query is answered. */
+  mcList: usize;
+  mcCount: u32;
+  mcReports: u32;
+  mcQuery: u32;
+  /** Until when a querier of IGMP version 1, 2 counts as present (ns). */
+  v1Until: u64;
+  v2Until: u64;
+  ifcTimer0: u64;
+  ifcTimer1: u64;
+  ifcTimer2: u64;
+  gqTimer0: u64;
+  gqTimer1: u64;
+  gqTimer2: u64;
 }
 
 @unmanaged
@@ -362,7 +378,9 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
   const dev = changetype<NetDevice>(devPtr);
   if (event === NetdevEvent.REGISTER) {
     dev.ipPtr = kzalloc(offsetof<InDevice>());
-    if (dev.ipPtr !== 0) changetype<InDevice>(dev.ipPtr).dev = devPtr;
+    if (dev.ipPtr === 0) return;
+    changetype<InDevice>(dev.ipPtr).dev = devPtr;
+    igmpInitDev(changetype<InDevice>(dev.ipPtr));
     return;
   }
   if (dev.ipPtr === 0) return;
@@ -374,7 +392,9 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
       for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
         addIfaddrRoutes(changetype<Ifaddr>(at));
     }
+    igmpUp(inDev);
   } else if (event === NetdevEvent.DOWN) {
+    igmpDown(inDev);
     fibFlushDev(dev.net, AF_INET, dev, false);
     exceptionFlush(dev.net, AF_INET);
   } else if (event === NetdevEvent.CHANGE) {
@@ -388,6 +408,8 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
     fibFlushDev(dev.net, AF_INET, dev, true);
     exceptionFlushDev(dev.net, devPtr);
     ipFragDevGone(dev.net, devPtr);
+    ipmrDevGone(dev);
+    igmpDestroyDev(inDev);
     kfree(dev.ipPtr);
     dev.ipPtr = 0;
   }

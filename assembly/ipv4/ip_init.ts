@@ -26,10 +26,12 @@ import {
   inetdevEvent,
 } from './devinet';
 import { icmpRcv, icmpSend } from './icmp';
+import { igmpOpsInit, igmpRcv } from './igmp';
 import { ipForwardResume } from './ip_forward';
 import { ipFragNetExit, ipFragNetInit, ipFragOpsInit } from './ip_fragment';
 import { ipListRcv, ipLocalDeliverFinish, ipRcvResume } from './ip_input';
 import { ipFinishOutput, ipLocalOutFinish } from './ip_output';
+import { ipmrInit, ipmrOpsInit } from './ipmr';
 import { RouteInput, inetAddrType, ipRouteInput } from './route';
 import { ipv4SysctlDefaults } from './sysctl_defaults';
 import { tcpV4Rcv } from './tcp';
@@ -57,6 +59,9 @@ export function ipOpsInit(): void {
   opSet(Op.ARP_ROUTE_INPUT, arpRouteInput.index);
   opSet(Op.ARP_ROUTE_DEV, arpRouteDev.index);
   opSet(Op.ARP_ONLINK, arpOnlink.index);
+  opSet(Op.ARP_PROXY, arpProxyRoute.index);
+  ipmrOpsInit();
+  igmpOpsInit();
   opSet(Op.OKFN_IPV4, resumePreRouting.index);
   opSet(Op.OKFN_IPV4 + 1, resumeLocalIn.index);
   opSet(Op.OKFN_IPV4 + 2, resumeForward.index);
@@ -76,6 +81,7 @@ function ipNetInit(p: usize): i32 {
 
 function ipNetExit(p: usize): i32 {
   const net = changetype<Net>(p);
+  ipmrInit(net, false);
   ipFragNetExit(net);
   exceptionNetExit(net);
   inetPeerNetExit(net);
@@ -96,9 +102,8 @@ function protoUdp(skb: usize): void {
 function protoTcp(skb: usize): void {
   tcpV4Rcv(changetype<SkBuff>(skb));
 }
-/** IGMP is read by multicast routing alone; without it, it is no error and no use. */
 function protoIgmp(skb: usize): void {
-  kfreeSkbReason(changetype<SkBuff>(skb), SkbDropReason.NO_SOCKET);
+  igmpRcv(changetype<SkBuff>(skb));
 }
 
 /** Linux: arp_error_report. */
@@ -138,6 +143,11 @@ function arpRouteInput(skb: usize, tip: u32, sip: u32, dev: usize): i32 {
   if (way !== RouteInput.LOCAL) return RTN_UNICAST;
   const type = <i32>inetAddrType(device.net, tip);
   return type === RTN_BROADCAST ? RTN_BROADCAST : RTN_LOCAL;
+}
+
+function arpProxyRoute(skb: usize, dev: usize): i32 {
+  const nh = changetype<SkBuff>(skb).dst;
+  return nh !== 0 && changetype<FibNh>(nh).dev !== dev ? 1 : 0;
 }
 
 function arpRouteDev(net: usize, dst: u32, src: u32): usize {

@@ -30,6 +30,7 @@ import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from './ip_fragment';
 import { ipForward } from './ip_forward';
 import { FastPath, ipForwardFastAllowed } from './ip_forward_fast';
 import { ipCb } from './ip_cb';
+import { ipMrInput } from './ipmr';
 import { ipOptionsCompile, ipOptionsRcvSrr, ipOptionsSrrIsHit } from './ip_options';
 import {
   E_LOCALNET,
@@ -194,6 +195,11 @@ function rcvFinish(net: Net, skb: SkBuff, daddr: u32, value: u32): void {
       return;
     }
     ipLocalDeliver(net, skb);
+    return;
+  }
+  if (way >= RouteInput.MULTICAST) {
+    countGroup(net, skb, daddr);
+    ipMrInput(net, skb, dev, way === RouteInput.MULTICAST_LOCAL);
     return;
   }
   if (way < 0) {

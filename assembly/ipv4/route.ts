@@ -35,6 +35,7 @@ import {
   nhInfo,
 } from '../route/fib';
 import { SkBuff } from '../skb/sk_buff';
+import { ipCheckMc } from './igmp';
 import { inetAddrOnlink, inetLookupIfaddr, inetSelectAddr } from './devinet';
 
 /** What a packet of our own asks of routing (Linux: struct flowi4), and the answer. */
@@ -133,6 +134,9 @@ export enum RouteInput {
   LOCAL = 1,
   /** As FORWARD, and the sender is to be told of the better way. */
   FORWARD_REDIRECT = 2,
+  /** To a group that is routed on (ipmr); the second: and somebody here listens. */
+  MULTICAST = 3,
+  MULTICAST_LOCAL = 4,
 }
 /** Errors beyond errno: a martian source, a martian destination (drop reasons of their own). */
 export const E_MARTIAN_SOURCE: i32 = -1000;
@@ -204,15 +208,20 @@ function broadcastInput(net: Net, dev: NetDevice, saddr: u32): i32 {
   return RouteInput.LOCAL;
 }
 
-/** Groups that the namespace itself listens to: all systems (RFC 1112). Linux: ip_check_mc_rcu, ip_route_input_mc. */
+/** Groups that the device has joined, and those that are routed on. Linux: ip_check_mc_rcu, ip_route_input_mc. */
 function multicastInput(net: Net, dev: NetDevice, daddr: u32, saddr: u32): i32 {
-  if (daddr !== 0xe0000001) return -Errno.EINVAL;
+  const ours = ipCheckMc(dev, daddr);
+  const local = daddr >>> 8 === 0xe00000;
+  const routed = !local && conf4(dev, Ipv4Conf.MC_FORWARDING) !== 0;
+  if (!ours && !routed) return -Errno.EINVAL;
   if (isZeronet(saddr)) {
-    if (daddr >>> 8 !== 0xe00000) return E_MARTIAN_SOURCE;
+    if (!local) return E_MARTIAN_SOURCE;
     return RouteInput.LOCAL;
   }
   const source = validateSource(net, dev, saddr, 0);
-  return source < 0 ? sourceError(source) : RouteInput.LOCAL;
+  if (source < 0) return sourceError(source);
+  if (!routed) return RouteInput.LOCAL;
+  return ours ? RouteInput.MULTICAST_LOCAL : RouteInput.MULTICAST;
 }
 
 /**

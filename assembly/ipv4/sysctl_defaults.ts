@@ -55,4 +55,6 @@ function conf(values: usize): void {
   store<i32>(values + (Ipv4Conf.SECURE_REDIRECTS << 2), 1);
   store<i32>(values + (Ipv4Conf.SHARED_MEDIA << 2), 1);
   store<i32>(values + (Ipv4Conf.SEND_REDIRECTS << 2), 1);
+  store<i32>(values + (Ipv4Conf.IGMPV2_UNSOLICITED_REPORT_INTERVAL << 2), 10_000);
+  store<i32>(values + (Ipv4Conf.IGMPV3_UNSOLICITED_REPORT_INTERVAL << 2), 1000);
 }

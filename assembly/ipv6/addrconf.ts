@@ -68,6 +68,7 @@ import {
 import { anycastForwardingChanged, anycastLeave } from './anycast';
 import { addMulticastRoute, addPrefixRoute, delHostRoute, delPrefixRoute } from './addrconf_routes';
 import { dadStart } from './dad';
+import { ip6mrDevGone } from './ip6mr';
 import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRoutersChanged } from './mcast';
 import { rsStop } from './ndisc_rs';
 import { ndiscSendUnsolicitedNa } from './ndisc_send';
@@ -369,6 +370,7 @@ function addDev(dev: NetDevice): void {
 function delDev(dev: NetDevice): void {
   if (dev.ip6Ptr === 0) return;
   ifdown(dev);
+  ip6mrDevGone(dev);
   mcastDown(dev);
   kfree(dev.ip6Ptr);
   dev.ip6Ptr = 0;

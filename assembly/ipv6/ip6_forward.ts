@@ -7,6 +7,7 @@ import { Ipv6Conf } from '../abi/sysctl';
 import { NetDevice } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { Scratch, scratch } from '../lib/scratch';
+import { pneighLookup } from '../neigh/pneigh';
 import { NFPROTO_IPV6, NetfilterHook } from '../net/hooks';
 import { AF_INET6, Net, mibInc } from '../net/net';
 import { ndiscSendRedirect } from './ndisc_redirect';
@@ -24,6 +25,7 @@ import {
 } from '../skb/sk_buff';
 import { skbCowHead } from '../skb/skbuff';
 import {
+  ICMPV6_ADDR_UNREACH,
   ICMPV6_DEST_UNREACH,
   ICMPV6_EXC_HOPLIMIT,
   ICMPV6_NOROUTE,
@@ -31,16 +33,27 @@ import {
   ICMPV6_PKT_TOOBIG,
   ICMPV6_TIME_EXCEED,
 } from '../wire/icmpv6';
-import { IPV6_HDR_LEN, IPV6_MIN_MTU, NEXTHDR_TCP, ipv6Daddr, ipv6Nexthdr, ipv6Saddr } from '../wire/ipv6';
+import {
+  IPV6_HDR_LEN,
+  IPV6_MIN_MTU,
+  NEXTHDR_ICMP,
+  NEXTHDR_TCP,
+  ipv6Daddr,
+  ipv6Nexthdr,
+  ipv6Saddr,
+} from '../wire/ipv6';
 import { ipv6ExtHdr, ipv6SkipExthdr } from '../wire/ipv6_ext';
+import { NDISC_REDIRECT, NDISC_ROUTER_SOLICITATION } from '../wire/ndisc';
 import {
   IPV6_ADDR_ANY,
   IPV6_ADDR_LINKLOCAL,
   IPV6_ADDR_LOOPBACK,
   IPV6_ADDR_MULTICAST,
+  ipv6AddrIsLinklocal,
   ipv6AddrType,
 } from '../wire/ipv6_addr';
 import { icmpv6Send } from './icmp';
+import { ip6Input } from './ip6_input';
 import { ip6Output } from './ip6_output';
 import { IP6SKB_SRCRT, ip6cbFragMaxSize, ip6cbHas } from './ip6cb';
 import { ip6DstMtu, ip6RouteInput } from './route';
@@ -66,6 +79,7 @@ export function ip6Forward(skb: SkBuff, net: Net, nh: FibNh): void {
     return;
   }
   const hdr = skb.networkHeader;
+  if (load<i32>(net.conf6All + (Ipv6Conf.PROXY_NDP << 2)) !== 0 && forProxy(skb, net, hdr)) return;
   // RFC 8200 3: "When forwarding, the packet is discarded if Hop Limit was zero when received or is decremented to zero."
   if (load<u8>(hdr, 7) <= 1) {
     icmpv6Send(skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);
@@ -99,6 +113,36 @@ export function ip6Forward(skb: SkBuff, net: Net, nh: FibNh): void {
   mibInc(net, Mib.Ip6OutForwDatagrams);
   skb.dev = nh.dev;
   ip6Output(skb, net, nh);
+}
+
+/**
+ * RFC 4389 4.1: neighbour discovery to an address that we answer for is ours, and nothing to a link-local one can go
+ * on. True: the packet is taken care of. Linux: ip6_forward_proxy_check.
+ */
+function forProxy(skb: SkBuff, net: Net, hdr: usize): bool {
+  const daddr = ipv6Daddr(hdr);
+  if (pneighLookup(AF_INET6, net, daddr, skb.dev) === null) return false;
+  const out = scratch(Scratch.IP6_FORWARD_OUT);
+  let offset: i32 = 0;
+  let nexthdr = ipv6Nexthdr(hdr);
+  if (ipv6ExtHdr(nexthdr)) {
+    offset = ipv6SkipExthdr(hdr + IPV6_HDR_LEN, skbHeadlen(skb) - IPV6_HDR_LEN, nexthdr, out, out + 4);
+    if (offset < 0) return false;
+    nexthdr = load<u32>(out);
+  }
+  const at = IPV6_HDR_LEN + <u32>offset;
+  if (nexthdr === NEXTHDR_ICMP && skbHeadlen(skb) > at) {
+    const type = <u32>load<u8>(hdr + at);
+    if (type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT) {
+      ip6Input(skb, net);
+      return true;
+    }
+  }
+  if (!ipv6AddrIsLinklocal(daddr)) return false;
+  icmpv6Send(skb, ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, 0);
+  mibInc(net, Mib.Ip6InDiscards);
+  kfreeSkbReason(skb, SkbDropReason.IPV6_SCOPE);
+  return true;
 }
 
 /**

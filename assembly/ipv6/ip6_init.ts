@@ -8,6 +8,7 @@ import { Ipv6Conf, Sysctl } from '../abi/sysctl';
 import { NetDevice } from '../dev/net_device';
 import { opSet } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
+import { pneighNetExit } from '../neigh/pneigh';
 import { Errno } from '../net/errno';
 import { AF_INET6, Net } from '../net/net';
 import { exceptionNetExit } from '../route/exception';
@@ -21,6 +22,7 @@ import { addrLabelNetExit, addrLabelNetInit } from './addr_label';
 import { addrconfOpsInit } from './addrconf';
 import { dadOpsInit } from './dad';
 import { icmpv6Rcv, icmpv6Send } from './icmp';
+import { ip6mrInit, ip6mrOpsInit } from './ip6mr';
 import { ip6ForwardResume } from './ip6_forward';
 import { ip6InputFinish, ip6ListRcv, ip6RcvResume } from './ip6_input';
 import { ip6FinishOutput, ip6LocalOutFinish } from './ip6_output';
@@ -53,6 +55,7 @@ export function ip6OpsInit(): void {
   mcastOpsInit();
   ndiscOpsInit();
   raRoutesOpsInit();
+  ip6mrOpsInit();
   rsOpsInit();
   ipv6FragOpsInit();
 }
@@ -69,6 +72,8 @@ export function ip6NetInit(net: Net): i32 {
 
 /** The devices are gone already. */
 export function ip6NetExit(net: Net): void {
+  ip6mrInit(net, false);
+  pneighNetExit(net);
   ipv6FragNetExit(net);
   exceptionNetExit(net);
   inetPeerNetExit(net);

@@ -29,7 +29,7 @@ import {
   SkBuff,
   skbHeadlen,
 } from '../skb/sk_buff';
-import { pskbMayPull, skbPull, skbPush, skbTrim } from '../skb/skbuff';
+import { pskbMayPull, skbClone, skbPull, skbPush, skbTrim } from '../skb/skbuff';
 import {
   ICMPV6_ADM_PROHIBITED,
   ICMPV6_DEST_UNREACH,
@@ -60,11 +60,13 @@ import {
   ipv6AddrIsLoopback,
   ipv6AddrIsMulticast,
   ipv6AddrMcScope,
+  IPV6_ADDR_SCOPE_LINKLOCAL,
 } from '../wire/ipv6_addr';
 import { ipv6DestoptRcv, ipv6ParseHopopts, ipv6RthdrRcv } from './exthdrs';
 import { icmpv6Send } from './icmp';
 import { ip6Forward } from './ip6_forward';
 import { ip6cbInit, ip6cbNhoff } from './ip6cb';
+import { ip6MrInput } from './ip6mr';
 import { ipv6ChkMcastAddr } from './mcast';
 import { ipv6FragRcv } from './reassembly';
 import { fib6LookupLinkLocal, ip6SelectPath } from './route';
@@ -255,6 +257,11 @@ function ip6McInput(skb: SkBuff, net: Net): void {
   mibInc(net, Mib.Ip6InMcastPkts);
   mibAdd(net, Mib.Ip6InMcastOctets, skb.len);
   skb.dst = 0;
+  if (net.mrt6 !== 0 && ipv6AddrMcScope(ipv6Daddr(skb.networkHeader)) > IPV6_ADDR_SCOPE_LINKLOCAL) {
+    let copy: SkBuff | null = null;
+    if (!isMld(skb)) copy = skbClone(skb);
+    if (copy !== null) ip6MrInput(net, copy);
+  }
   if (!ipv6ChkMcastAddr(changetype<NetDevice>(skb.dev), ipv6Daddr(skb.networkHeader)) && !isMld(skb)) {
     kfreeSkbReason(skb, SkbDropReason.OTHERHOST);
     return;

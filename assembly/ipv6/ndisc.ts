@@ -4,8 +4,8 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
-import { Ipv6Conf } from '../abi/sysctl';
-import { NetDevice, conf6 } from '../dev/net_device';
+import { Ipv6Conf, NeighVar } from '../abi/sysctl';
+import { NetDevice, conf6, devAddrPtr } from '../dev/net_device';
 import { opSet } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
 import { Net } from '../net/net';
@@ -16,6 +16,7 @@ import {
   NEIGH_UPDATE_F_OVERRIDE,
   NEIGH_UPDATE_F_OVERRIDE_ISROUTER,
   NEIGH_UPDATE_F_WEAK_OVERRIDE,
+  NTF_ROUTER,
   NUD_FAILED,
   NUD_REACHABLE,
   NUD_STALE,
@@ -24,8 +25,11 @@ import {
   neighLookup,
   neighUpdate,
 } from '../neigh/neighbour';
-import { PACKET_LOOPBACK, SkBuff } from '../skb/sk_buff';
-import { pskbMayPull } from '../skb/skbuff';
+import { neighVar } from '../neigh/neigh_table';
+import { pneighEnqueue, pneighLookup } from '../neigh/pneigh';
+import { consumeSkb } from '../skb/free';
+import { PACKET_HOST, PACKET_LOOPBACK, SkBuff } from '../skb/sk_buff';
+import { pskbMayPull, skbClone } from '../skb/skbuff';
 import { ICMPV6_ADDR_UNREACH, ICMPV6_DEST_UNREACH, icmpv6Code, icmpv6Type } from '../wire/icmpv6';
 import { ipv6Daddr, ipv6HopLimit, ipv6Saddr } from '../wire/ipv6';
 import {
@@ -58,6 +62,7 @@ import { ipv6ChkAcastAddr } from './anycast';
 import { dadFailure } from './dad';
 import { icmpv6Send } from './icmp';
 import { IP6SKB_FRAGMENTED, ip6cbHas } from './ip6cb';
+import { mcastJoinSolicited, mcastLeaveSolicited } from './mcast';
 import { ndiscRedirectRcv } from './ndisc_redirect';
 import { ndiscRouterDiscovery } from './ndisc_router';
 import { ALL_NODES, ndiscDefend, ndiscSendNa, ndiscSolicit } from './ndisc_send';
@@ -76,7 +81,7 @@ export function ndiscRcv(skb: SkBuff, net: Net): SkbDropReason {
   if (icmpv6Code(skb.data) !== 0) return SkbDropReason.IPV6_NDISC_BAD_CODE;
   switch (icmpv6Type(skb.data)) {
     case NDISC_NEIGHBOUR_SOLICITATION:
-      return rcvNs(skb, net, dev);
+      return rcvNs(skb, net, dev, false);
     case NDISC_NEIGHBOUR_ADVERTISEMENT:
       return rcvNa(skb, net, dev);
     case NDISC_ROUTER_SOLICITATION:
@@ -100,7 +105,7 @@ function scratchOptions(): usize {
 }
 
 /** RFC 4861 7.1.1, 7.2.3. */
-function rcvNs(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
+function rcvNs(skb: SkBuff, net: Net, dev: NetDevice, waited: bool): SkbDropReason {
   if (skb.len < ND_NS_LEN) return SkbDropReason.PKT_TOO_SMALL;
   const target = ndTarget(skb.data);
   const saddr = ipv6Saddr(skb.networkHeader);
@@ -116,8 +121,20 @@ function rcvNs(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
   if (dad && source !== 0) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
   const ifa = ipv6GetIfaddr(net, target, changetype<usize>(dev));
   if (ifa === null) {
-    if (!ipv6ChkAcastAddr(net, changetype<usize>(dev), target)) return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
-    answerAnycast(net, dev, saddr, daddr, target, source === 0 ? 0 : ndOptLladdr(source));
+    const router = routerFlag(net, dev, target);
+    if (router < 0) return SkbDropReason.IPV6_NDISC_NS_OTHERHOST;
+    // RFC 4861 7.2.7, 7.2.8: others may answer, too, so that ours waits a random time; not what was asked of us alone.
+    const later =
+      !waited &&
+      skb.pktType !== PACKET_HOST &&
+      ipv6AddrIsMulticast(daddr) &&
+      neighVar(changetype<usize>(dev), AF_INET6, NeighVar.PROXY_DELAY_MS) !== 0;
+    if (later) {
+      const copy = skbClone(skb);
+      if (copy !== null) pneighEnqueue(AF_INET6, copy);
+      return SkbDropReason.NOT_DROPPED_YET;
+    }
+    answerForOthers(net, dev, saddr, daddr, target, source === 0 ? 0 : ndOptLladdr(source), router > 0);
     return SkbDropReason.NOT_DROPPED_YET;
   }
   if ((ifa.flags & IFA_F_TENTATIVE) !== 0) {
@@ -150,16 +167,47 @@ function rcvNs(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
 }
 
 /**
- * A solicitation for an anycast address of ours: without override, since others may have it, too (RFC 4861 7.2.7).
- * Differs: Linux waits a random time up to a second first, so that not all answer at once.
+ * For an address that is not ours alone: 1 when the answer says "router", 0 when not, -1: no answer. Anycast addresses,
+ * and with proxy_ndp those that an administrator entered (NTF_ROUTER: of a router).
  */
-function answerAnycast(
+function routerFlag(net: Net, dev: NetDevice, target: usize): i32 {
+  const forwarding = conf6(dev, Ipv6Conf.FORWARDING) !== 0;
+  if (ipv6ChkAcastAddr(net, changetype<usize>(dev), target)) return forwarding ? 1 : 0;
+  if (!forwarding) return -1;
+  if (!proxiesNdp(net, dev)) return -1;
+  const entry = pneighLookup(AF_INET6, net, target, changetype<usize>(dev));
+  if (entry === null) return -1;
+  return (<u32>entry.flags & NTF_ROUTER) !== 0 ? 1 : 0;
+}
+
+function proxiesNdp(net: Net, dev: NetDevice): bool {
+  return (load<i32>(net.conf6All + (Ipv6Conf.PROXY_NDP << 2)) | conf6(dev, Ipv6Conf.PROXY_NDP)) !== 0;
+}
+
+/** PROXY_REDO_NDISC: a solicitation that waited for its answer. */
+export function ndiscProxyRedo(p: usize): void {
+  const skb = changetype<SkBuff>(p);
+  const dev = changetype<NetDevice>(skb.dev);
+  rcvNs(skb, dev.net, dev, true);
+  consumeSkb(skb);
+}
+
+/** NEIGH_NDISC_PROXY: solicitations for a proxied address come to its group. */
+export function ndiscProxyGroup(dev: usize, addr: usize, join: u32): void {
+  if (changetype<NetDevice>(dev).ip6Ptr === 0) return;
+  if (join !== 0) mcastJoinSolicited(changetype<NetDevice>(dev), addr);
+  else mcastLeaveSolicited(changetype<NetDevice>(dev), addr);
+}
+
+/** The answer to a solicitation for an address that others have, too: without override (RFC 4861 7.2.7, 7.2.8). */
+function answerForOthers(
   net: Net,
   dev: NetDevice,
   saddr: usize,
   daddr: usize,
   target: usize,
   lladdr: usize,
+  router: bool,
 ): void {
   const group = ipv6AddrIsMulticast(daddr);
   const dad = ipv6AddrIsAny(saddr);
@@ -172,7 +220,7 @@ function answerAnycast(
   const to = dad ? ALL_NODES : saddr;
   const from = scratch(Scratch.NDISC_FROM);
   if (!ipv6DevGetSaddr(net, changetype<usize>(dev), to, from)) return;
-  ndiscSendNa(dev, to, target, from, conf6(dev, Ipv6Conf.FORWARDING) !== 0, !dad, false, group);
+  ndiscSendNa(dev, to, target, from, router, !dad, false, group);
 }
 
 function ownNonce(opts: NdOptions, ifa: Inet6Ifaddr): bool {
@@ -205,6 +253,10 @@ function rcvNa(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
   if (found === null || found.dead !== 0 || found.nudState === <u8>NUD_FAILED)
     return SkbDropReason.NOT_DROPPED_YET;
   const lladdr: usize = opts.targetLlAddr === 0 ? 0 : ndOptLladdr(opts.targetLlAddr);
+  // Linux: "Don't update the neighbor cache entry on a proxy NA from ourselves."
+  const ours = lladdr !== 0 && memory.compare(lladdr, devAddrPtr(dev), 6) === 0;
+  if (ours && proxiesNdp(net, dev) && pneighLookup(AF_INET6, net, target, changetype<usize>(dev)) !== null)
+    return SkbDropReason.NOT_DROPPED_YET;
   const how =
     NEIGH_UPDATE_F_WEAK_OVERRIDE |
     NEIGH_UPDATE_F_OVERRIDE_ISROUTER |
@@ -249,4 +301,6 @@ export function ndiscOpsInit(): void {
   ndiscConstructOpInit();
   opSet(Op.NEIGH_NDISC_SOLICIT, ndiscSolicit.index);
   opSet(Op.NEIGH_NDISC_ERROR, ndiscErrorReport.index);
+  opSet(Op.PROXY_REDO_NDISC, ndiscProxyRedo.index);
+  opSet(Op.NEIGH_NDISC_PROXY, ndiscProxyGroup.index);
 }

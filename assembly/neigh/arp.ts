@@ -6,7 +6,8 @@
  *   neighProbe ─► arpSolicit ─► unicast to the known MAC, then broadcast
  *
  * Supports: RFC 826; RFC 5227 §2.1.1 (answering probes), §2.3 (announcing); arp_ignore, arp_announce, arp_filter,
- * arp_accept, arp_notify, drop_gratuitous_arp. Not yet: proxy_arp (the seam is ARP_PROXY), arp_evict_nocarrier.
+ * arp_accept, arp_notify, drop_gratuitous_arp, proxy_arp, proxy_arp_pvlan, `ip neigh add proxy`. Not yet:
+ * arp_evict_nocarrier.
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Ipv4Conf, NeighVar } from '../abi/sysctl';
@@ -28,7 +29,7 @@ import { AF_INET } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { allocSkb } from '../skb/pool';
 import { PACKET_HOST, PACKET_LOOPBACK, PACKET_OTHERHOST, SkBuff, skbHeadlen } from '../skb/sk_buff';
-import { pskbMayPull, skbPut } from '../skb/skbuff';
+import { pskbMayPull, skbPut, skbClone } from '../skb/skbuff';
 import {
   ARPOP_REPLY,
   ARPOP_REQUEST,
@@ -70,10 +71,12 @@ import {
   neighLookup,
   neighUpdate,
 } from './neighbour';
+import { pneighEnqueue, pneighLookup } from './pneigh';
 import { neighVar, neighVarNs } from './neigh_table';
 
 /** Offset of the sender's IP address, as a key of the neighbour table. */
 const ARP_SIP: usize = 14;
+const ARP_TIP: usize = 24;
 
 /** RCV_ARP: takes `n` skbs at `list`, data at the ARP header. */
 export function arpRcvList(list: usize, n: u32): void {
@@ -91,13 +94,22 @@ function arpRcv(skb: SkBuff): void {
     kfreeSkbReason(skb, SkbDropReason.ARP_IGNORED);
     return;
   }
-  const reason = arpProcess(skb, dev);
+  finish(skb, arpProcess(skb, dev, false));
+}
+
+/** PROXY_REDO_ARP: a request that waited for its answer by proxy. */
+export function arpProxyRedo(p: usize): void {
+  const skb = changetype<SkBuff>(p);
+  finish(skb, arpProcess(skb, changetype<NetDevice>(skb.dev), true));
+}
+
+function finish(skb: SkBuff, reason: SkbDropReason): void {
   if (reason === SkbDropReason.NOT_DROPPED_YET) consumeSkb(skb);
   else kfreeSkbReason(skb, reason);
 }
 
 /** What the packet asks and tells; NOT_DROPPED_YET when it did its work. */
-function arpProcess(skb: SkBuff, dev: NetDevice): SkbDropReason {
+function arpProcess(skb: SkBuff, dev: NetDevice, waited: bool): SkbDropReason {
   if (!pskbMayPull(skb, ARP_HDR_LEN)) return SkbDropReason.ARP_INVALID;
   const arp = skb.data;
   if (checkArp(arp, skbHeadlen(skb)) !== WIRE_OK) return SkbDropReason.ARP_INVALID;
@@ -113,7 +125,7 @@ function arpProcess(skb: SkBuff, dev: NetDevice): SkbDropReason {
   if (op === ARPOP_REQUEST) {
     const type = arpRouteInput(skb, tip, sip, dev);
     if (type === RTN_LOCAL) return answerRequest(arp, sip, tip, dev);
-    if (type === RTN_UNICAST && wantsProxy(dev) && arpProxy(skb, dev)) return SkbDropReason.NOT_DROPPED_YET;
+    if (type === RTN_UNICAST && proxied(skb, arp, dev)) return answerByProxy(skb, arp, sip, tip, dev, waited);
   }
   learn(skb, arp, op, sip, tip, dev);
   return SkbDropReason.NOT_DROPPED_YET;
@@ -192,8 +204,39 @@ function arpFilter(sip: u32, tip: u32, dev: NetDevice): bool {
   return conf4Or(dev, Ipv4Conf.ARP_FILTER) && arpRouteDev(dev.net, sip, tip) !== changetype<usize>(dev);
 }
 
-function wantsProxy(dev: NetDevice): bool {
-  return conf4(dev, Ipv4Conf.FORWARDING) !== 0 && conf4Or(dev, Ipv4Conf.PROXY_ARP);
+/**
+ * Whether we answer for the target, whose route skb.dst is: behind another device with proxy_arp, or behind the same
+ * one with proxy_arp_pvlan (RFC 3069), or entered by an administrator.
+ */
+function proxied(skb: SkBuff, arp: usize, dev: NetDevice): bool {
+  if (conf4(dev, Ipv4Conf.FORWARDING) === 0) return false;
+  const otherDev = arpProxy(skb, dev);
+  if (!otherDev) return conf4Or(dev, Ipv4Conf.PROXY_ARP_PVLAN);
+  if (conf4Or(dev, Ipv4Conf.PROXY_ARP)) return true;
+  return pneighLookup(AF_INET, dev.net, arp + ARP_TIP, changetype<usize>(dev)) !== null;
+}
+
+/** At once to who asks us alone; to all others after a random time, so that the owner may be first. */
+function answerByProxy(
+  skb: SkBuff,
+  arp: usize,
+  sip: u32,
+  tip: u32,
+  dev: NetDevice,
+  waited: bool,
+): SkbDropReason {
+  if (neighEventNs(AF_INET, arpSha(arp), arp + ARP_SIP, dev) === null) return SkbDropReason.NEIGH_CREATEFAIL;
+  const now =
+    waited ||
+    skb.pktType === PACKET_HOST ||
+    neighVar(changetype<usize>(dev), AF_INET, NeighVar.PROXY_DELAY_MS) === 0;
+  if (now) {
+    arpSend(ARPOP_REPLY, sip, dev, tip, arpSha(arp), arpSha(arp));
+    return SkbDropReason.NOT_DROPPED_YET;
+  }
+  const copy = skbClone(skb);
+  if (copy !== null) pneighEnqueue(AF_INET, copy);
+  return SkbDropReason.NOT_DROPPED_YET;
 }
 
 /**
@@ -260,4 +303,5 @@ export function arpOpsInit(): void {
   opSet(Op.RCV_ARP, arpRcvList.index);
   opSet(Op.NEIGH_ARP_SOLICIT, arpSolicit.index);
   opSet(Op.ARP_ANNOUNCE, arpNotify.index);
+  opSet(Op.PROXY_REDO_ARP, arpProxyRedo.index);
 }

@@ -9,7 +9,7 @@
  *   ARP_ROUTE_INPUT   (skb, tip, sip, dev) => RtType or < 0   Linux: ip_route_input_noref
  *   ARP_ROUTE_DEV     (net, dst, src) => NetDevice or 0       Linux: ip_route_output, rt->dst.dev
  *   ARP_ONLINK        (dev, a, b) => 1 when both are in one subnet of dev (b may be 0)   Linux: inet_addr_onlink
- *   ARP_PROXY         (skb, dev) => 1 when it took the request for another host         Linux: arp_fwd_proxy
+ *   ARP_PROXY         (skb, dev) => 1 when its route (ARP_ROUTE_INPUT) leaves by another device   Linux: arp_fwd_proxy
  */
 import { Op } from '../abi/ops';
 import { NetDevice } from '../dev/net_device';

@@ -10,6 +10,7 @@ import { Net } from '../net/net';
 import { NetdevEvent } from '../net/registry';
 import { neighGcOpsInit } from './neigh_gc';
 import { neighTimerOpsInit } from './neigh_timer';
+import { pneighIfdown, pneighOpsInit } from './pneigh';
 import { neighChangeAddr, neighFlushDev, neighIfdown } from './neighbour';
 
 /** Linux: SK_WMEM_MAX, about a hundred full-sized packets. */
@@ -18,6 +19,7 @@ const UNRES_QLEN_BYTES: i32 = 212_992;
 export function neighOpsInit(): void {
   neighTimerOpsInit();
   neighGcOpsInit();
+  pneighOpsInit();
   opSet(Op.NETDEV_EVENT_NEIGH, neighNetdevEvent.index);
 }
 
@@ -58,6 +60,7 @@ export function neighNetdevEvent(event: u32, devPtr: usize): void {
     case NetdevEvent.DOWN:
     case NetdevEvent.UNREGISTER:
       neighIfdown(dev);
+      pneighIfdown(dev);
       break;
     case NetdevEvent.CHANGEADDR:
       neighChangeAddr(dev);

@@ -63,6 +63,7 @@ export const NUD_CONNECTED: u32 = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE;
 export const NUD_VALID: u32 = NUD_CONNECTED | NUD_PROBE | NUD_STALE | NUD_DELAY;
 
 export const NTF_USE: u32 = 0x01;
+export const NTF_PROXY: u32 = 0x08;
 export const NTF_EXT_LEARNED: u32 = 0x10;
 export const NTF_ROUTER: u32 = 0x80;
 

@@ -63,8 +63,8 @@ export class Net {
   /** ipv4/ipmr, ipv6/ip6mr: multicast routing, 0 while off. */
   mrt4: usize;
   mrt6: usize;
-  /** neigh/proxy: addresses that are answered for (`ip neigh add proxy`). */
-  proxyEntries: usize;
+  /** neigh/pneigh: addresses that are answered for (`ip neigh add proxy`). */
+  proxyTable: usize;
   /** Sockets bound in this namespace (inet/). */
   sockets: usize;
   /** neigh/: neighbours that garbage collection may take, per family; bounded by gc_thresh3. */

@@ -6,6 +6,8 @@ import { addrLabelAdd, addrLabelAt, addrLabelCount, addrLabelDel } from '../ipv6
 import { ipv6SetStableSecret } from '../ipv6/stable_privacy';
 import { Errno } from '../net/errno';
 import { netByHandle } from '../net/net';
+import { requestMroute } from './mroute';
+import { neighProxyDump } from './neigh';
 
 export function requestIp6(type: u32, flags: u32, body: usize, len: u32): i32 {
   switch (type) {
@@ -18,8 +20,10 @@ export function requestIp6(type: u32, flags: u32, body: usize, len: u32): i32 {
       return stableSecret(body, len);
     case MsgType.IP6_LINK_GET:
       return linkGet(body, len);
+    case MsgType.NEIGH_PROXY_DUMP:
+      return neighProxyDump(body, len);
   }
-  return -Errno.EOPNOTSUPP;
+  return requestMroute(type, body, len);
 }
 
 function addrLabel(type: u32, flags: u32, body: usize, len: u32): i32 {

@@ -7,6 +7,7 @@ import {
   AddrLabelRec,
   HookRec,
   LinkRec,
+  McastRec,
   MibRec,
   MsgType,
   NeighRec,
@@ -22,11 +23,12 @@ import type { Core, CoreDelivery } from '../core/core.js';
 import type { Message } from '../core/requests.js';
 import { NetError } from '../net_error.js';
 import { type AddressLabel, addressLabel, putAddressLabel } from './addrlabel.js';
-import type { AddressFamily } from './ip.js';
 import { Bridge, type BridgeOptions } from './bridge.js';
+import { type AddressFamily, address, putAddress } from './ip.js';
 import { Link, linkInfo, type LinkInfo, u64 } from './link.js';
 import { type LinkCommon, type LinkSpec, putLinkSpec } from './link_kind.js';
 import { putMac, putName } from './link_name.js';
+import { MulticastRouting } from './mroute.js';
 import { neighbourInfo, type NeighbourInfo, type NeighbourSpec, putNeighbour } from './neighbour.js';
 import { putRoute, routeInfo, type RouteInfo, type RouteSpec } from './route.js';
 import { type RouterOptionEvent, RouterOptionReader } from './router_option.js';
@@ -271,12 +273,16 @@ export class Namespace {
     );
   }
 
-  async deleteNeighbour(link: { ifindex: number }, address: string): Promise<void> {
+  async deleteNeighbour(
+    link: { ifindex: number },
+    address: string,
+    options: { proxy?: boolean } = {},
+  ): Promise<void> {
     await this.core.request(
       {
         type: MsgType.NEIGH_DEL,
         bytes: NeighRec.SIZE,
-        fill: (v, at) => putNeighbour(v, at, this.handle, link.ifindex, { address }),
+        fill: (v, at) => putNeighbour(v, at, this.handle, link.ifindex, { address, ...options }),
       },
       `neighbour ${address}`,
     );
@@ -287,6 +293,38 @@ export class Namespace {
     const read = (v: DataView, at: number) => found.push(neighbourInfo(v, at));
     await this.core.dump(MsgType.NEIGH_DUMP, this.handle, family, NeighRec.SIZE, read, 'neighbours');
     return found;
+  }
+
+  /** Addresses that are answered for although others have them. `ip neigh show proxy`. */
+  async proxies(family: AddressFamily | 0 = 0): Promise<NeighbourInfo[]> {
+    const found: NeighbourInfo[] = [];
+    const read = (v: DataView, at: number) => found.push(neighbourInfo(v, at));
+    await this.core.dump(MsgType.NEIGH_PROXY_DUMP, this.handle, family, NeighRec.SIZE, read, 'proxies');
+    return found;
+  }
+
+  /** Multicast routing of a family; see MulticastRouting.enable. */
+  multicastRouting(family: AddressFamily): MulticastRouting {
+    return new MulticastRouting(this.core, this.handle, family);
+  }
+
+  /** A link hears a group from now on, and tells routers by IGMP or MLD. Returns how to leave it. */
+  async joinGroup(link: { ifindex: number }, group: string): Promise<() => Promise<void>> {
+    const { family, bytes } = address(group);
+    const message = (type: MsgType): Message => ({
+      type,
+      bytes: McastRec.SIZE,
+      fill: (v, at) => {
+        v.setUint32(at + McastRec.NET, this.handle, true);
+        v.setUint32(at + McastRec.FAMILY, family, true);
+        v.setInt32(at + McastRec.IFINDEX, link.ifindex, true);
+        putAddress(v, at + McastRec.GROUP, bytes);
+      },
+    });
+    await this.core.request(message(MsgType.MCAST_JOIN), `group ${group}`);
+    return async () => {
+      await this.core.request(message(MsgType.MCAST_LEAVE), `group ${group}`);
+    };
   }
 
   /** The policy table of source address selection, in the order it is looked at. `ip addrlabel list`. */

@@ -15,6 +15,8 @@ export const NUD = {
   noarp: 0x40,
   permanent: 0x80,
 } as const;
+const NTF_PROXY = 0x08;
+const NTF_ROUTER = 0x80;
 export type NudState = keyof typeof NUD;
 const STATES = new Map<number, NudState>(Object.entries(NUD).map(([name, id]) => [id, name as NudState]));
 
@@ -23,6 +25,10 @@ export interface NeighbourSpec {
   mac?: string;
   /** Default: permanent. */
   state?: NudState;
+  /** Answer for it although another has it (`ip neigh add proxy`). */
+  proxy?: boolean;
+  /** With proxy: it is a router's. */
+  router?: boolean;
 }
 
 export interface NeighbourInfo {
@@ -49,6 +55,8 @@ export function putNeighbour(
   view.setInt32(at + NeighRec.IFINDEX, ifindex, true);
   view.setUint8(at + NeighRec.FAMILY, family);
   view.setUint8(at + NeighRec.STATE, NUD[spec.state ?? 'permanent']);
+  const flags = (spec.proxy === true ? NTF_PROXY : 0) | (spec.router === true ? NTF_ROUTER : 0);
+  view.setUint8(at + NeighRec.FLAGS, flags);
   putAddress(view, at + NeighRec.KEY, bytes);
   if (spec.mac !== undefined) putMac(view, at + NeighRec.LLADDR, spec.mac);
 }

@@ -22,7 +22,7 @@ import { poll, rx } from './core';
 const RX_LINEAR: u32 = SLOT_BYTES - SKB_HEADROOM;
 const POLL_BUDGET: u32 = 1024;
 /** SkBuff.traceId (skb/sk_buff). */
-const SKB_TRACE_ID: usize = 84;
+const SKB_TRACE_ID: usize = 96;
 // pcapng (draft-ietf-opsawg-pcapng)
 const EPB: u32 = 6;
 const EPB_HEAD: u32 = 28;

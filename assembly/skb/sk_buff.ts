@@ -42,6 +42,8 @@ export class SkBuff {
   /** CHECKSUM_PARTIAL: where summing starts, from head; where the sum goes, from csumStart. */
   csumStart: u16;
   csumOffset: u16;
+  /** Transmit queue. */
+  queueMapping: u16;
   /** CHECKSUM_COMPLETE: sum of the bytes from `data`. */
   csum: u32;
   /** Bytes of payload per segment, 0 when not GSO; segments; SKB_GSO_*. */
@@ -56,12 +58,11 @@ export class SkBuff {
   priority: u32;
   /** ifindex that the packet came in by (IPCB(skb)->iif); survives a change of dev. */
   iif: i32;
-  /** Number of the frame that it came in by, while frames are traced (skb/trace); clones have it, too. */
-  traceId: u32;
   /** Nanoseconds when it was received; 0 when not known. */
   tstamp: u64;
+  /** Number of the frame that it came in by, while frames are traced (skb/trace); clones have it, too. */
+  traceId: u32;
   nfct: usize;
-  queueMapping: u32;
   /** Private to the layer that holds the skb: 24 bytes (IPCB, IP6CB, GRO, neighbour queue). */
   cb0: u32;
   cb1: u32;

@@ -45,6 +45,8 @@ export async function twoNetworks(
   const stack = options.into ?? (await createStack({ clock: 'virtual', ...options }));
   const [an, rn, bn] = options.names ?? ['a', 'r', 'b'];
   const [a, r, b] = [await stack.namespace(an), await stack.namespace(rn), await stack.namespace(bn)];
+  // Nobody advertises here: no solicitations among the packets that tests count.
+  for (const ns of [a, r, b]) await ns.setSysctl('net.ipv6.conf.default.accept_ra', 0);
   const [a0, lan] = await stack.veth([a, 'eth0'], [r, 'lan0']);
   const [wan, b0] = await stack.veth([r, 'wan0'], [b, 'eth0'], options.mtu);
   await address(a0, '10.0.1.2/24', 'fd01::2/64');

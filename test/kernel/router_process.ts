@@ -13,6 +13,7 @@ import type { Link, LinkChange } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import type { RouteSpec } from '../../src/net/route.js';
 import { createStack, type Stack } from '../../src/stack.js';
+import { configureByIp } from '../oracle/ip_line.js';
 import { serve } from './rpc.js';
 
 export interface PortConfig {
@@ -86,6 +87,8 @@ const methods = {
     await namespaceOf(namespace).addRoute(dev === undefined ? spec : { ...spec, oif: linkOf(dev).ifindex });
   },
 
+  /** A line of ip -batch (oracle/ip_line.ts). */
+  ip: (namespace: string, line: string) => configureByIp(namespaceOf(namespace), line),
   neighbours: (namespace: string) => namespaceOf(namespace).neighbours(),
   link: (name: string) => linkOf(name).info(),
   addresses: (name: string) => linkOf(name).addresses(),

@@ -1,5 +1,6 @@
 /** The one case file, in parts: every packet and situation that Linux and the core are compared in. */
 import { arpCases } from './cases/arp.js';
+import { bridgeVlanCases } from './cases/bridge_vlan.js';
 import { configuration } from './cases/configuration.js';
 import { ipv4Forward } from './cases/ipv4_forward.js';
 import { ipv4Fragment } from './cases/ipv4_fragment.js';
@@ -28,4 +29,5 @@ export const cases: readonly OracleCase[] = [
   ...configuration,
   ...trains,
   ...vlanCases,
+  ...bridgeVlanCases,
 ];

@@ -7,6 +7,7 @@ import type { Link } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import { createStack, type Stack } from '../../src/stack.js';
 import { ScriptDriver } from '../script_driver.js';
+import { configureByBridge } from './bridge_line.js';
 import { configureByIp } from './ip_line.js';
 import {
   EARLY_SYSCTL,
@@ -94,6 +95,7 @@ export class CoreRouter implements Target {
 
   private async configure(namespace: Namespace, setup: Setup): Promise<void> {
     for (const line of ipLines(setup)) await configureByIp(namespace, line);
+    for (const line of setup.bridge ?? []) await configureByBridge(namespace, line);
     for (const [name, value] of Object.entries({ ...STANDARD_SYSCTL, ...setup.sysctl })) {
       await namespace.setSysctl(name, value);
     }

@@ -1,5 +1,6 @@
 /** The lines of ip -batch that the oracle's cases use, done to a namespace of the core. */
 import { AF_INET, AF_INET6 } from '../../src/net/ip.js';
+import type { BridgeOptions } from '../../src/net/bridge.js';
 import type { VlanSpec } from '../../src/net/link_vlan.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import type { NudState } from '../../src/net/neighbour.js';
@@ -56,12 +57,43 @@ async function linkAdd(namespace: Namespace, words: readonly string[]): Promise<
     case 'dummy':
       await namespace.addLink({ ...common, kind });
       return;
+    case 'bridge':
+      await namespace.addBridge({ ...common, ...bridge(options) });
+      return;
     case 'vlan':
       await namespace.addLink({ ...common, ...vlan(options), link: await namespace.link(w.get('link')!) });
       return;
     default:
       throw new Error(`test/oracle/ip_line.ts does not know links of type ${kind}`);
   }
+}
+
+/** Times in hundredths of a second, as ip(8) takes them. */
+function bridge(words: readonly string[]): BridgeOptions {
+  const options: BridgeOptions = {};
+  for (let i = 0; i < words.length; i += 2) {
+    const value = words[i + 1]!;
+    switch (words[i]) {
+      case 'vlan_filtering':
+        options.vlanFiltering = value === '1';
+        break;
+      case 'mcast_snooping':
+        options.mcastSnooping = value === '1';
+        break;
+      case 'forward_delay':
+        options.forwardDelay = Number(value) / 100;
+        break;
+      case 'vlan_protocol':
+        options.vlanProtocol = value === '802.1ad' ? 0x88a8 : 0x8100;
+        break;
+      case 'vlan_default_pvid':
+        options.vlanDefaultPvid = Number(value);
+        break;
+      default:
+        throw new Error(`test/oracle/ip_line.ts does not know ${words[i]} of a bridge`);
+    }
+  }
+  return options;
 }
 
 function vlan(words: readonly string[]): Omit<VlanSpec, 'link'> {

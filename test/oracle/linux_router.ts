@@ -22,6 +22,7 @@ import {
   type Target,
 } from './router.js';
 
+const ETH_P_8021Q = 0x8100;
 /** Below this, Linux takes IPv6 off a link. */
 const IPV6_MIN_MTU = 1280;
 const FRAME_BYTES = 70_000;
@@ -79,12 +80,17 @@ class Tap {
   }
 }
 
-const SENTINEL = cat(
-  mac(ROUTER_MAC.lan0),
-  mac(SENTINEL_MAC),
-  be16(ETH_P_ARP),
-  arp({ sha: SENTINEL_MAC, spa: '192.0.2.254', tpa: '192.0.2.1' }),
-);
+type Taps = Record<PortName, Tap>;
+
+function sentinel({ marker }: Setup): Uint8Array {
+  return cat(
+    mac(ROUTER_MAC.lan0),
+    mac(SENTINEL_MAC),
+    marker === undefined ? new Uint8Array(0) : be16(marker.tpid ?? ETH_P_8021Q, marker.id),
+    be16(ETH_P_ARP),
+    arp({ sha: SENTINEL_MAC, spa: '192.0.2.254', tpa: '192.0.2.1' }),
+  );
+}
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
@@ -117,7 +123,7 @@ export class LinuxRouter implements Target {
 
   /** Runs may overlap: the thread is in the namespace only to make it. */
   async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
-    const taps = {} as Record<PortName, Tap>;
+    const taps = {} as Taps;
     try {
       const netns = enterOwnNetns();
       try {
@@ -127,7 +133,7 @@ export class LinuxRouter implements Target {
       } finally {
         netns.leave();
       }
-      return await this.drive(taps, steps);
+      return await this.drive(taps, steps, sentinel(setup));
     } finally {
       for (const tap of Object.values(taps)) this.closing.push(tap.close());
     }
@@ -140,7 +146,8 @@ export class LinuxRouter implements Target {
   private configure(setup: Setup): void {
     sysctl({ ...EARLY_SYSCTL, ...LINUX_SYSCTL });
     const links = PORTS.map((port) => `link set ${port} address ${ROUTER_MAC[port]} up`);
-    this.ip(['link set lo up', ...links, ...ipLines(setup)]);
+    this.batch('ip', ['link set lo up', ...links, ...ipLines(setup)]);
+    if (setup.bridge !== undefined) this.batch('bridge', setup.bridge);
     sysctl(STANDARD_SYSCTL);
     sysctl(setup.sysctl ?? {});
   }
@@ -172,33 +179,33 @@ export class LinuxRouter implements Target {
     }
   }
 
-  private ip(lines: readonly string[]): void {
+  private batch(command: 'ip' | 'bridge', lines: readonly string[]): void {
     try {
-      execFileSync('ip', ['-batch', '-'], {
+      execFileSync(command, ['-batch', '-'], {
         input: `${lines.join('\n')}\n`,
         stdio: ['pipe', 'pipe', 'pipe'],
       });
     } catch (error) {
       const { stderr } = error as { stderr?: Buffer };
-      throw new Error(`ip -batch: ${stderr?.toString() ?? error}\n${lines.join('\n')}`);
+      throw new Error(`${command} -batch: ${stderr?.toString() ?? error}\n${lines.join('\n')}`);
     }
   }
 
-  private async drive(taps: Record<PortName, Tap>, steps: readonly Step[]): Promise<Output> {
+  private async drive(taps: Taps, steps: readonly Step[], marker: Uint8Array): Promise<Output> {
     const output: Output = { lan0: [], wan0: [] };
     for (const step of steps) {
       if (step.kind === 'wait') await sleep(step.ms);
       else {
         taps[step.port].write(step.frame);
-        await this.settle(taps, output);
+        await this.settle(taps, marker, output);
       }
     }
-    await this.settle(taps, output);
+    await this.settle(taps, marker, output);
     return output;
   }
 
-  private async settle(taps: Record<PortName, Tap>, output: Output): Promise<void> {
-    taps.lan0.write(SENTINEL);
+  private async settle(taps: Taps, marker: Uint8Array, output: Output): Promise<void> {
+    taps.lan0.write(marker);
     const begin = performance.now();
     for (let done = false; !done; ) {
       for (let frame = taps.lan0.read(); frame !== undefined; frame = taps.lan0.read()) {

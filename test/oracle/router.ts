@@ -71,6 +71,10 @@ export interface Setup {
   /** In place of the standard lines, for a router of another shape. Something has to answer ARP for 192.0.2.1 on lan0. */
   base?: readonly string[];
   ip?: readonly string[];
+  /** Lines of bridge -batch, done after those. */
+  bridge?: readonly string[];
+  /** The tag with which ARP for 192.0.2.1 is answered on lan0; without: none. */
+  marker?: { readonly id: number; readonly tpid?: number };
   sysctl?: Readonly<Record<string, number>>;
 }
 

@@ -33,9 +33,9 @@ import { Qemu, qemuCommand } from './qemu.js';
 
 const MEMORY_MB = 1024;
 const CPUS = 2;
-const BOOT_LIMIT_MS = 90_000;
+const BOOT_LIMIT_MS = 80_000;
 /** A guest that has not even said that it is alive. */
-const SILENCE_MS = 30 * ALIVE_MS;
+const SILENCE_MS = 60 * ALIVE_MS;
 const RUN_LIMIT_MS = 60_000;
 const NOTHING = new Uint8Array(0);
 

@@ -16,7 +16,7 @@ import { Guest, type Program } from './guest.js';
 import { treeRoot } from './places.js';
 
 /** Of one test file: each test has vitest's own limit, but a worker that spins cannot see it. */
-const FILE_LIMIT_MS = 180_000;
+const FILE_LIMIT_MS = 600_000;
 
 class GuestPoolWorker implements PoolWorker {
   readonly name = 'guest';

@@ -48,6 +48,7 @@ export const EARLY_SYSCTL: Readonly<Record<string, number>> = {
   'net.ipv6.conf.default.accept_dad': 0,
   'net.ipv6.conf.default.dad_transmits': 0,
   'net.ipv6.conf.default.addr_gen_mode': 1,
+  'net.ipv6.conf.default.accept_ra': 0,
 };
 
 export const STANDARD_SYSCTL: Readonly<Record<string, number>> = {

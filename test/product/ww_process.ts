@@ -18,6 +18,8 @@ export interface LogLine {
 export interface WwOptions {
   readonly cwd?: string;
   readonly user?: 'nobody';
+  /** How long it may take to say what is waited for. */
+  readonly waitMs?: number;
 }
 
 export class Ww {
@@ -27,8 +29,10 @@ export class Ww {
   private readonly child: ChildProcess;
   private readonly waiting = new Set<() => void>();
   private ended = false;
+  private readonly waitMs: number;
 
-  constructor(args: readonly string[], { cwd, user }: WwOptions = {}) {
+  constructor(args: readonly string[], { cwd, user, waitMs = WAIT_MS }: WwOptions = {}) {
+    this.waitMs = waitMs;
     const command = [process.execPath, CLI, ...args];
     if (user) command.unshift(...asNobody());
     this.child = spawn(command[0]!, command.slice(1), {
@@ -86,7 +90,8 @@ export class Ww {
           resolve(found);
         } else if (this.ended) fail('ww ended before it said what was waited for');
       };
-      const timer = setTimeout(() => fail(`ww did not say what was waited for in ${WAIT_MS} ms`), WAIT_MS);
+      const { waitMs } = this;
+      const timer = setTimeout(() => fail(`ww did not say what was waited for in ${waitMs} ms`), waitMs);
       this.waiting.add(look);
       look();
     });

@@ -58,7 +58,7 @@ export const BR_FDB_LEARNED_MAX: u32 = 65536;
 /** Entries given by the user, and addresses of ports in their VLANs, are bounded as well. */
 const BR_FDB_OTHERS_MAX: u32 = 131072;
 const BUCKETS_MIN: u32 = 256;
-const BUCKETS_MAX: u32 = 65536;
+const BUCKETS_MAX: u32 = 131072;
 const AF_BRIDGE: u32 = 7;
 /** A tick is 2^20 ns. */
 export const FDB_TICK_SHIFT: u32 = 20;
@@ -145,7 +145,8 @@ export function fdbUpdate(br: Bridge, p: BrPort, key: u64, tick: u32): void {
 
 /** A new entry; the caller knows that there is none. */
 function fdbCreate(br: Bridge, dst: usize, key: u64, flags: u32): FdbEntry | null {
-  if (br.fdbCount > br.fdbMask && br.fdbMask < BUCKETS_MAX - 1) fdbGrow(br);
+  // Twice as many buckets as entries: a chain of two is a branch that nobody foresees.
+  if (br.fdbCount << 1 > br.fdbMask && br.fdbMask < BUCKETS_MAX - 1) fdbGrow(br);
   const p = kzalloc(FDB_ENTRY_BYTES);
   if (p === 0) return null;
   const e = changetype<FdbEntry>(p);

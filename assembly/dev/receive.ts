@@ -16,6 +16,8 @@ import { skbTagged, skbVlanUntag, vlanDoReceive, vlanUnknown } from './vlan_core
 const ETH_P_IP: u32 = 0x0800;
 const ETH_P_ARP: u32 = 0x0806;
 const ETH_P_IPV6: u32 = 0x86dd;
+const ETH_P_8021Q: u32 = 0x8100;
+const ETH_P_8021AD: u32 = 0x88a8;
 
 /** The op that receives packets of an ethertype, NONE when nobody does. */
 function packetTypeOp(protocol: u32): u32 {
@@ -60,7 +62,13 @@ function special(dev: NetDevice, list: usize, n: u32): u32 {
 /** Takes the tags out of the frames that have one; returns how many packets are left. */
 function untag(list: usize, n: u32): u32 {
   let kept: u32 = 0;
-  for (let i: u32 = 0; i < n; i++) {
+  // Nearly always none has one: nothing is written then.
+  while (kept < n) {
+    const protocols = SkbWord.protocols(changetype<SkBuff>(load<u32>(list + (kept << 2))));
+    if ((<u32>(protocols === ETH_P_8021Q) | <u32>(protocols === ETH_P_8021AD)) !== 0) break;
+    kept++;
+  }
+  for (let i = kept; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     if (skb.vlanProto === 0 && skbTagged(skb) && !skbVlanUntag(skb)) continue;
     store<u32>(list + (kept++ << 2), changetype<usize>(skb));

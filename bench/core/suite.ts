@@ -2,6 +2,7 @@
 import { Calibration } from '../calib.js';
 import { type Progress, result, type Suite, type SuiteRun } from '../suite.js';
 import { allocatedBytes } from './alloc.js';
+import { BridgeBench } from './bridge.js';
 import { FIB_PREFIXES, ForwardBench } from './forward.js';
 import { labRssMb, wasmKb } from './footprint.js';
 import { loadNic } from './memory_nic.js';
@@ -31,6 +32,8 @@ const INCLUDES = {
     'segments of 1448 copied in, verified, merged and forwarded through a router in memory, 64 a turn; bytes as received, headers included',
   forward_hot: `${FORWARD_INCLUDES}; 1,024 flows in turn`,
   forward_random: `${FORWARD_INCLUDES}; destinations random over the whole Internet`,
+  bridge_hot:
+    "64-byte frames, rx ring to tx ring by the host's loop, 256 a turn: two ports, 1,024 known addresses, source and destination looked up; the NIC's fill and drain included",
   alloc_per_packet:
     'bytes of JavaScript heap per packet of forward_hot over 10 million, collected ones included',
   rss_mb: 'resident memory of `ww up`, the lab, while it runs (10^6 bytes)',
@@ -45,6 +48,7 @@ async function run(suite: SuiteRun): Promise<void> {
   if (wanted('gso_tcp', 'gro_tcp')) await offload(suite, calibration);
   if (wanted('gso_forward', 'gro_forward')) await offloadForward(suite, calibration);
   if (wanted('forward_hot', 'forward_random', 'alloc_per_packet')) await forward(suite, calibration);
+  if (wanted('bridge_hot')) await bridge(suite, calibration);
   if (wanted('rss_mb')) {
     suite.progress('rss_mb: the lab runs for some seconds');
     suite.result(result('rss_mb', 'MB', await labRssMb(), INCLUDES.rss_mb));
@@ -123,6 +127,17 @@ async function forward(suite: SuiteRun, calibration: Calibration): Promise<void>
     const step = (packets: number) => bench.forward(packets);
     const { bytes } = await allocatedBytes(ALLOC_STEPS, ALLOC_PACKETS / ALLOC_STEPS, step);
     suite.result(result('alloc_per_packet', 'B', [bytes / ALLOC_PACKETS], INCLUDES.alloc_per_packet));
+  } finally {
+    await bench.close();
+  }
+}
+
+async function bridge(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  const bench = await BridgeBench.create();
+  try {
+    for (let i = 0; i < 3; i++) bench.mpps(FORWARD_PACKETS);
+    const samples = rounds('bridge_hot', suite.progress, calibration, () => bench.mpps(FORWARD_PACKETS));
+    suite.result(result('bridge_hot', 'Mpps', samples, INCLUDES.bridge_hot));
   } finally {
     await bench.close();
   }

@@ -20,6 +20,7 @@ import {
 import { Op } from './abi/ops';
 import { SCRATCH_BYTES } from './dev/scratch';
 import { backlogPoll } from './dev/backlog';
+import { bondOpsInit } from './dev/bond';
 import { dummyOpsInit } from './dev/dummy';
 import { loopbackXmit } from './dev/loopback';
 import { macvlanOpsInit } from './dev/macvlan';
@@ -232,6 +233,7 @@ function fillOps(): void {
   macvlanOpsInit();
   opSet(Op.TIMER_PKTGEN, timerPktgen.index);
   opSet(Op.PKTGEN_RCV, rcvPktgen.index);
+  bondOpsInit();
   pfifoFastInit();
   tpacketOpsInit();
   neighOpsInit();

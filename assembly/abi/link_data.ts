@@ -47,3 +47,102 @@ export const MACADDR_ADD: u32 = 1;
 export const MACADDR_DEL: u32 = 2;
 export const MACADDR_FLUSH: u32 = 3;
 export const MACADDR_SET: u32 = 4;
+
+/** IFLA_BOND_*. In a request the fields whose bit (1 << BondField) is in SET are meant. */
+export enum BondData {
+  /** u8 each: BOND_MODE_*, BOND_XMIT_POLICY_*, 1: fast, BOND_AD_*, BOND_PRI_RESELECT_*, BOND_FOM_* */
+  MODE = 0,
+  XMIT_HASH_POLICY = 1,
+  AD_LACP_RATE = 2,
+  AD_SELECT = 3,
+  PRIMARY_RESELECT = 4,
+  FAIL_OVER_MAC = 5,
+  NUM_PEER_NOTIF = 6,
+  ALL_SLAVES_ACTIVE = 7,
+  /** u32 milliseconds each. */
+  MIIMON = 8,
+  UPDELAY = 12,
+  DOWNDELAY = 16,
+  PEER_NOTIF_DELAY = 20,
+  /** i32 ifindex, 0: none. */
+  PRIMARY = 24,
+  ACTIVE_SLAVE = 28,
+  /** u32 */
+  MIN_LINKS = 32,
+  PACKETS_PER_SLAVE = 36,
+  /** u16 */
+  AD_ACTOR_SYS_PRIO = 40,
+  AD_USER_PORT_KEY = 42,
+  /** u8, u8[6] */
+  AD_LACP_ACTIVE = 44,
+  AD_ACTOR_SYSTEM = 46,
+  /** u32: bits of BondField. */
+  SET = 52,
+  /** Out, mode 802.3ad: the active aggregator: u16 id, ports, actor key, partner key, u8[6] partner's system. */
+  AD_AGGREGATOR = 56,
+  AD_NUM_PORTS = 58,
+  AD_ACTOR_KEY = 60,
+  AD_PARTNER_KEY = 62,
+  AD_PARTNER_MAC = 64,
+}
+export enum BondField {
+  MODE,
+  XMIT_HASH_POLICY,
+  AD_LACP_RATE,
+  AD_SELECT,
+  PRIMARY_RESELECT,
+  FAIL_OVER_MAC,
+  NUM_PEER_NOTIF,
+  ALL_SLAVES_ACTIVE,
+  MIIMON,
+  UPDELAY,
+  DOWNDELAY,
+  PEER_NOTIF_DELAY,
+  PRIMARY,
+  ACTIVE_SLAVE,
+  MIN_LINKS,
+  PACKETS_PER_SLAVE,
+  AD_ACTOR_SYS_PRIO,
+  AD_USER_PORT_KEY,
+  AD_LACP_ACTIVE,
+  AD_ACTOR_SYSTEM,
+}
+export const BOND_MODE_ROUNDROBIN: u32 = 0;
+export const BOND_MODE_ACTIVEBACKUP: u32 = 1;
+export const BOND_MODE_XOR: u32 = 2;
+export const BOND_MODE_BROADCAST: u32 = 3;
+export const BOND_MODE_8023AD: u32 = 4;
+export const BOND_XMIT_POLICY_LAYER2: u32 = 0;
+export const BOND_XMIT_POLICY_LAYER34: u32 = 1;
+export const BOND_XMIT_POLICY_LAYER23: u32 = 2;
+export const BOND_XMIT_POLICY_ENCAP23: u32 = 3;
+export const BOND_XMIT_POLICY_ENCAP34: u32 = 4;
+export const BOND_XMIT_POLICY_VLAN_SRCMAC: u32 = 5;
+export const BOND_PRI_RESELECT_ALWAYS: u32 = 0;
+export const BOND_PRI_RESELECT_BETTER: u32 = 1;
+export const BOND_PRI_RESELECT_FAILURE: u32 = 2;
+export const BOND_FOM_NONE: u32 = 0;
+export const BOND_FOM_ACTIVE: u32 = 1;
+export const BOND_FOM_FOLLOW: u32 = 2;
+export const BOND_AD_STABLE: u32 = 0;
+export const BOND_AD_BANDWIDTH: u32 = 1;
+export const BOND_AD_COUNT: u32 = 2;
+
+/** IFLA_BOND_SLAVE_*: of a port of a bond, out. */
+export enum BondSlaveData {
+  /** u8: 0 active, 1 backup; u8: BOND_LINK_* */
+  STATE = 0,
+  MII_STATUS = 1,
+  /** u8: LACP state of actor and partner. */
+  AD_ACTOR_OPER_PORT_STATE = 2,
+  AD_PARTNER_OPER_PORT_STATE = 3,
+  /** u32 */
+  LINK_FAILURE_COUNT = 4,
+  /** u8[6], u16 */
+  PERM_HWADDR = 8,
+  AD_AGGREGATOR_ID = 14,
+}
+export const BOND_LINK_UP: u32 = 0;
+export const BOND_LINK_FAIL: u32 = 1;
+export const BOND_LINK_DOWN: u32 = 2;
+export const BOND_LINK_BACK: u32 = 3;

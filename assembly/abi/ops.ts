@@ -77,6 +77,7 @@ export enum Op {
   ARP_ADDR_TYPE = 152,
   ARP_SELECT_SADDR,
   ARP_ANNOUNCE,
+  ARP_GRATUITOUS,
   // How a packet goes on behind a hook that had queued it: (skb) => void, by family * 5 + hook
   OKFN_IPV4 = 224,
   OKFN_IPV6 = 232,

@@ -14,7 +14,8 @@ import { Op } from '../abi/ops';
 import { opSet } from '../lib/ops';
 import { Errno } from '../net/errno';
 import { NetdevEvent, callNetdevNotifiers } from '../net/registry';
-import { IFF_ALLMULTI, IFF_PROMISC, Ndo, NetDevice, devNdo, notifyLink } from './net_device';
+import { DevKind, IFF_ALLMULTI, IFF_PROMISC, Ndo, NetDevice, devNdo, notifyLink } from './net_device';
+import { vethUpdateCarrier } from './veth';
 
 /** Linux: MAX_NEST_DEV. */
 const MAX_NEST_DEV: u32 = 8;
@@ -136,6 +137,8 @@ export function devSetAllmulti(dev: NetDevice, inc: i32): void {
 /** NETDEV_EVENT_UPPER: tells the devices above. */
 function tellUpper(event: u32, devPtr: usize): void {
   const dev = changetype<NetDevice>(devPtr);
+  const upOrDown = event === <u32>NetdevEvent.UP || event === <u32>NetdevEvent.DOWN;
+  if (upOrDown && dev.kind === DevKind.VETH) vethUpdateCarrier(dev);
   let at = dev.stackedHead;
   while (at !== 0) {
     const stacked = changetype<NetDevice>(at);

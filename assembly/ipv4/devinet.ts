@@ -212,6 +212,12 @@ function announce(dev: NetDevice, addr: u32): void {
   if (fn !== 0) call_indirect<void>(fn, changetype<usize>(dev), addr);
 }
 
+/** Whatever arp_notify says: a failover. */
+function gratuitousArp(dev: NetDevice, addr: u32): void {
+  const fn = opIndex(Op.ARP_GRATUITOUS);
+  if (fn !== 0) call_indirect<void>(fn, changetype<usize>(dev), addr);
+}
+
 function emitAddr(ifa: Ifaddr, removed: bool): void {
   const dev = changetype<NetDevice>(ifa.dev);
   const bytes = scratch(Scratch.DEVINET_BYTES);
@@ -403,6 +409,9 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
       for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
         announce(dev, changetype<Ifaddr>(at).addr);
     }
+  } else if (event === NetdevEvent.NOTIFY_PEERS) {
+    for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
+      gratuitousArp(dev, changetype<Ifaddr>(at).addr);
   } else if (event === NetdevEvent.UNREGISTER) {
     while (inDev.addrs !== 0) deleteIfaddr(dev, changetype<Ifaddr>(inDev.addrs));
     fibFlushDev(dev.net, AF_INET, dev, true);

@@ -10,7 +10,15 @@ import { Op } from '../abi/ops';
 import { AddrRec } from '../abi/request';
 import { Ipv6Conf } from '../abi/sysctl';
 import { eventEmit } from '../dev/event';
-import { IFF_LOOPBACK, IFF_UP, NetDevice, conf6, devAddrPtr, netifRunning } from '../dev/net_device';
+import {
+  IFF_LOOPBACK,
+  IFF_UP,
+  NetDevice,
+  conf6,
+  devAddrPtr,
+  netifRunning,
+  IFF_SLAVE,
+} from '../dev/net_device';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opSet } from '../lib/ops';
 import { root } from '../lib/root';
@@ -506,8 +514,15 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
     }
   }
   if (dev.ip6Ptr === 0) return;
+  // Linux: addrconf_notify; the port of a bond has no address of its own.
+  const slave = (dev.flags & IFF_SLAVE) !== 0;
   switch (event) {
+    case NetdevEvent.NOTIFY_PEERS: {
+      notifyPeers(dev);
+      return;
+    }
     case NetdevEvent.UP: {
+      if (slave) return;
       ifup(dev);
       return;
     }
@@ -517,7 +532,7 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
     }
     case NetdevEvent.CHANGE: {
       fibSyncLinkState(dev.net, AF_INET6, dev);
-      if (netifRunning(dev) && conf6(dev, Ipv6Conf.DISABLE_IPV6) === 0) linkReady(dev);
+      if (!slave && netifRunning(dev) && conf6(dev, Ipv6Conf.DISABLE_IPV6) === 0) linkReady(dev);
       return;
     }
     case NetdevEvent.CHANGEADDR: {
@@ -543,7 +558,12 @@ function changeMtu(dev: NetDevice): void {
 function changeAddr(dev: NetDevice): void {
   const notify =
     conf6(dev, Ipv6Conf.NDISC_NOTIFY) | load<i32>(dev.net.conf6All + (Ipv6Conf.NDISC_NOTIFY << 2));
-  if (notify === 0 || inet6Dev(dev).ready === 0) return;
+  if (notify !== 0) notifyPeers(dev);
+}
+
+/** All nodes are told our MAC with each address. Linux: ndisc_send_unsol_na. */
+function notifyPeers(dev: NetDevice): void {
+  if (inet6Dev(dev).ready === 0) return;
   for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
     const ifa = changetype<Inet6Ifaddr>(at);
     if ((ifa.flags & IFA_F_TENTATIVE) === 0) ndiscSendUnsolicitedNa(dev, ifa);

@@ -260,6 +260,11 @@ export function arpAnnounce(dev: NetDevice, addr: u32): void {
   arpSend(ARPOP_REQUEST, addr, dev, addr, 0, 0);
 }
 
+/** ARP_GRATUITOUS: the address moved to another port (Linux: NETDEV_NOTIFY_PEERS). */
+export function arpGratuitous(devPtr: usize, addr: u32): void {
+  arpAnnounce(changetype<NetDevice>(devPtr), addr);
+}
+
 /** ARP_ANNOUNCE: an address appeared or its link came up; said to all where arp_notify is set. */
 export function arpNotify(devPtr: usize, addr: u32): void {
   const dev = changetype<NetDevice>(devPtr);
@@ -304,4 +309,5 @@ export function arpOpsInit(): void {
   opSet(Op.NEIGH_ARP_SOLICIT, arpSolicit.index);
   opSet(Op.ARP_ANNOUNCE, arpNotify.index);
   opSet(Op.PROXY_REDO_ARP, arpProxyRedo.index);
+  opSet(Op.ARP_GRATUITOUS, arpGratuitous.index);
 }

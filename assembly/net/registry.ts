@@ -18,6 +18,8 @@ export enum NetdevEvent {
   CHANGEMTU = 7,
   CHANGEADDR = 8,
   GOING_DOWN = 9,
+  /** A failover: the network is to hear of the device's addresses again. */
+  NOTIFY_PEERS = 19,
   /** The device became, or ceased to be, a port of a master. */
   CHANGEUPPER = 21,
 }

@@ -145,7 +145,6 @@ function setFlags(dev: NetDevice, flags: u32, change: u32): i32 {
   let err: i32 = 0;
   if ((flags & IFF_UP) !== 0) err = devOpen(dev);
   else devClose(dev);
-  if (dev.kind === DevKind.VETH) vethUpdateCarrier(dev);
   return err;
 }
 

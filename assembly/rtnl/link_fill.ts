@@ -1,6 +1,7 @@
 /** A LinkRec as it is told: of every device the same, then what its kind and its master's have to say. */
 import { LinkRec } from '../abi/request';
 import { DevKind, IFNAMSIZ, NetDevice, devAddrPtr, devFlags, devNamePtr } from '../dev/net_device';
+import { bondFill, bondSlaveFill } from './link_bond';
 import { macvlanFill } from './link_macvlan';
 import { vethFill } from './link_veth';
 import { vlanFill } from './link_vlan';
@@ -26,6 +27,7 @@ export function fillLink(dev: NetDevice, rec: usize): void {
   store<u32>(rec, dev.promiscuity, LinkRec.PROMISCUITY);
   memory.fill(rec + LinkRec.DATA, 0, DATA_BYTES);
   kindFill(dev, rec);
+  if (dev.upper !== 0) slaveFill(dev, rec);
 }
 
 /** The kind's own part. */
@@ -37,8 +39,20 @@ function kindFill(dev: NetDevice, rec: usize): void {
     case DevKind.VLAN:
       vlanFill(dev, rec + LinkRec.DATA);
       break;
+    case DevKind.BOND:
+      bondFill(dev, rec + LinkRec.DATA);
+      break;
     case DevKind.MACVLAN:
       macvlanFill(dev, rec + LinkRec.DATA);
+      break;
+  }
+}
+
+/** What the device has as a port, by the kind of its master. */
+function slaveFill(port: NetDevice, rec: usize): void {
+  switch (<u32>changetype<NetDevice>(port.upper).kind) {
+    case DevKind.BOND:
+      if (port.rxHandlerData !== 0) bondSlaveFill(port, rec + LinkRec.SLAVE_DATA);
       break;
   }
 }

@@ -3,6 +3,7 @@ import { LinkRec } from '../abi/request';
 import { DevKind, NetDevice } from '../dev/net_device';
 import { Errno } from '../net/errno';
 import { Net } from '../net/net';
+import { bondChange, bondNew } from './link_bond';
 import { bridgeNew } from './link_bridge';
 import { dummyNew } from './link_dummy';
 import { macvlanChange, macvlanNew } from './link_macvlan';
@@ -24,6 +25,8 @@ export function linkKindNew(net: Net, body: usize): i32 {
       return bridgeNew(net, body);
     case DevKind.MACVLAN:
       return macvlanNew(net, body);
+    case DevKind.BOND:
+      return bondNew(net, body);
     default:
       return -Errno.EOPNOTSUPP;
   }
@@ -36,6 +39,8 @@ export function linkKindSet(dev: NetDevice, data: usize): i32 {
       return vlanChange(dev, data);
     case DevKind.MACVLAN:
       return macvlanChange(dev, data);
+    case DevKind.BOND:
+      return bondChange(dev, data);
     default:
       return -Errno.EOPNOTSUPP;
   }

@@ -14,7 +14,8 @@ import {
 import type { Core } from '../core/core.js';
 import { NetError } from '../net_error.js';
 import { AF_INET6, address, getAddressText, prefix, putAddress } from './ip.js';
-import { type LinkData, type LinkKind, linkData, linkKind } from './link_kind.js';
+import { type LinkData, type LinkKind, bondSlave, linkData, linkKind } from './link_kind.js';
+import { type BondOptions, type BondSlaveInfo, putBond } from './link_bond.js';
 import { type MacvlanOptions, putMacvlan } from './link_macvlan.js';
 import { getMac, putMac, putName } from './link_name.js';
 import { putVlanOptions, type VlanOptions } from './link_vlan.js';
@@ -151,6 +152,7 @@ export interface LinkChange {
   /** What a link of this kind has of its own. */
   vlan?: VlanOptions;
   macvlan?: MacvlanOptions;
+  bond?: BondOptions;
 }
 
 export class Link {
@@ -163,7 +165,11 @@ export class Link {
   ) {}
 
   async set(change: LinkChange): Promise<LinkInfo> {
-    const view = await this.core.request(
+    return linkInfo(await this.change(change), 0);
+  }
+
+  private change(change: LinkChange): Promise<DataView> {
+    return this.core.request(
       {
         type: MsgType.LINK_SET,
         bytes: LinkRec.SIZE,
@@ -185,6 +191,10 @@ export class Link {
             set |= LINK_SET_DATA;
             putVlanOptions(v, at + LinkRec.DATA, change.vlan);
           }
+          if (change.bond !== undefined) {
+            set |= LINK_SET_DATA;
+            putBond(v, at + LinkRec.DATA, change.bond);
+          }
           if (change.macvlan !== undefined) {
             set |= LINK_SET_DATA;
             putMacvlan(v, at + LinkRec.DATA, change.macvlan);
@@ -195,7 +205,11 @@ export class Link {
       },
       `${this.name}: ${Object.keys(change).join(', ')}`,
     );
-    return linkInfo(view, 0);
+  }
+
+  /** What the link is as a port of a bond, if it is one. `/proc/net/bonding/*`, `ip -d link`. */
+  async bondSlave(): Promise<BondSlaveInfo> {
+    return bondSlave(await this.change({}), 0);
   }
 
   async up(): Promise<this> {

@@ -4,6 +4,14 @@
  */
 import { LINK_SET_MASTER, LinkRec } from '../../assembly/abi/request.js';
 import { putMac, putName } from './link_name.js';
+import {
+  type BondData,
+  type BondSlaveInfo,
+  type BondSpec,
+  putBond,
+  readBond,
+  readBondSlave,
+} from './link_bond.js';
 import { type MacvlanData, type MacvlanSpec, putMacvlan, readMacvlan } from './link_macvlan.js';
 import { putVlan, readVlan, type VlanData, type VlanSpec } from './link_vlan.js';
 
@@ -31,10 +39,10 @@ export interface BridgeSpec {
 }
 
 /** `ip link add NAME type KIND ...`. */
-export type LinkSpec = LinkCommon & (DummySpec | VlanSpec | MacvlanSpec | BridgeSpec);
+export type LinkSpec = LinkCommon & (DummySpec | VlanSpec | MacvlanSpec | BondSpec | BridgeSpec);
 
 /** What a kind tells beyond what all links have. */
-export type LinkData = VlanData | MacvlanData | null;
+export type LinkData = VlanData | MacvlanData | BondData | null;
 
 export function linkKind(devKind: number): LinkKind {
   return KINDS[devKind - 1] ?? 'port';
@@ -56,6 +64,7 @@ export function putLinkSpec(view: DataView, at: number, net: number, spec: LinkS
     view.setInt32(at + LinkRec.LINK, spec.link.ifindex, true);
     putVlan(view, at + LinkRec.DATA, spec);
   }
+  if (spec.kind === 'bond') putBond(view, at + LinkRec.DATA, spec);
   if (spec.kind === 'macvlan') {
     view.setInt32(at + LinkRec.LINK, spec.link.ifindex, true);
     putMacvlan(view, at + LinkRec.DATA, spec);
@@ -65,6 +74,12 @@ export function putLinkSpec(view: DataView, at: number, net: number, spec: LinkS
 /** Reads what the kind has of its own in a LinkRec. */
 export function linkData(kind: LinkKind, view: DataView, at: number): LinkData {
   if (kind === 'vlan') return readVlan(view, at + LinkRec.DATA);
+  if (kind === 'bond') return readBond(view, at + LinkRec.DATA);
   if (kind === 'macvlan') return readMacvlan(view, at + LinkRec.DATA);
   return null;
+}
+
+/** What a link has as a port of a bond; nothing that makes sense for a port of another kind of master. */
+export function bondSlave(view: DataView, at: number): BondSlaveInfo {
+  return readBondSlave(view, at + LinkRec.SLAVE_DATA);
 }

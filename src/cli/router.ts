@@ -9,9 +9,10 @@
  */
 import { Status } from '../../assembly/abi/layout.js';
 import { formatCidr, formatIp, formatMac } from '../config/ip_address.js';
-import type { LinkConfig, RouteConfig, RouterConfig } from '../config/router_config.js';
+import type { BridgeConfig, LinkConfig, RouteConfig, RouterConfig } from '../config/router_config.js';
 import type { PortState } from '../core/core.js';
 import { AF_INET, AF_INET6 } from '../net/ip.js';
+import type { Bridge, BridgePort } from '../net/bridge.js';
 import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import type { RouteSpec } from '../net/route.js';
@@ -84,6 +85,7 @@ export async function buildRouter(
   const links = new Map<LinkConfig, Link>();
   const ports: RouterPort[] = [];
   for (const link of config.links) {
+    if (link.bridge !== undefined) continue;
     if (link.port === null) {
       links.set(link, await namespace.link(link.name));
       continue;
@@ -92,6 +94,8 @@ export async function buildRouter(
     links.set(link, made);
     ports.push(port);
   }
+  for (const link of config.links)
+    if (link.bridge !== undefined) links.set(link, await makeBridge(namespace, link, link.bridge));
   for (const [name, value] of config.sysctls)
     if (OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
   for (const [link, made] of links) {
@@ -108,6 +112,40 @@ export async function buildRouter(
   }
   const withPorts = [...links].filter(([{ port }]) => port !== null).map(([, made]) => made);
   return { namespace, links: withPorts, ports, restingSkbs: skbsInUse(stack) };
+}
+
+/** The bridge and its ports, whose links are there already. */
+async function makeBridge(namespace: Namespace, link: LinkConfig, bridge: BridgeConfig): Promise<Link> {
+  const { name, mac, mtu, linkLocal } = link;
+  const settings: [string, number][] = linkLocal ? [] : [['addr_gen_mode', ADDR_GEN_MODE_NONE]];
+  const made = await withDefaults(namespace, settings, () =>
+    namespace.addBridge({
+      name,
+      ...(mac && { mac: formatMac(mac) }),
+      ...(mtu !== undefined && { mtu }),
+      ...bridge.options,
+    }),
+  );
+  const sides = new Map<string, Bridge | BridgePort>([[name, made]]);
+  for (const port of bridge.interfaces) {
+    const cost = bridge.costs.find(([of]) => of === port)?.[1];
+    const priority = bridge.priorities.find(([of]) => of === port)?.[1];
+    const side = await made.addPort(await namespace.link(port), {
+      isolated: bridge.isolated.includes(port),
+      ...(cost !== undefined && { cost }),
+      ...(priority !== undefined && { priority }),
+    });
+    sides.set(port, side);
+  }
+  for (const { port, pvid, tagged, untagged } of bridge.vlans) {
+    const side = sides.get(port)!;
+    for (const { first, last } of await side.vlans()) await side.deleteVlan(first, last);
+    for (const [first, last] of tagged) await side.addVlan({ first, last });
+    for (const [first, last] of untagged) await side.addVlan({ first, last, untagged: true });
+    if (pvid !== undefined) await side.addVlan({ first: pvid, pvid: true, untagged: true });
+  }
+  await made.link.up();
+  return made.link;
 }
 
 async function makeLink(

@@ -1,4 +1,5 @@
 /** What concerns more than one place of the file: links and their ports, addresses, gateways, equal routes. */
+import { checkBridges } from './bridges.js';
 import { nearest } from './diagnostic.js';
 import { formatCidr, formatIp, inPrefix, isLinkLocal6, sameAddress } from './ip_address.js';
 import type { LinkDraft, RouteDraft } from './link_draft.js';
@@ -15,6 +16,7 @@ export function checkLinks(
   ports: readonly NamedPort[],
 ): LinkConfig[] {
   checkPorts(reader, links, ports);
+  checkBridges(reader, links);
   checkAddresses(reader, links);
   checkRoutes(reader, links);
   for (const link of links) checkMtu(reader, link);
@@ -28,6 +30,9 @@ export function checkLinks(
       addresses: link.addresses.map(({ family, address, prefix }) => ({ family, address, prefix })),
       routes: link.routes.map((route) => route.config),
       ...(mac && { mac }),
+      ...(link.bridge && {
+        bridge: { ...link.bridge.config, interfaces: link.bridge.interfaces.map(({ value }) => value) },
+      }),
       ...(link.mtu && { mtu: link.mtu.value }),
     };
   });
@@ -39,6 +44,12 @@ function checkPorts(reader: YamlReader, links: readonly LinkDraft[], ports: read
     const owner = links.find((candidate) => candidate.name === link);
     if (link === LOOPBACK) {
       reader.error(at, 'the loopback lo takes no port', 'remove this line');
+    } else if (owner?.bridge) {
+      reader.error(
+        at,
+        `the bridge ${link} takes no port of its own`,
+        'give the port to a link among its interfaces',
+      );
     } else if (!owner) {
       const near = nearest(link, names);
       const hint = near ? `did you mean "${near}"?` : `add "${link}:" under ethernets, or remove this port`;
@@ -48,8 +59,8 @@ function checkPorts(reader: YamlReader, links: readonly LinkDraft[], ports: read
       reader.error(mac.at, message, 'keep "mac" here or "macaddress" there');
     }
   }
-  for (const { name, at } of links) {
-    if (name !== LOOPBACK && !ports.some((port) => port.link === name)) {
+  for (const { name, at, bridge } of links) {
+    if (name !== LOOPBACK && !bridge && !ports.some((port) => port.link === name)) {
       reader.error(
         at,
         `link ${name} has no port`,

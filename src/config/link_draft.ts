@@ -1,4 +1,5 @@
 /** Links as they are read, with the places that later checks may have to point at. */
+import type { BridgeDraft } from './bridges.js';
 import type { AddressConfig, RouteConfig } from './router_config.js';
 import type { Range } from './yaml_reader.js';
 
@@ -23,4 +24,6 @@ export interface LinkDraft {
   /** One at least could not be read: what the link reaches is not known. */
   addressesWrong: boolean;
   readonly routes: RouteDraft[];
+  /** Only of a bridge. */
+  bridge?: BridgeDraft;
 }

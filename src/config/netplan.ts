@@ -12,6 +12,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { NetError } from '../net_error.js';
+import { bridgeFields } from './bridges.js';
 import { checkLinks } from './check_links.js';
 import type { Diagnostic } from './diagnostic.js';
 import { formatIp, isMulticast, parseCidr, parseIp, whyNotAddress, whyNotCidr } from './ip_address.js';
@@ -22,7 +23,7 @@ import { readRoute } from './netplan_route.js';
 import { type NamedPort, readPorts } from './ports.js';
 import type { RouterConfig } from './router_config.js';
 import { whyNotSysctl } from './sysctl_name.js';
-import { type Entry, type Value, YamlReader } from './yaml_reader.js';
+import { type Entry, type Fields, type Value, YamlReader } from './yaml_reader.js';
 
 export type ConfigResult =
   | { readonly kind: 'ok'; readonly config: RouterConfig; readonly warnings: readonly Diagnostic[] }
@@ -35,7 +36,7 @@ export type ConfigResult =
 const MTU_MIN = 68; // RFC 791 §3.2
 const MTU_MAX = 65535;
 
-const OTHER_LINKS = ['bonds', 'bridges', 'vlans', 'vrfs', 'tunnels', 'wifis', 'modems', 'dummy-devices'];
+const OTHER_LINKS = ['bonds', 'vlans', 'vrfs', 'tunnels', 'wifis', 'modems', 'dummy-devices'];
 const LATER_TOP = [...OTHER_LINKS, 'virtual-ethernets', 'nm-devices', 'openvswitch'];
 const LATER_LINK = [
   ...[
@@ -151,6 +152,11 @@ function readNetwork(reader: YamlReader, value: Value, links: LinkDraft[]): void
         links.push(readLink(reader, entry));
       }
     },
+    bridges: (inner: Value) => {
+      for (const entry of reader.entries(inner, 'bridges', 'write "br0: {interfaces: [...]}"') ?? []) {
+        links.push(readLink(reader, entry, bridgeFields));
+      }
+    },
   };
   const isMapping = reader.fields(
     value,
@@ -162,7 +168,12 @@ function readNetwork(reader: YamlReader, value: Value, links: LinkDraft[]): void
   if (isMapping && !version) reader.error(value.at, '"version" is missing in network', 'write "version: 2"');
 }
 
-function readLink(reader: YamlReader, { key: name, keyAt, value }: Entry): LinkDraft {
+/** `own` gives the keys that only this kind of link has. */
+function readLink(
+  reader: YamlReader,
+  { key: name, keyAt, value }: Entry,
+  own?: (reader: YamlReader, link: LinkDraft) => Fields,
+): LinkDraft {
   if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..') {
     reader.error(
       keyAt,
@@ -220,6 +231,7 @@ function readLink(reader: YamlReader, { key: name, keyAt, value }: Entry): LinkD
     },
     optional: (inner: Value, entry: Entry) => void reader.boolean(inner, entry.key),
     nameservers: ignored,
+    ...own?.(reader, link),
   };
   reader.fields(value, what, `write "${name}: {addresses: [...]}"`, fields, LATER_LINK);
   for (const item of routes) {

@@ -11,7 +11,7 @@ export interface RouterConfig {
 
 export interface LinkConfig {
   readonly name: string;
-  /** null: the loopback `lo`, which the namespace has already. */
+  /** null: the loopback `lo`, which the namespace has already, or a bridge. */
   readonly port: PortConfig | null;
   /** 6 bytes; the port's own when it is not given. */
   readonly mac?: Uint8Array;
@@ -20,6 +20,37 @@ export interface LinkConfig {
   readonly linkLocal: boolean;
   readonly addresses: readonly AddressConfig[];
   readonly routes: readonly RouteConfig[];
+  readonly bridge?: BridgeConfig;
+}
+
+/** Times are in seconds. */
+export interface BridgeConfig {
+  readonly interfaces: readonly string[];
+  readonly options: {
+    ageingTime?: number;
+    forwardDelay?: number;
+    helloTime?: number;
+    maxAge?: number;
+    priority?: number;
+    stp?: boolean;
+    vlanFiltering?: boolean;
+    vlanDefaultPvid?: number;
+    mcastSnooping?: boolean;
+    mcastQuerier?: boolean;
+  };
+  /** By port. */
+  readonly costs: [port: string, cost: number][];
+  readonly priorities: [port: string, priority: number][];
+  readonly vlans: BridgeVlansConfig[];
+  readonly isolated: string[];
+}
+
+/** All VLANs of a port, or of the bridge itself under its own name; the default one counts no more. */
+export interface BridgeVlansConfig {
+  readonly port: string;
+  readonly pvid?: number;
+  readonly tagged: [first: number, last: number][];
+  readonly untagged: [first: number, last: number][];
 }
 
 export interface NeighbourConfig {

@@ -1,5 +1,6 @@
 /** The lines of ip -batch that the oracle's cases use, done to a namespace of the core. */
 import { AF_INET, AF_INET6 } from '../../src/net/ip.js';
+import type { BondSpec } from '../../src/net/link_bond.js';
 import type { BridgeOptions } from '../../src/net/bridge.js';
 import type { VlanSpec } from '../../src/net/link_vlan.js';
 import type { Namespace } from '../../src/net/namespace.js';
@@ -57,6 +58,9 @@ async function linkAdd(namespace: Namespace, words: readonly string[]): Promise<
     case 'dummy':
       await namespace.addLink({ ...common, kind });
       return;
+    case 'bond':
+      await namespace.addLink({ ...common, ...bond(options) });
+      return;
     case 'bridge':
       await namespace.addBridge({ ...common, ...bridge(options) });
       return;
@@ -66,6 +70,19 @@ async function linkAdd(namespace: Namespace, words: readonly string[]): Promise<
     default:
       throw new Error(`test/oracle/ip_line.ts does not know links of type ${kind}`);
   }
+}
+
+function bond(words: readonly string[]): BondSpec {
+  const { words: w } = parse(words, ['mode', 'miimon', 'lacp_rate', 'xmit_hash_policy']);
+  const word = <K extends keyof BondSpec>(option: K, key: string) =>
+    w.has(key) ? { [option]: w.get(key) as BondSpec[K] } : {};
+  return {
+    kind: 'bond',
+    ...word('mode', 'mode'),
+    ...word('lacpRate', 'lacp_rate'),
+    ...word('xmitHashPolicy', 'xmit_hash_policy'),
+    ...(w.has('miimon') && { miimon: Number(w.get('miimon')) }),
+  };
 }
 
 /** Times in hundredths of a second, as ip(8) takes them. */

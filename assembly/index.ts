@@ -5,6 +5,7 @@
  *   init, attach      lay memory out, or take over what a snapshot put there
  *   request           a batch of configuration messages and questions (abi/request)
  *   rx                a driver filled receive descriptors
+ *   rssQueue          which queue a frame belongs to
  *   poll              time: timers, napi, qdiscs
  *   setOp             a function of a generated module for an op id (hooks)
  *   forget            frees what a closed driver had not sent
@@ -12,7 +13,7 @@
 import { Op } from './abi/ops';
 import { Status } from './abi/layout';
 import { devByHandle, devIsPort } from './dev/net_device';
-import { portRx, portTxClean, portsTxClean } from './dev/port';
+import { portRssQueue, portRx, portTxClean, portsTxClean } from './dev/port';
 import { netRxAction } from './dev/napi';
 import { netTxAction } from './dev/xmit';
 import { coreAttach, coreInit, fillStatus } from './init';
@@ -48,12 +49,18 @@ export function request(nowLo: u32, nowHi: u32, bytes: u32): u32 {
   return n;
 }
 
-/** `count` more receive descriptors of the port are filled. 0, or -ENODEV. There is one queue: 0. */
+/** `count` more receive descriptors of the port's queue are filled. 0, or -ENODEV. */
 export function rx(handle: u32, queue: u32, count: u32): i32 {
   const dev = devByHandle(handle);
-  if (dev === null || !devIsPort(dev) || queue !== 0) return -Errno.ENODEV;
-  portRx(dev, count);
+  if (dev === null || !devIsPort(dev) || !portRx(dev, queue, count)) return -Errno.ENODEV;
   return 0;
+}
+
+/** The receive queue that the frame of `bytes` at `frame` belongs to (dev/rss), or -ENODEV. */
+export function rssQueue(handle: u32, frame: usize, bytes: u32): i32 {
+  const dev = devByHandle(handle);
+  if (dev === null || !devIsPort(dev)) return -Errno.ENODEV;
+  return <i32>portRssQueue(dev, frame, bytes);
 }
 
 /** Runs timers, napi (at most `budget` packets), streams of pktgen and qdiscs at time now; returns the packets handled. */

@@ -103,6 +103,7 @@ export class Stack {
         large,
         ringEntries: options.ringEntries ?? 256,
         ...rxEntries(driver, large, options.ringEntries),
+        ...(driver.queues === undefined ? {} : { queues: driver.queues }),
         ...(mtu === undefined ? {} : { mtu }),
       });
     } catch (error) {

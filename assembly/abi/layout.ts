@@ -123,6 +123,10 @@ export enum Port {
   MAC = 60,
   /** u32: address of the u32 that is not 0 while somebody wants the frames of others, too (a bridge). */
   PROMISCUITY = 64,
+  /** u32: receive queues; the Port record of the next one, which has receive fields only, or 0; Rss record, or 0. */
+  RX_QUEUES = 68,
+  RX_NEXT = 72,
+  RSS = 76,
   SIZE = 80,
 }
 

@@ -146,3 +146,9 @@ export const BOND_LINK_UP: u32 = 0;
 export const BOND_LINK_FAIL: u32 = 1;
 export const BOND_LINK_DOWN: u32 = 2;
 export const BOND_LINK_BACK: u32 = 3;
+
+/** Ports. */
+export enum PortData {
+  /** u32: receive queues, 1 to RX_QUEUES_MAX (abi/rss); 0 in LINK_NEW: one. */
+  QUEUES = 0,
+}

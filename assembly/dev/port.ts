@@ -35,6 +35,7 @@ import { groReceiveList } from './gro';
 import { napiSchedule } from './napi';
 import { NetDevice, devAddrPtr, netifRunning } from './net_device';
 import { netifReceiveSkbList } from './receive';
+import { Rss, rssHash, rssNew, rssQueue } from './rss';
 import { SCRATCH_RECEIVE, scratchList } from './scratch';
 import { virtioNetHdrFromSkb, virtioNetHdrToSkb } from './virtio_net';
 import { netifWakeQueue } from './xmit';
@@ -50,8 +51,8 @@ const XDP_PASS: i32 = 2;
 const MAC_MASK: u64 = 0xffffffffffff;
 
 /**
- * Makes rings of so many entries (powers of two); receive descriptors get their slots, and
- * large ones too when `large`. False when memory or slots ran out (nothing is kept then).
+ * Makes rings of so many entries (powers of two), a receive ring for each of `queues`; receive descriptors get their
+ * slots, and large ones too when `large`. False when memory or slots ran out (nothing is kept then).
  */
 export function portSetup(
   dev: NetDevice,
@@ -59,32 +60,58 @@ export function portSetup(
   txEntries: u32,
   vnetHdrLen: u32,
   large: bool,
+  queues: u32,
 ): bool {
   const port = kzalloc(Port.SIZE);
-  const rx = kzalloc(rxEntries * RxDesc.SIZE);
   const tx = kmalloc(txEntries * TxDesc.SIZE);
-  if (port === 0 || rx === 0 || tx === 0) {
+  if (port === 0 || tx === 0) {
     kfree(port);
-    kfree(rx);
     kfree(tx);
     return false;
   }
-  store<u32>(port, rx, Port.RX_RING);
-  store<u32>(port, rxEntries - 1, Port.RX_MASK);
   store<u32>(port, tx, Port.TX_RING);
   store<u32>(port, txEntries - 1, Port.TX_MASK);
-  store<u32>(port, vnetHdrLen, Port.VNET_HDR_LEN);
-  store<u32>(port, <u32>large, Port.RX_LARGE);
   store<u32>(port, devAddrPtr(dev), Port.MAC);
   store<u32>(port, changetype<usize>(dev) + offsetof<NetDevice>('promiscuity'), Port.PROMISCUITY);
+  store<u32>(port, queues, Port.RX_QUEUES);
   dev.priv = port;
   dev.xmitOp = Op.XMIT_PORT;
   dev.pollOp = Op.POLL_PORT;
-  for (let i: u32 = 0; i < rxEntries; i++) {
-    if (!refill(rx + i * RxDesc.SIZE, large)) {
-      portTeardown(dev);
-      return false;
-    }
+  if (!rxSetup(port, rxEntries, vnetHdrLen, large) || !moreQueues(port, rxEntries, vnetHdrLen, large)) {
+    portTeardown(dev);
+    return false;
+  }
+  return true;
+}
+
+/** Gives the Port record a full receive ring. */
+function rxSetup(port: usize, entries: u32, vnetHdrLen: u32, large: bool): bool {
+  const rx = kzalloc(entries * RxDesc.SIZE);
+  if (rx === 0) return false;
+  store<u32>(port, rx, Port.RX_RING);
+  store<u32>(port, entries - 1, Port.RX_MASK);
+  store<u32>(port, vnetHdrLen, Port.VNET_HDR_LEN);
+  store<u32>(port, <u32>large, Port.RX_LARGE);
+  for (let i: u32 = 0; i < entries; i++) {
+    if (!refill(rx + i * RxDesc.SIZE, large)) return false;
+  }
+  return true;
+}
+
+/** The queues behind the first, and how packets are spread. */
+function moreQueues(port: usize, entries: u32, vnetHdrLen: u32, large: bool): bool {
+  const queues = load<u32>(port, Port.RX_QUEUES);
+  if (queues === 1) return true;
+  const rss = rssNew(queues);
+  if (rss === null) return false;
+  store<u32>(port, changetype<usize>(rss), Port.RSS);
+  let last = port;
+  for (let i: u32 = 1; i < queues; i++) {
+    const next = kzalloc(Port.SIZE);
+    if (next === 0) return false;
+    store<u32>(last, next, Port.RX_NEXT);
+    if (!rxSetup(next, entries, vnetHdrLen, large)) return false;
+    last = next;
   }
   return true;
 }
@@ -94,7 +121,21 @@ export function portTeardown(dev: NetDevice): void {
   const port = dev.priv;
   if (port === 0) return;
   portTxClean(dev, load<u32>(port, Port.TX_HEAD));
+  kfree(load<u32>(port, Port.TX_RING));
+  kfree(load<u32>(port, Port.RSS));
+  let queue = port;
+  while (queue !== 0) {
+    const next = load<u32>(queue, Port.RX_NEXT);
+    rxTeardown(queue);
+    kfree(queue);
+    queue = next;
+  }
+  dev.priv = 0;
+}
+
+function rxTeardown(port: usize): void {
   const rx = load<u32>(port, Port.RX_RING);
+  if (rx === 0) return;
   for (let i: u32 = 0; i <= load<u32>(port, Port.RX_MASK); i++) {
     const desc = rx + i * RxDesc.SIZE;
     const buf = load<u32>(desc, RxDesc.BUF);
@@ -102,9 +143,13 @@ export function portTeardown(dev: NetDevice): void {
     slotPut(load<u32>(desc, RxDesc.LARGE));
   }
   kfree(rx);
-  kfree(load<u32>(port, Port.TX_RING));
-  kfree(port);
-  dev.priv = 0;
+}
+
+/** The Port record of receive queue `queue`, or 0. */
+function rxQueue(dev: NetDevice, queue: u32): usize {
+  let port = dev.priv;
+  for (let i: u32 = 0; i < queue && port !== 0; i++) port = load<u32>(port, Port.RX_NEXT);
+  return port;
 }
 
 /** Puts fresh slots where they are missing. */
@@ -122,36 +167,71 @@ function refill(desc: usize, large: bool): bool {
   return true;
 }
 
-/** The driver filled `count` more descriptors; or up to so many frames may be taken from the mapped ring. */
-export function portRx(dev: NetDevice, count: u32): void {
-  const port = dev.priv;
+/**
+ * The driver filled `count` more descriptors of the queue; or up to so many frames may be taken from the mapped ring.
+ * False when there is no such queue.
+ */
+export function portRx(dev: NetDevice, queue: u32, count: u32): bool {
+  const port = queue === 0 ? dev.priv : rxQueue(dev, queue);
+  if (port === 0) return false;
   const map = load<u32>(port, Port.RX_MAP);
   if (map !== 0) {
     store<u32>(map, count, TpacketRing.CREDIT);
-    napiSchedule(dev);
-    return;
+  } else {
+    const room =
+      load<u32>(port, Port.RX_MASK) + 1 - (load<u32>(port, Port.RX_HEAD) - load<u32>(port, Port.RX_TAIL));
+    store<u32>(port, load<u32>(port, Port.RX_HEAD) + min(count, room), Port.RX_HEAD);
   }
-  const room =
-    load<u32>(port, Port.RX_MASK) + 1 - (load<u32>(port, Port.RX_HEAD) - load<u32>(port, Port.RX_TAIL));
-  store<u32>(port, load<u32>(port, Port.RX_HEAD) + min(count, room), Port.RX_HEAD);
   napiSchedule(dev);
+  return true;
 }
 
-/** napi poll of a port: up to `budget` frames from the ring, as one list, up the stack. */
+/** napi poll of a port: up to `budget` frames from each of its rings. */
 export function portPoll(dev: NetDevice, budget: i32): i32 {
   const port = dev.priv;
   if (port === 0) return 0;
+  let work = pollQueue(dev, port, 0, budget);
+  if (load<u32>(port, Port.RX_NEXT) === 0) return work;
+  let index: u32 = 1;
+  for (let at = load<u32>(port, Port.RX_NEXT); at !== 0; at = load<u32>(at, Port.RX_NEXT)) {
+    work += pollQueue(dev, at, index++, budget);
+  }
+  return work;
+}
+
+/** What waits in one receive ring, as one list, up the stack. */
+function pollQueue(dev: NetDevice, port: usize, index: u32, budget: i32): i32 {
   const tail = load<u32>(port, Port.RX_TAIL);
   const count = min(<u32>budget, min(BURST_MAX, load<u32>(port, Port.RX_HEAD) - tail));
   const list = scratchList(SCRATCH_RECEIVE);
   let n: u32 = 0;
-  if (netifRunning(dev)) n = takeFrames(dev, tail, count, list);
+  if (netifRunning(dev)) n = takeFrames(dev, port, tail, count, list);
   else for (let i: u32 = 0; i < count; i++) dropFrame(dev, descAt(port, tail + i), SkbDropReason.DEV_READY);
   store<u32>(port, tail + count, Port.RX_TAIL);
+  const rss = load<u32>(dev.priv, Port.RSS);
+  if (rss !== 0) recordQueue(changetype<Rss>(rss), index, list, n);
   // A sink counts frames as they came.
   if ((dev.features & NetifF.GRO) !== 0 && dev.sink === 0) n = groList(dev, list, n);
   if (n !== 0) netifReceiveSkbList(dev, list, n);
   return <i32>count;
+}
+
+/** Linux: skb_set_hash, skb_record_rx_queue. */
+function recordQueue(rss: Rss, queue: u32, list: usize, n: u32): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
+    skb.hash = rssHash(rss, skb.protocol, skb.data, skbHeadlen(skb));
+    skb.queueMapping = queue + 1;
+  }
+}
+
+/** The queue that a frame of `bytes` at `frame` belongs to: for a driver that has to choose; 0 of a port with one. */
+export function portRssQueue(dev: NetDevice, frame: usize, bytes: u32): u32 {
+  const rss = dev.priv === 0 ? 0 : load<u32>(dev.priv, Port.RSS);
+  if (rss === 0 || bytes < ETH_HLEN) return 0;
+  const protocol = <u32>bswap<u16>(load<u16>(frame, 12));
+  const hash = rssHash(changetype<Rss>(rss), protocol, frame + ETH_HLEN, bytes - ETH_HLEN);
+  return rssQueue(changetype<Rss>(rss), hash);
 }
 
 /** Runs GRO over the list, in place. */
@@ -166,8 +246,7 @@ function groList(dev: NetDevice, list: usize, n: u32): u32 {
  * `list`; returns how many. The ordinary frame (short, no offload) is done in line, with the pools' stacks at hand;
  * anything else is takeFrame's.
  */
-function takeFrames(dev: NetDevice, tail: u32, count: u32, list: usize): u32 {
-  const port = dev.priv;
+function takeFrames(dev: NetDevice, port: usize, tail: u32, count: u32, list: usize): u32 {
   const ring = load<u32>(port, Port.RX_RING);
   const mask = load<u32>(port, Port.RX_MASK);
   const vnet = load<u32>(port, Port.VNET_HDR_LEN);

@@ -32,6 +32,7 @@ import { FOREIGN_SLOT_BYTES, ForeignSlot, skbRecordAlloc, slotAlloc, slotPut } f
 import {
   CHECKSUM_PARTIAL,
   CHECKSUM_UNNECESSARY,
+  PACKET_MULTICAST,
   SKB_GSO_TCPV4,
   SKB_GSO_TCPV6,
   SKB_GSO_UDP_L4,
@@ -229,7 +230,8 @@ export function tpacketPoll(dev: NetDevice, budget: i32): i32 {
     store<u32>(list + (n++ << 2), changetype<usize>(skb));
   }
   ring.credit = taken < most ? 0 : ring.credit - taken;
-  if (n !== 0 && (dev.features & NetifF.GRO) !== 0) {
+  // A sink counts frames as they came.
+  if (n !== 0 && (dev.features & NetifF.GRO) !== 0 && dev.sink === 0) {
     n = groReceiveList(dev, list, n);
     for (let i: u32 = 0; i < n; i++) skbCbClear(changetype<SkBuff>(load<u32>(list + (i << 2))));
   }
@@ -301,6 +303,7 @@ function take(dev: NetDevice, ring: Ring, own: ForeignSlot, slot: usize, status:
     return null;
   }
   ethTypeTrans(skb, dev);
+  if (skb.pktType === PACKET_MULTICAST) dev.multicast++;
   if (vnet !== 0 && load<u16>(buf - vnet) !== 0) {
     if (!virtioNetHdrToSkb(skb, buf - vnet)) {
       ring.bad++;

@@ -5,10 +5,8 @@
  *   input  s a d d r │ d a d d r │ sport │ dport          all in network order, as they stand in the packet
  *   key    40 bytes: 32 bits more than the longest input, two IPv6 addresses and two ports
  */
-export const RSS_KEY_BYTES: u32 = 40;
-export const RSS_INPUT_MAX: u32 = 36;
 
-/** Hash of the `len` bytes (at most RSS_INPUT_MAX) at `input` behind a `hash` so far, whose input was `before` bytes. */
+/** Hash of `len` bytes at `input`, which follow `before` bytes of input whose hash was `hash`; 36 bytes at most in all. */
 export function toeplitz(key: usize, input: usize, len: u32, before: u32, hash: u32): u32 {
   for (let i: u32 = 0; i < len; i++) {
     const at = key + before + i;

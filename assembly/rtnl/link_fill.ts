@@ -1,4 +1,6 @@
 /** A LinkRec as it is told: of every device the same, then what its kind and its master's have to say. */
+import { Port } from '../abi/layout';
+import { PortData } from '../abi/link_data';
 import { LinkRec } from '../abi/request';
 import { DevKind, IFNAMSIZ, NetDevice, devAddrPtr, devFlags, devNamePtr } from '../dev/net_device';
 import { bondFill, bondSlaveFill } from './link_bond';
@@ -33,6 +35,10 @@ export function fillLink(dev: NetDevice, rec: usize): void {
 /** The kind's own part. */
 function kindFill(dev: NetDevice, rec: usize): void {
   switch (<u32>dev.kind) {
+    case DevKind.PORT:
+      if (dev.priv !== 0)
+        store<u32>(rec + LinkRec.DATA, load<u32>(dev.priv, Port.RX_QUEUES), PortData.QUEUES);
+      break;
     case DevKind.VETH:
       vethFill(dev, rec);
       break;

@@ -1,6 +1,8 @@
 /** Ports: devices whose frames a driver of the host moves. */
 import { Status } from '../abi/layout';
+import { PortData } from '../abi/link_data';
 import { LinkRec } from '../abi/request';
+import { RX_QUEUES_MAX } from '../abi/rss';
 import { DevKind, NetDevice, allocNetdev, freeNetdev, notifyLink, registerNetdev } from '../dev/net_device';
 import { portSetup, portTeardown } from '../dev/port';
 import { tpacketDetach } from '../dev/tpacket';
@@ -24,12 +26,15 @@ export function portNew(net: Net, body: usize): i32 {
   const rxEntries = asked === 0 ? entries : asked;
   if (!ringSizeOk(entries) || !ringSizeOk(rxEntries)) return -Errno.EINVAL;
   if (vnet !== 0 && vnet !== 10 && vnet !== 12) return -Errno.EINVAL;
+  const queues = load<u32>(body + LinkRec.DATA, PortData.QUEUES);
+  if (queues > RX_QUEUES_MAX) return -Errno.EINVAL;
   const dev = allocNetdev(net, DevKind.PORT);
   if (dev === null) return -Errno.ENOMEM;
   let err = configure(dev, body + LinkRec.NAME, load<u64>(body, LinkRec.MAC) & MAC_MASK, body);
   if (err === 0) {
     dev.features = load<u32>(body, LinkRec.FEATURES);
-    if (!portSetup(dev, rxEntries, entries, vnet, load<u32>(body, LinkRec.LARGE) !== 0)) err = -Errno.ENOMEM;
+    const large = load<u32>(body, LinkRec.LARGE) !== 0;
+    if (!portSetup(dev, rxEntries, entries, vnet, large, max(queues, 1))) err = -Errno.ENOMEM;
     else if (!pfifoFastAttach(dev)) err = -Errno.ENOMEM;
     else if (!registerNetdev(dev)) err = -Errno.ENFILE;
   }

@@ -14,6 +14,7 @@ import { requestPktgen } from './pktgen';
 import { requestRaw, requestXmit } from './raw';
 import { requestRoute } from './route';
 import { requestTrace } from './trace';
+import { requestRss } from './rss';
 import { requestMemory, requestMib, requestSeed, requestSysctl } from './sysctl';
 
 /**
@@ -58,6 +59,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
     return requestBridge(type, flags, body, len);
   if (type >= <u32>MsgType.PACKET_RING_NEW && type <= <u32>MsgType.FOREIGN_ORPHAN)
     return requestPacket(type, body, len);
+  if (type === <u32>MsgType.RSS_GET || type === <u32>MsgType.RSS_SET) return requestRss(type, body, len);
   if (type >= <u32>MsgType.ADDRLABEL_NEW && type <= <u32>MsgType.IP6_LAST)
     return requestIp6(type, flags, body, len);
   if (type === <u32>MsgType.TRACE_SET) return requestTrace(body, len);

@@ -46,6 +46,10 @@ export class HeldPort extends Middleware {
     return this.inner.mapped;
   }
 
+  get queues(): number | undefined {
+    return this.inner.queues;
+  }
+
   override attach(rings: PortRings, notify: PortNotify): void {
     this.notify = notify;
     this.inner.attach(rings, notify);
@@ -56,8 +60,8 @@ export class HeldPort extends Middleware {
     this.notify.readable();
   }
 
-  override rxBurst(max: number): number {
-    return this.held ? 0 : this.inner.rxBurst(max);
+  override rxBurst(max: number, queue?: number): number {
+    return this.held ? 0 : this.inner.rxBurst(max, queue);
   }
 
   override txBurst(): number {

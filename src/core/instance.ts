@@ -16,6 +16,7 @@ export interface CoreExports {
   status(): number;
   request(nowLo: number, nowHi: number, bytes: number): number;
   rx(handle: number, queue: number, count: number): number;
+  rssQueue(handle: number, frame: number, bytes: number): number;
   poll(nowLo: number, nowHi: number, budget: number): number;
   forget(handle: number): void;
   setOp(id: number, fn: number): number;

@@ -90,10 +90,14 @@ export class Loop {
     const { exports, u32 } = this.core;
     let work = 0;
     for (const port of this.ports) {
-      const n = port.driver.rxBurst(port.driver.burst ?? RX_BURST);
-      if (n > 0) {
-        exports.rx(port.handle, 0, n);
-        work += n;
+      const { driver } = port;
+      const max = driver.burst ?? RX_BURST;
+      for (let queue = 0, queues = driver.queues ?? 1; queue < queues; queue++) {
+        const n = driver.rxBurst(max, queue);
+        if (n > 0) {
+          exports.rx(port.handle, queue, n);
+          work += n;
+        }
       }
     }
     if (work === 0) this.busyTurns = 0;

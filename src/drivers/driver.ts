@@ -74,15 +74,17 @@ export interface Driver {
    * then, and rxBurst() answers how many frames the core may take from the ring.
    */
   readonly mapped?: boolean | undefined;
+  /** Receive queues, each with a ring of its own (PortRings.queue). Default: one. */
+  readonly queues?: number | undefined;
   /** Frames that rxBurst is asked for at a time; without it the loop's own choice. */
   readonly burst?: number;
   /** Takes the rings and starts; called once. Throws a NetError when the port cannot be had. */
   attach(rings: PortRings, notify: PortNotify): void;
   /**
    * Reads up to `max` frames into the next receive descriptors, LEN and FLAGS set, and returns how many; 0 when none
-   * wait. The caller then says core.rx(dev, queue, count), before the next rxBurst().
+   * wait. The caller then says core.rx(dev, queue, count), before the next rxBurst() of the queue.
    */
-  rxBurst(max: number): number;
+  rxBurst(max: number, queue?: number): number;
   /**
    * Sends what lies between TX_TAIL and TX_HEAD and moves TX_TAIL. Returns how many were sent. Frames that cannot be
    * sent at all are passed over and counted in TX_ERRORS; while the port blocks they stay, and writable() follows.
@@ -103,6 +105,7 @@ const TX_ERRORS = Port.TX_ERRORS >> 2;
 const RX_ERRORS = Port.RX_ERRORS >> 2;
 const RX_MISSED = Port.RX_MISSED >> 2;
 const MAC = Port.MAC >> 2;
+const RX_NEXT = Port.RX_NEXT >> 2;
 const PROMISCUITY = Port.PROMISCUITY >> 2;
 const RX_BUF = RxDesc.BUF >> 2;
 const RX_LARGE = RxDesc.LARGE >> 2;
@@ -151,6 +154,13 @@ export class PortRings {
   /** The same rings for a driver that somebody stands in front of who wants to see the descriptors. */
   byDescriptors(): PortRings {
     return new PortRings(this.memory, this.port);
+  }
+
+  /** The rings of receive queue `n`, 0 being this; its transmit ring is this one's. */
+  queue(n: number): PortRings {
+    let { port } = this;
+    for (let i = 0; i < n; i++) port = this.u32[(port >>> 2) + RX_NEXT]!;
+    return n === 0 ? this : new PortRings(this.memory, port);
   }
 
   private word(offset: number): number {

@@ -18,6 +18,7 @@ import { type LinkData, type LinkKind, bondSlave, linkData, linkKind } from './l
 import { type BondOptions, type BondSlaveInfo, putBond } from './link_bond.js';
 import { type MacvlanOptions, putMacvlan } from './link_macvlan.js';
 import { getMac, putMac, putName } from './link_name.js';
+import { type RssChange, type RssInfo, requestRss } from './rss.js';
 import { putVlanOptions, type VlanOptions } from './link_vlan.js';
 
 export const IFF_UP = 0x1;
@@ -323,6 +324,11 @@ export class Link {
       raMtu: view.getUint32(Ip6LinkRec.RA_MTU, true),
       addresses: view.getUint32(Ip6LinkRec.ADDRESSES, true),
     };
+  }
+
+  /** How a port's packets are spread over its receive queues; `set` changes it. EOPNOTSUPP where there is one queue. */
+  rss(set?: RssChange): Promise<RssInfo> {
+    return requestRss(this.core, this.net, this.ifindex, `${this.name}: receive queues`, set);
   }
 
   async stats(): Promise<LinkStats> {

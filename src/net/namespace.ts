@@ -2,6 +2,7 @@
  * A namespace of the core: the typed client of its configuration. It keeps no copy of what the core knows: every
  * question is asked, every list is a dump. Linux: ip-netns(8), and what `ip -n NAME ...` does.
  */
+import { PortData } from '../../assembly/abi/link_data.js';
 import { Mib } from '../../assembly/abi/snmp.js';
 import {
   AddrLabelRec,
@@ -50,6 +51,8 @@ export interface PortLinkSpec {
   rxEntries?: number;
   /** Large slots for frames beyond 1,920 bytes. */
   large?: boolean;
+  /** Receive queues. Default: one. */
+  queues?: number;
   txQueueLen?: number;
 }
 
@@ -138,6 +141,7 @@ export class Namespace {
           v.setUint32(at + LinkRec.RX_ENTRIES, spec.rxEntries ?? 0, true);
           v.setUint32(at + LinkRec.VNET_HDR_LEN, spec.vnetHdrLen ?? 0, true);
           v.setUint32(at + LinkRec.LARGE, spec.large === true ? 1 : 0, true);
+          v.setUint32(at + LinkRec.DATA + PortData.QUEUES, spec.queues ?? 1, true);
           putMac(v, at + LinkRec.MAC, spec.mac);
           putName(v, at + LinkRec.NAME, spec.name);
         },

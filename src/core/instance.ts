@@ -42,7 +42,7 @@ export interface CoreSizes {
 
 export const HOST_SIZES: CoreSizes = {
   memoryBytes: 256 << 20,
-  windowBytes: 256 << 20,
+  windowBytes: 512 << 20,
   skbs: 16384,
   smallSlots: 16384,
   largeSlots: 768,

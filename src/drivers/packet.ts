@@ -18,7 +18,7 @@ import { NetifF } from '../../assembly/abi/features.js';
 import { MAX_SKB_FRAGS } from '../../assembly/abi/layout.js';
 import { TP_STATUS_USER, TpacketRing } from '../../assembly/abi/packet.js';
 import { NetError } from '../net_error.js';
-import { EAGAIN, EINTR, ENETDOWN, ENODEV, ENXIO, errnoError } from '../sys/errno.js';
+import { EAGAIN, EINTR, ENETDOWN, ENODEV, ENOMEM, ENXIO, errnoError } from '../sys/errno.js';
 import type { FdWatch } from '../sys/fd_watch.js';
 import { mapForeign, unmapForeign } from '../sys/foreign_map.js';
 import * as packet from '../sys/if_packet.js';
@@ -53,7 +53,8 @@ const PIECES = 1024 + MAX_SKB_FRAGS;
  */
 const GSO_SLOT_BYTES = 1033 * 64;
 const GSO_BLOCK_BYTES = 1 << 20;
-const GSO_BLOCKS = 16;
+/** 960 slots: the kernel hands over what waited for a processor at once, up to net.core.netdev_max_backlog frames. */
+const GSO_BLOCKS = 64;
 /** Without offloads: what TPACKET_V2 puts in front of a frame, and a tag. */
 const SLOT_OVERHEAD = 128;
 const SLOT_ALIGN = 64;
@@ -254,17 +255,18 @@ export class PacketDriver implements Driver {
     const gso = this.vnetHdrLen !== 0;
     const frameBytes = gso ? GSO_SLOT_BYTES : plainSlotBytes(this.interfaceMtu());
     const blockBytes = gso ? GSO_BLOCK_BYTES : Math.max(BLOCK_BYTES, Math.ceil(frameBytes / 65536) * 65536);
-    const blocks = gso ? GSO_BLOCKS : BLOCKS;
-    const bytes = blocks * blockBytes;
-    const req = packet.packTpacketReq(
-      blockBytes,
-      blocks,
-      frameBytes,
-      blocks * Math.floor(blockBytes / frameBytes),
-    );
     const what = `${name}: a receive ring`;
-    const errno = sys.setsockopt(this.fd, packet.SOL_PACKET, packet.PACKET_RX_RING, req);
-    if (errno !== 0) throw errnoError(errno, `${what} of ${bytes >>> 10} KB`);
+    const perBlock = Math.floor(blockBytes / frameBytes);
+    let blocks = gso ? GSO_BLOCKS : BLOCKS;
+    for (; ; blocks >>= 1) {
+      const req = packet.packTpacketReq(blockBytes, blocks, frameBytes, blocks * perBlock);
+      const errno = sys.setsockopt(this.fd, packet.SOL_PACKET, packet.PACKET_RX_RING, req);
+      if (errno === 0) break;
+      // A machine with little memory gets a shorter ring.
+      if (errno !== ENOMEM || blocks === 1)
+        throw errnoError(errno, `${what} of ${(blocks * blockBytes) >>> 10} KB`);
+    }
+    const bytes = blocks * blockBytes;
     const at = foreign.alloc(bytes, what);
     this.mappedAt = at;
     const refused = mapForeign(sys, this.base, at, bytes, this.fd);

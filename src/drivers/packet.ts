@@ -114,7 +114,7 @@ export class PacketDriver implements Driver {
       this.ifindex = this.index();
       this.hardware = this.hardwareAddress();
       this.mac = options.mac ?? this.hardware;
-      this.mtu = options.mtu ?? this.interfaceMtu();
+      this.mtu = this.linkMtu();
       this.vnetHdrLen = this.setUp();
     } catch (error) {
       this.sys.close(this.fd);
@@ -394,6 +394,14 @@ export class PacketDriver implements Driver {
 
   private interfaceMtu(): number {
     return tun.ifreqInt(this.request(tun.SIOCGIFMTU, 'MTU'));
+  }
+
+  private linkMtu(): number {
+    const most = this.interfaceMtu();
+    const { mtu = most } = this.options;
+    if (mtu <= most) return mtu;
+    const advice = `ip link set ${this.ifName} mtu ${mtu}`;
+    throw new NetError('EINVAL', `${this.name}: MTU ${mtu}: the interface takes ${most}; ${advice}`);
   }
 
   private hardwareAddress(): string {

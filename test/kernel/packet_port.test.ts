@@ -229,6 +229,9 @@ describe.skipIf(missing !== undefined)('the packet driver', { timeout: 30_000 },
     );
     expect(fails('lo')).toMatch(/^EAFNOSUPPORT: packet:lo: the interface is not Ethernet \(ARPHRD 772\)/);
     expect(fails('a', 'no-such')).toMatch(/^ENOENT: .*there is no such network namespace; ip netns list/);
+    expect(() => new PacketDriver(NEAR, { mtu: 9001 })).toThrow(
+      `packet:${NEAR}: MTU 9001: the interface takes 9000; ip link set ${NEAR} mtu 9001`,
+    );
     expect(fails('a', '/etc/passwd')).toMatch(/^EINVAL: .*\/etc\/passwd is no network namespace/);
   });
 });

@@ -221,7 +221,7 @@ function recordQueue(rss: Rss, queue: u32, list: usize, n: u32): void {
   for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     skb.hash = rssHash(rss, skb.protocol, skb.data, skbHeadlen(skb));
-    skb.queueMapping = queue + 1;
+    skb.queueMapping = <u16>(queue + 1);
   }
 }
 

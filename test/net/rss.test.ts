@@ -11,9 +11,9 @@ const QUEUES = 4;
 const PREROUTING = 0;
 const ACCEPT = 1;
 const OP = 700;
-/** Words of an SkBuff (assembly/skb/sk_buff). */
-const HASH_WORD = 19;
-const QUEUE_WORD = 27;
+/** Offsets in SkBuff (assembly/skb/sk_buff) of its hash, a u32, and its queueMapping, a u16. */
+const HASH_AT = 76;
+const QUEUE_AT = 58;
 const KEY = Buffer.from(
   '6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa',
   'hex',
@@ -85,8 +85,8 @@ test('the hash is that of the verification suite’s key, with ports or without,
   const seen: [hash: number, queue: number][] = [];
   const { instance } = stack.core;
   const index = addCallback(instance.exports.table, 3, true, (_priv, skb) => {
-    const words = instance.u32.subarray(skb! >>> 2, (skb! >>> 2) + 32);
-    seen.push([words[HASH_WORD]!, words[QUEUE_WORD]!]);
+    const { view } = instance;
+    seen.push([view.getUint32(skb! + HASH_AT, true), view.getUint16(skb! + QUEUE_AT, true)]);
     return ACCEPT;
   });
   expect(instance.exports.setOp(OP, index)).toBe(0);

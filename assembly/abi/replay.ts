@@ -32,6 +32,8 @@ export enum ReplayCtx {
   TOO_LONG = 60,
   /** u64 ns: behind the last frame of the batch, timers run until then. */
   LIMIT = 64,
+  /** u32: 1 leaves the trace ring to the host (explain). */
+  KEEP_TRACE = 72,
   SIZE = 80,
 }
 export const REPLAY_SOLICITS_MAX: u32 = 64;

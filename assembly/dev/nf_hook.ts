@@ -7,6 +7,9 @@
  *   QUEUE   handed to the host by a handle; reinjected behind the hook that queued it (skb/handles)
  *   REPEAT  the same hook again
  */
+import { TraceKind } from '../abi/trace';
+import { traceData } from '../skb/trace';
+import { root } from '../lib/root';
 import { DeliveryKind } from '../abi/event';
 import { SkbDropReason } from '../abi/drop_reason';
 import { opIndex } from '../lib/ops';
@@ -95,6 +98,10 @@ export function nfHookSlow(
     state.in = indev;
     state.out = outdev;
     const verdict = call_indirect<i32>(fn, entry.priv, changetype<usize>(skb), changetype<usize>(state));
+    if (root().trace !== 0) {
+      const p = changetype<usize>(skb);
+      traceData(TraceKind.HOOK, hook, p, indev, family, <u32>verdict, entry.id, <u32>entry.priority, 0, 0);
+    }
     const kind = verdict & NF_VERDICT_MASK;
     if (kind === NF_ACCEPT) {
       i++;

@@ -2,6 +2,8 @@
  * dev_queue_xmit: egress hook, qdisc (bypassed when empty, TCQ_F_CAN_BYPASS), what the device cannot do by itself
  * (segmentation, checksums, gathering), the device's own function. Linux: net/core/dev.c, net/sched/sch_generic.c.
  */
+import { TraceKind } from '../abi/trace';
+import { traceEvent, traceFrame } from '../skb/trace';
 import { SkbDropReason } from '../abi/drop_reason';
 import { NetifF } from '../abi/features';
 import { Op } from '../abi/ops';
@@ -24,6 +26,7 @@ const QDISC_RUN_MAX: u32 = 256;
 
 /** Sends a packet whose link-layer header is in place by skb.dev. Owns the skb. */
 export function devQueueXmit(skb: SkBuff): void {
+  if (root().trace !== 0) traceFrame(TraceKind.XMIT, skb, 0, 0);
   const dev = changetype<NetDevice>(skb.dev);
   if ((dev.flags & IFF_UP) === 0) {
     dev.txDropped++;

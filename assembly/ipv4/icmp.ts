@@ -6,6 +6,9 @@
  *   icmpRcv ─► checksum ─► ECHO, TIMESTAMP ─► icmpReply ─► ipLocalOut
  *                        └► errors ─► icmpUnreach, icmpRedirect (ipv4/icmp_err) ─► exceptions
  */
+import { TraceKind } from '../abi/trace';
+import { traceData } from '../skb/trace';
+import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
@@ -124,6 +127,8 @@ function newReplyOptions(): ReplyOptions {
  * of FRAG_NEEDED and the pointer of PARAMETERPROB in host order, the gateway of REDIRECT as loaded, else 0.
  */
 export function icmpSend(skb: SkBuff, type: u32, code: u32, info: u32): void {
+  if (root().trace !== 0)
+    traceData(TraceKind.ICMP_ERROR, AF_INET, changetype<usize>(skb), skb.dev, type, code, info, 0, 0, 0);
   if (skb.dev === 0 || skb.networkHeader === 0) return;
   const dev = changetype<NetDevice>(skb.dev);
   const net = dev.net;

@@ -3,6 +3,9 @@
  *
  *   TTL ─► MTU ─► FORWARD hook ─► options ─► ipOutput
  */
+import { TraceKind } from '../abi/trace';
+import { traceEvent } from '../skb/trace';
+import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { NetDevice } from '../dev/net_device';
@@ -71,6 +74,8 @@ export function ipForward(net: Net, skb: SkBuff, nh: FibNh, daddr: u32, redirect
   const tos = load<u8>(iph, 1);
   skb.priority = tos === 0 ? 0 : load<u8>(TOS2PRIO + ((<u32>tos & 0x1e) >> 1));
   skb.flags |= SKB_F_FORWARDED;
+  if (root().trace !== 0)
+    traceEvent(TraceKind.FORWARD, 0, changetype<usize>(skb), nh.dev, load<u8>(iph, 8), mtu);
   if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.FORWARD, skb, skb.dev, nh.dev)) return;
   forwardFinish(net, skb, nh, options);
 }

@@ -5,6 +5,9 @@
  * Each skb is kept as its payload; its IP header stays in front of it, at networkHeader, for the error on timeout and
  * as the header of the whole.
  */
+import { TraceKind } from '../abi/trace';
+import { traceEvent } from '../skb/trace';
+import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
@@ -126,7 +129,12 @@ export function ipDefrag(net: Net, skb: SkBuff, user: u32): SkBuff | null {
     kfreeSkbReason(skb, SkbDropReason.FRAG_LIMIT);
     return null;
   }
-  return queue(net, q, skb);
+  if (root().trace !== 0)
+    traceEvent(TraceKind.DEFRAG, 0, changetype<usize>(skb), skb.dev, bswap<u16>(load<u16>(skb.data, 4)), 0);
+  const whole = queue(net, q, skb);
+  if (whole !== null && root().trace !== 0)
+    traceEvent(TraceKind.REASSEMBLED, 0, changetype<usize>(whole), whole.dev, whole.len, 0);
+  return whole;
 }
 
 /** The queue is corrupt: it ends, and so does the fragment. */

@@ -5,6 +5,8 @@
  *                                                                                     └► ipLocalDeliver ─► LOCAL_IN
  *                                                                                          ─► icmp, udp, tcp, raw
  */
+import { TraceKind } from '../abi/trace';
+import { traceData, traceEvent } from '../skb/trace';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
@@ -20,7 +22,7 @@ import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
-import { Fib, FibNh, RtType, nhInfo } from '../route/fib';
+import { Fib, FibNh, RtType, nhGwPtr, nhInfo } from '../route/fib';
 import { inetPeerErrorAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, SkBuff, skbHeadlen } from '../skb/sk_buff';
@@ -175,6 +177,7 @@ function rcvFinish(net: Net, skb: SkBuff, daddr: u32, value: u32): void {
   const dev = changetype<NetDevice>(skb.dev);
   const iph = skb.networkHeader;
   const way = ipRouteInput(skb, net, dev, daddr, bswap<u32>(load<u32>(iph, 12)), value);
+  if (root().trace !== 0) traceRoute(skb, way);
   if (way < 0 && way <= E_MARTIAN_SOURCE) {
     kfreeSkbReason(skb, martianReason(way));
     return;
@@ -207,6 +210,24 @@ function rcvFinish(net: Net, skb: SkBuff, daddr: u32, value: u32): void {
     return;
   }
   ipForward(net, skb, changetype<FibNh>(skb.dst), daddr, way === RouteInput.FORWARD_REDIRECT);
+}
+
+/** Type, device and gateway of the way that was found, or why there is none. */
+function traceRoute(skb: SkBuff, way: i32): void {
+  const p = changetype<usize>(skb);
+  if (way < 0) {
+    traceEvent(TraceKind.ROUTE, 0, p, 0, <u32>-way, 0);
+  } else if (way === RouteInput.LOCAL || skb.dst === 0) {
+    traceEvent(TraceKind.ROUTE, RtType.LOCAL, p, skb.dev, 0, 0);
+  } else {
+    const nh = changetype<FibNh>(skb.dst);
+    traceData(TraceKind.ROUTE, nhInfo(nh).type, p, nh.dev, 0, 0, 0, 0, nhGwPtr(nh), gatewayBytes(nh));
+  }
+}
+
+function gatewayBytes(nh: FibNh): u32 {
+  if (nh.gwFamily === 0) return 0;
+  return <u32>nh.gwFamily === AF_INET ? 4 : 16;
 }
 
 function martianReason(way: i32): SkbDropReason {
@@ -280,6 +301,7 @@ export function ipLocalDeliver(net: Net, skb: SkBuff): void {
 export function ipLocalDeliverFinish(skb: SkBuff): void {
   const net = changetype<NetDevice>(skb.dev).net;
   const protocol = load<u8>(skb.networkHeader, 9);
+  if (root().trace !== 0) traceEvent(TraceKind.DELIVER, 0, changetype<usize>(skb), skb.dev, protocol, 0);
   const taken = rawLocalDeliver(net, AF_INET, skb, protocol);
   const fn = opIndex(protocolOp(protocol));
   if (fn === 0) {

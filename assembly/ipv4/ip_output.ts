@@ -4,6 +4,9 @@
  *   ipLocalOut ─► LOCAL_OUT ─┐
  *   ipForward ───────────────┴► ipOutput ─► POSTROUTING ─► fit the MTU ─► neighbour ─► devQueueXmit
  */
+import { TraceKind } from '../abi/trace';
+import { traceEvent } from '../skb/trace';
+import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { skbGsoValidateNetworkLen } from '../dev/gso_len';
@@ -83,6 +86,7 @@ function finishGso(net: Net, skb: SkBuff, nh: FibNh, mtu: u32): void {
 }
 
 function sendFragments(net: Net, skb: SkBuff, nh: FibNh, mtu: u32): void {
+  if (root().trace !== 0) traceEvent(TraceKind.FRAGMENT, 0, changetype<usize>(skb), skb.dev, mtu, 0);
   let fragment = ipDoFragment(net, skb, mtu);
   while (fragment !== null) {
     const next = changetype<SkBuff | null>(fragment.next);

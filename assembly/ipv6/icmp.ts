@@ -1,6 +1,9 @@
 /**
  * ICMPv6 (RFC 4443): echo, errors that we send, dispatch of what arrives. Linux: net/ipv6/icmp.c.
  */
+import { TraceKind } from '../abi/trace';
+import { traceData } from '../skb/trace';
+import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
@@ -153,6 +156,8 @@ function errorSource(skb: SkBuff, net: Net, daddr: usize): usize {
  * packet. Does not consume. `info`: MTU or pointer. Linux: icmp6_send.
  */
 export function icmpv6Send(skb: SkBuff, type: u32, code: u32, info: u32): void {
+  if (root().trace !== 0)
+    traceData(TraceKind.ICMP_ERROR, AF_INET6, changetype<usize>(skb), skb.dev, type, code, info, 0, 0, 0);
   // What must be read of the packet to judge it.
   if (skb.dataLen !== 0) pskbMayPull(skb, min(skb.len, JUDGED));
   const hdr = skb.networkHeader;

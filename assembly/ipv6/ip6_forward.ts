@@ -1,6 +1,9 @@
 /**
  * IPv6 forwarding: a packet for somebody else, its route found. Linux: net/ipv6/ip6_output.c, ip6_forward.
  */
+import { TraceKind } from '../abi/trace';
+import { traceEvent } from '../skb/trace';
+import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Ipv6Conf } from '../abi/sysctl';
@@ -109,6 +112,8 @@ export function ip6Forward(skb: SkBuff, net: Net, nh: FibNh): void {
   const own = skb.networkHeader;
   store<u8>(own, load<u8>(own, 7) - 1, 7);
   skb.flags |= SKB_F_FORWARDED;
+  if (root().trace !== 0)
+    traceEvent(TraceKind.FORWARD, 0, changetype<usize>(skb), nh.dev, load<u8>(own, 7), mtu);
   if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV6, NetfilterHook.FORWARD, skb, skb.dev, nh.dev)) return;
   mibInc(net, Mib.Ip6OutForwDatagrams);
   skb.dev = nh.dev;

@@ -6,6 +6,9 @@
  *
  * A burst goes through in passes, so that the loads of the route lookups, which do not depend on each other, overlap.
  */
+import { TraceKind } from '../abi/trace';
+import { traceData, traceEvent } from '../skb/trace';
+import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
@@ -18,7 +21,8 @@ import { opIndex } from '../lib/ops';
 import { poptrieLookup6 } from '../lib/poptrie';
 import { NFPROTO_IPV6, NetfilterHook } from '../net/hooks';
 import { AF_INET6, Net, mibAdd, mibInc } from '../net/net';
-import { Fib, FibInfo, RtType, fibResult } from '../route/fib';
+import { Fib, FibInfo, FibNh, RtType, fibNh, fibResult, nhGwPtr } from '../route/fib';
+import { Errno } from '../net/errno';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import {
   CHECKSUM_COMPLETE,
@@ -211,6 +215,7 @@ function ip6RcvFinish(skb: SkBuff, net: Net, info: FibInfo | null): void {
     return;
   }
   if (ipv6AddrIsLinklocal(daddr)) info = fib6LookupLinkLocal(net, daddr, changetype<NetDevice>(skb.dev));
+  if (root().trace !== 0) traceRoute(skb, info);
   if (info === null) {
     ip6PktDrop(skb, net, ICMPV6_NOROUTE, SkbDropReason.IP_INNOROUTES);
     return;
@@ -243,6 +248,17 @@ function ip6RcvFinish(skb: SkBuff, net: Net, info: FibInfo | null): void {
     default:
       ip6PktDrop(skb, net, ICMPV6_NOROUTE, SkbDropReason.IP_INNOROUTES);
   }
+}
+
+/** The route as it was found, by its first next hop. */
+function traceRoute(skb: SkBuff, info: FibInfo | null): void {
+  const p = changetype<usize>(skb);
+  if (info === null) {
+    traceEvent(TraceKind.ROUTE, 0, p, 0, Errno.ENETUNREACH, 0);
+    return;
+  }
+  const nh: FibNh = fibNh(info, 0);
+  traceData(TraceKind.ROUTE, info.type, p, nh.dev, 0, 0, 0, 0, nhGwPtr(nh), nh.gwFamily === 0 ? 0 : 16);
 }
 
 /** Linux: ip6_pkt_drop for received packets: counted, told to the sender, dropped. */
@@ -367,6 +383,7 @@ function deliver(skb: SkBuff, net: Net, nexthdr: u32, nhoff: u32, raw: bool): vo
       return;
     }
     mibInc(net, Mib.Ip6InDelivers);
+    if (root().trace !== 0) traceEvent(TraceKind.DELIVER, 0, changetype<usize>(skb), skb.dev, nexthdr, 0);
     call_indirect<void>(fn, changetype<usize>(skb));
     return;
   }

@@ -13,6 +13,8 @@
  * Lifetime: the table holds one reference while the entry is in it; who remembers a Neighbour beyond the present call
  * takes another (neighHold) and, when it finds `dead` set, puts it and looks up anew.
  */
+import { TraceKind } from '../abi/trace';
+import { traceData } from '../skb/trace';
 import { EventType } from '../abi/event';
 import { SkbDropReason } from '../abi/drop_reason';
 import { NeighVar } from '../abi/sysctl';
@@ -240,6 +242,7 @@ export function neighSetState(neigh: Neighbour, state: u32): void {
   if (old === state) return;
   const table = neighTable(neigh.family);
   neigh.nudState = <u8>state;
+  if (root().trace !== 0) traceNeigh(TraceKind.NEIGH_STATE, neigh, 0, old);
   if (state !== NUD_NONE) {
     const count = tableEntered(table, state);
     store<u32>(count, load<u32>(count) + 1);
@@ -273,8 +276,16 @@ export function neighAddTimer(neigh: Neighbour, when: u64): void {
  * skb; skb.protocol says what it is.
  */
 export function neighOutput(neigh: Neighbour, skb: SkBuff): void {
+  if (root().trace !== 0) traceNeigh(TraceKind.NEIGH, neigh, changetype<usize>(skb), 0);
   if ((neigh.nudState & NUD_CONNECTED) !== 0) neighHhOutput(neigh, skb);
   else neighResolveOutput(neigh, skb);
+}
+
+/** A step of a packet at this neighbour, or of the neighbour itself: its state, address and MAC. */
+function traceNeigh(kind: TraceKind, neigh: Neighbour, skb: usize, a: u32): void {
+  const where = neighKey(neigh);
+  // The MAC follows the key in the record.
+  traceData(kind, neigh.nudState, skb, neigh.dev, a, neigh.family, 0, 0, where, 22);
 }
 
 /** Linux: neigh_hh_output. */
@@ -347,6 +358,7 @@ export function neighEventSend(neigh: Neighbour, skb: usize): bool {
     neighSetState(neigh, NUD_INCOMPLETE);
     neighAddTimer(neigh, now + neighProbeInterval(neigh));
   }
+  if (skb !== 0 && root().trace !== 0) traceNeigh(TraceKind.NEIGH, neigh, skb, 1);
   if (skb !== 0) neighEnqueue(neigh, changetype<SkBuff>(skb));
   if (resolve) neighProbe(neigh);
   return false;
@@ -358,6 +370,7 @@ export function neighProbeInterval(neigh: Neighbour): u64 {
 
 /** Asks for the address; the newest packet that waits may give the source address. Linux: neigh_probe. */
 export function neighProbe(neigh: Neighbour): void {
+  if (root().trace !== 0) traceNeigh(TraceKind.SOLICIT, neigh, 0, neigh.probes);
   const fn = opIndex(neigh.family === AF_INET ? Op.NEIGH_ARP_SOLICIT : Op.NEIGH_NDISC_SOLICIT);
   if (fn !== 0) call_indirect<void>(fn, changetype<usize>(neigh), neigh.queueTail);
   neigh.probes++;

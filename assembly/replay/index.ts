@@ -121,7 +121,8 @@ function drain(ctx: usize): bool {
     if (!drainPort(ctx, port, i, rings, head)) return false;
   }
   const trace = load<u32>(ctx, ReplayCtx.TRACE);
-  if (trace !== 0 && load<u32>(trace, TraceRing.HEAD) !== load<u32>(trace, TraceRing.TAIL)) {
+  const drops = trace !== 0 && load<u32>(ctx, ReplayCtx.KEEP_TRACE) === 0;
+  if (drops && load<u32>(trace, TraceRing.HEAD) !== load<u32>(trace, TraceRing.TAIL)) {
     if (!drainDrops(ctx, trace)) return false;
   }
   if (again) store<u32>(load<u32>(ctx, ReplayCtx.STATUS), 1, Status.MORE);

@@ -2,6 +2,9 @@
  * What every layer does with an skb: move its start and end, make headers linear, share, copy, sum.
  * Linux: net/core/skbuff.c. All lengths are checked here, so that a caller that sees `true` may load.
  */
+import { TraceKind } from '../abi/trace';
+import { traceEvent } from './trace';
+import { root } from '../lib/root';
 import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS, SKB_HEADROOM } from '../abi/layout';
 import { csumBlockAdd, csumPartial } from '../lib/checksum';
 import {
@@ -186,6 +189,8 @@ export function skbClone(skb: SkBuff): SkBuff | null {
   slotGet(skb.head);
   skb.flags |= SKB_F_CLONED;
   clone.flags |= SKB_F_CLONED;
+  if (root().trace !== 0)
+    traceEvent(TraceKind.CLONE, 0, changetype<usize>(skb), skb.dev, changetype<usize>(clone), 0);
   return clone;
 }
 

@@ -31,6 +31,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     summary: 'play captures through the router of a netplan file, the same way every time',
     load: async () => (await import('./replay.js')).makeReplayCommand,
   },
+  {
+    name: 'dump',
+    summary: 'print the frames of a capture as tcpdump does',
+    load: async () => (await import('./dump.js')).makeDumpCommand,
+  },
 ];
 
 /** Where text goes; a test gives its own. */

@@ -14,6 +14,7 @@ interface ReplayCommandOptions {
   readonly until?: Moment;
   readonly fromSnapshot?: string;
   readonly snapshot?: string;
+  readonly explain?: number;
   readonly json?: boolean;
 }
 
@@ -30,11 +31,15 @@ When the router asks for a neighbour (ARP, ND), the captures answer: --neighbour
 port's networks that any frame shows, "all" also for others with an invented MAC address, "none" for nobody. Static
 neighbours stand in the file: neighbours: {wan0: {203.0.113.1: "52:54:00:00:00:01"}}.
 
+--explain N plays up to frame N and tells its way step by step: where it came in, hooks, route, neighbour, TTL, where it
+went out or why it was dropped, and what it triggered. Nothing else is written.
+
 A moment is +SECONDS after the first frame, #FRAME, seconds since 1970, or a time like 2023-11-14T22:13:20Z.
 Exit codes: 0 done, 1 failed, 2 wrong use (a mistake in the file, too).
 
 Examples:
   ww replay router.yaml --in lan0=a.pcapng --out DIR
+  ww replay router.yaml --in lan0=a.pcapng --explain 17
   ww replay router.yaml --in lan0=a.pcapng --in wan0=b.pcap --until +10 --snapshot ten.snap
   ww replay router.yaml --in lan0=a.pcapng --in wan0=b.pcap --from-snapshot ten.snap --out REST`;
 
@@ -54,6 +59,7 @@ export function makeReplayCommand(report: (exitCode: number) => void): Command {
     .addOption(new Option('--until <moment>', 'stop there').argParser(parseUntil))
     .option('--snapshot <file>', 'write the state at the end')
     .option('--from-snapshot <file>', 'go on from such a state, with the same captures')
+    .addOption(new Option('--explain <frame>', 'tell the whole way of this frame').argParser(parseFrame))
     .option('--json', 'print the summary on stdout')
     .addHelpText('after', HELP)
     .action(async (file: string, options: ReplayCommandOptions) => {
@@ -76,6 +82,12 @@ function parseSeed(text: string): number {
   if (!/^\d{1,10}$/.test(text) || seed > 0xffffffff)
     throw new InvalidArgumentError('Give a whole number from 0 to 4294967295.');
   return seed;
+}
+
+function parseFrame(text: string): number {
+  if (!/^#?[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError('Give the number of a frame, from 1 on.');
+  return Number(text.replace('#', ''));
 }
 
 function parseUntil(text: string): Moment {
@@ -110,10 +122,15 @@ async function runReplay(file: string, options: ReplayCommandOptions): Promise<n
     const result = await replay(loaded.config, {
       ...rest,
       inputs,
-      ...(out !== undefined && { outDir: out }),
+      ...(out !== undefined && rest.explain === undefined && { outDir: out }),
       progress: (frames) => progress.show(frames),
     });
     progress.close();
+    if (result.explained !== undefined) {
+      if (json) process.stdout.write(`${JSON.stringify({ frame: rest.explain, way: result.explained })}\n`);
+      else process.stdout.write(`${result.explained.join('\n')}\n`);
+      return EXIT_DONE;
+    }
     if (json) process.stdout.write(`${JSON.stringify(result.summary)}\n`);
     else printSummary(result, (performance.now() - beganMs) / 1000, out);
     for (const note of result.notes) say(`note: ${note}`);

@@ -7,7 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MsgType, TraceSetRec } from '../../assembly/abi/request.js';
-import { TRACE_F_DROPS } from '../../assembly/abi/trace.js';
+import { TRACE_F_DROPS, TRACE_F_EVENTS } from '../../assembly/abi/trace.js';
 import { parseMac } from '../config/ip_address.js';
 import type { LinkConfig, RouterConfig } from '../config/router_config.js';
 import { loadReplay } from '../core/replay_module.js';
@@ -15,6 +15,7 @@ import { FRAME_BYTES_MAX } from '../drivers/driver.js';
 import type { Link, LinkInfo } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import { NetError } from '../net_error.js';
+import { Explainer, takeRecords } from '../replay/explain.js';
 import { earliest, INPUT_BYTES, ReplayInput } from '../replay/input.js';
 import type { Moment } from '../replay/moment.js';
 import { NeighbourAnswers, type NeighbourMode } from '../replay/neighbours.js';
@@ -35,6 +36,8 @@ const LARGE_SLOTS_PER_PORT = 64;
 const SLICE_FRAMES = 1 << 16;
 /** What waits for a neighbour or for fragments has ended by then, after the last frame. */
 const SETTLE_NS = 120e9;
+/** What a frame caused is followed so far. */
+const FOLLOW_FRAMES = 100_000;
 const ROUTER = 'router';
 
 export interface ReplayOptions {
@@ -47,6 +50,8 @@ export interface ReplayOptions {
   readonly until?: Moment;
   readonly fromSnapshot?: string;
   readonly snapshot?: string;
+  /** Tell the way of this frame; nothing else is kept. */
+  readonly explain?: number;
   /** The scalar build, as on boards: it gives the same. */
   readonly scalar?: boolean;
   /** Called now and then with the frames played; false ends the replay there. */
@@ -58,6 +63,8 @@ export interface ReplayResult {
   /** Worth knowing, in sentences. */
   readonly notes: readonly string[];
   readonly interrupted: boolean;
+  /** The way of the frame that was asked for, a step a line. */
+  readonly explained?: readonly string[];
 }
 
 export interface ReplaySummary {
@@ -99,6 +106,8 @@ class ReplaySession {
     private readonly outputs: ReadonlyMap<string, ReplayOutput>,
     private readonly drops: ReplayOutput,
     private readonly position: ReplayPosition,
+    /** Address of the trace ring. */
+    private readonly trace: number,
   ) {}
 
   static async open(config: RouterConfig, options: ReplayOptions): Promise<ReplaySession> {
@@ -157,7 +166,7 @@ class ReplaySession {
         withPorts,
         inputs.map(({ port, path }) => ({ port, path })),
       );
-      const trace = await setTrace(stack);
+      const trace = await setTrace(stack, TRACE_F_DROPS);
       player = new Player(stack.core.instance, await loadReplay(stack.core.instance), window, {
         inputs,
         drops,
@@ -173,7 +182,7 @@ class ReplaySession {
       player.frame = position.frame;
       player.answers = position.answers;
       player.lastNs = position.lastNs;
-      return new ReplaySession(options, built, player, inputs, outputs, drops, position);
+      return new ReplaySession(options, built, player, inputs, outputs, drops, position, trace);
     } catch (error) {
       for (const input of inputs) input.close();
       await stack.close();
@@ -183,6 +192,7 @@ class ReplaySession {
 
   async run(): Promise<ReplayResult> {
     const { options, player } = this;
+    if (options.explain !== undefined) return await this.explain(options.explain);
     const until = options.until === undefined ? {} : this.untilOf(options.until);
     let interrupted = false;
     while (player.play(until, SLICE_FRAMES)) {
@@ -198,6 +208,46 @@ class ReplaySession {
     if (outDir !== undefined) write(join(outDir, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
     if (snapshot !== undefined) write(snapshot, this.snapshot());
     return { summary, notes: this.notes(summary), interrupted };
+  }
+
+  private async explain(frame: number): Promise<ReplayResult> {
+    const { player, built, trace, options } = this;
+    const { instance } = built.stack.core;
+    while (player.play({ frame: frame - 1 }, SLICE_FRAMES)) {
+      if ((await options.progress?.(player.frame)) === false)
+        return { summary: await this.summary(), notes: [], interrupted: true };
+    }
+    player.flush();
+    built.stack.clock.set(player.now);
+    await setTrace(built.stack, TRACE_F_EVENTS);
+    player.keepTrace();
+    const names = new Map(built.links.map(({ handle, name }) => [handle, name]));
+    const explainer = new Explainer(frame, (handle) => names.get(handle) ?? `device ${handle}`);
+    player.play({ frame }, 1);
+    explainer.take(takeRecords(instance, trace), true);
+    if (!explainer.received) {
+      const why = player.frame >= frame ? 'its port had sent it itself' : `the captures have ${player.frame}`;
+      throw new NetError('ENOENT', `frame ${frame} was not received: ${why}`);
+    }
+    this.follow(explainer);
+    return { summary: await this.summary(), notes: [], interrupted: false, explained: explainer.lines };
+  }
+
+  /** Plays on until nothing of the frame is under way. */
+  private follow(explainer: Explainer): void {
+    const { player, built, trace } = this;
+    const { instance } = built.stack.core;
+    const end = player.now + SETTLE_NS;
+    for (let frames = 0; explainer.open && frames < FOLLOW_FRAMES && player.now < end; frames++) {
+      const before = player.frame;
+      player.play({ frame: before + 1 }, 1);
+      if (player.frame === before) {
+        if (player.deadline > end) break;
+        player.runTimers(player.deadline);
+      }
+      explainer.take(takeRecords(instance, trace), false);
+    }
+    if (explainer.open) explainer.lines.push('and has not ended yet');
   }
 
   async close(): Promise<void> {
@@ -360,14 +410,14 @@ async function adopt(stack: Stack, { net, restingSkbs }: ReplayPosition): Promis
   return { stack, namespace, links: await namespace.links(), restingSkbs };
 }
 
-/** Drops are recorded, whole. */
-async function setTrace(stack: Stack): Promise<number> {
+/** What is recorded, frames whole. */
+async function setTrace(stack: Stack, flags: number): Promise<number> {
   const view = await stack.core.request(
     {
       type: MsgType.TRACE_SET,
       bytes: TraceSetRec.SIZE,
       fill: (v, at) => {
-        v.setUint32(at + TraceSetRec.FLAGS, TRACE_F_DROPS, true);
+        v.setUint32(at + TraceSetRec.FLAGS, flags, true);
         v.setUint32(at + TraceSetRec.BYTES, TRACE_BYTES, true);
         v.setUint32(at + TraceSetRec.SNAPLEN, FRAME_BYTES_MAX, true);
       },

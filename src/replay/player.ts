@@ -227,6 +227,11 @@ export class Player {
     }
   }
 
+  /** From now on the host reads the trace ring. */
+  keepTrace(): void {
+    this.core.view.setUint32(this.ctx + ReplayCtx.KEEP_TRACE, 1, true);
+  }
+
   flush(): void {
     for (const { output } of this.options.ports) output.flush();
     this.options.drops.flush();

@@ -1,0 +1,239 @@
+/**
+ * One frame's whole way in words, of the trace ring's records (abi/trace). What happens while the frame is worked is told
+ * whole, what others do because of it included; later only what concerns it: packets that wait for a neighbour or for
+ * other fragments are followed to their end.
+ */
+import { SkbDropReason } from '../../assembly/abi/drop_reason.js';
+import { TRACE_NO_DEVICE, TraceKind, TraceRec, TraceRing } from '../../assembly/abi/trace.js';
+import { formatIpv4, formatIpv6, formatMac } from '../config/ip_address.js';
+import type { CoreInstance } from '../core/instance.js';
+import { FramePrinter } from '../tools/dump/printer.js';
+
+export interface TraceRecord {
+  readonly kind: number;
+  readonly detail: number;
+  readonly id: number;
+  readonly skb: number;
+  readonly ns: number;
+  readonly device: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+  readonly length: number;
+  readonly data: Uint8Array;
+}
+
+/** Takes all records out of the ring. */
+export function takeRecords(core: CoreInstance, ring: number): TraceRecord[] {
+  const { view, u8 } = core;
+  const mask = view.getUint32(ring + TraceRing.MASK, true);
+  const head = view.getUint32(ring + TraceRing.HEAD, true);
+  let tail = view.getUint32(ring + TraceRing.TAIL, true);
+  const records: TraceRecord[] = [];
+  while (tail !== head) {
+    const at = ring + TraceRing.ENTRIES + (tail & mask);
+    const word = (offset: number) => view.getUint32(at + offset, true);
+    const kind = view.getUint16(at + TraceRec.KIND, true);
+    if (kind !== TraceKind.PAD) {
+      const data = at + TraceRec.DATA;
+      records.push({
+        kind,
+        detail: view.getUint16(at + TraceRec.DETAIL, true),
+        id: word(TraceRec.ID),
+        skb: word(TraceRec.SKB),
+        ns: word(TraceRec.NOW + 4) * 2 ** 32 + word(TraceRec.NOW),
+        device: word(TraceRec.DEVICE),
+        a: word(TraceRec.A),
+        b: word(TraceRec.B),
+        c: word(TraceRec.C),
+        d: word(TraceRec.D),
+        length: word(TraceRec.LEN),
+        data: u8.slice(data, data + word(TraceRec.CAPTURED)),
+      });
+    }
+    tail = (tail + word(TraceRec.SIZE)) >>> 0;
+  }
+  view.setUint32(ring + TraceRing.TAIL, tail, true);
+  return records;
+}
+
+const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING', 'ingress', 'egress', 'XDP'];
+const VERDICTS = ['drop', 'accept', 'stolen', 'queue', 'repeat'];
+const ROUTES = [
+  'none',
+  'unicast',
+  'local',
+  'broadcast',
+  'anycast',
+  'multicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+  'throw',
+];
+const PACKETS = ['for its MAC address', 'a broadcast', 'a multicast', 'for another MAC address'];
+const ERRNO: Readonly<Record<number, string>> = {
+  13: 'EACCES: prohibited',
+  22: 'EINVAL: blackhole',
+  101: 'ENETUNREACH: no route',
+  113: 'EHOSTUNREACH: unreachable',
+  1000: 'martian source',
+  1001: 'martian destination',
+};
+const NUD: Readonly<Record<number, string>> = {
+  0: 'NONE',
+  1: 'INCOMPLETE',
+  2: 'REACHABLE',
+  4: 'STALE',
+  8: 'DELAY',
+  16: 'PROBE',
+  32: 'FAILED',
+  64: 'NOARP',
+  128: 'PERMANENT',
+};
+const PROTOCOLS: Readonly<Record<number, string>> = {
+  1: 'ICMP',
+  2: 'IGMP',
+  6: 'TCP',
+  17: 'UDP',
+  58: 'ICMPv6',
+};
+const AF_INET = 2;
+const NF_VERDICT_MASK = 0xff;
+const ENDS: ReadonlySet<number> = new Set([TraceKind.SENT, TraceKind.DROP, TraceKind.CONSUMED]);
+
+export class Explainer {
+  readonly lines: string[] = [];
+  private readonly alive = new Set<number>();
+  private readonly printer = new FramePrinter({ time: 1 });
+  private beganNs = 0;
+  private seen = false;
+  /** Addresses of the neighbours where the frame waits. */
+  private readonly waits = new Set<string>();
+
+  constructor(
+    private readonly frame: number,
+    private readonly deviceName: (handle: number) => string,
+  ) {}
+
+  /** Something of the frame is still under way. */
+  get open(): boolean {
+    return this.alive.size > 0;
+  }
+
+  get received(): boolean {
+    return this.seen;
+  }
+
+  /** `during`: while the frame itself is worked. */
+  take(records: readonly TraceRecord[], during: boolean): void {
+    for (const record of records) {
+      if (record.id === this.frame && record.kind === TraceKind.RECEIVED) {
+        this.seen = true;
+        this.beganNs = record.ns;
+        this.alive.add(record.skb);
+      }
+      if (record.id === this.frame && record.skb === 0 && record.kind === TraceKind.DROP) {
+        this.seen = true;
+        this.beganNs = record.ns;
+      }
+      if (!this.seen) continue;
+      const own = record.id === this.frame || this.alive.has(record.skb);
+      const about = this.waits.has(addressKey(record));
+      if (own || about || during) this.tell(record, own);
+      if (!own) continue;
+      if (record.kind === TraceKind.CLONE) this.alive.add(record.a);
+      if (record.kind === TraceKind.NEIGH && record.a === 1) this.waits.add(addressKey(record));
+      if (record.kind === TraceKind.NEIGH && record.a === 0) this.waits.delete(addressKey(record));
+      if (ENDS.has(record.kind)) this.alive.delete(record.skb);
+    }
+  }
+
+  private tell(record: TraceRecord, own: boolean): void {
+    const words = this.words(record);
+    if (words === null) return;
+    const later = (record.ns - this.beganNs) / 1e9;
+    this.lines.push(`+${later.toFixed(6)}  ${own ? '' : '  triggered: '}${words}`);
+  }
+
+  private words(record: TraceRecord): string | null {
+    const { kind, detail, a, b, c, d, data } = record;
+    const device = record.device === TRACE_NO_DEVICE ? 'no device' : this.deviceName(record.device);
+    switch (kind) {
+      case TraceKind.RECEIVED:
+        return `received on ${device}, ${PACKETS[a] ?? `packet type ${a}`}: ${this.text(record)}`;
+      case TraceKind.GRO:
+        return `GRO: ${a} frames merged into one`;
+      case TraceKind.HOOK: {
+        const family = detail < 5 ? (a === 0 ? 'IPv4 ' : 'IPv6 ') : '';
+        const verdict = VERDICTS[b & NF_VERDICT_MASK] ?? String(b);
+        return `hook ${c} at ${family}${HOOKS[detail] ?? detail} (priority ${d | 0}): ${verdict}`;
+      }
+      case TraceKind.ROUTE: {
+        if (a !== 0) return `route: ${ERRNO[a] ?? `error ${a}`}`;
+        const type = ROUTES[detail] ?? String(detail);
+        if (type === 'local') return 'route: local, the address is ours';
+        if (type !== 'unicast') return `route: ${type}`;
+        const via =
+          data.length === 0
+            ? 'on the link'
+            : `via ${data.length === 4 ? formatIpv4(data) : formatIpv6(data)}`;
+        return `route: ${via} out of ${device}`;
+      }
+      case TraceKind.FORWARD:
+        return `forwarded to ${device}, TTL ${a + 1} -> ${a}, MTU ${b}`;
+      case TraceKind.DELIVER:
+        return `delivered to this host: protocol ${PROTOCOLS[a] ?? a}`;
+      case TraceKind.NEIGH:
+        if (a === 1) return `waits for the address of neighbour ${address(record)} on ${device}`;
+        return `neighbour ${address(record)} on ${device} is ${NUD[detail] ?? detail}${macOf(record)}`;
+      case TraceKind.NEIGH_STATE:
+        return `neighbour ${address(record)} on ${device}: ${NUD[a] ?? a} -> ${NUD[detail] ?? detail}${macOf(record)}`;
+      case TraceKind.SOLICIT:
+        return `asks for neighbour ${address(record)} on ${device}, probe ${a + 1}`;
+      case TraceKind.XMIT:
+        return `to ${device}: ${this.text(record)}`;
+      case TraceKind.SENT:
+        return `sent by ${device}`;
+      case TraceKind.DROP:
+        return `dropped on ${device}: ${SkbDropReason[a] ?? a}`;
+      case TraceKind.CONSUMED:
+        return 'ended here, its work done';
+      case TraceKind.CLONE:
+        return null;
+      case TraceKind.ICMP_ERROR:
+        return `its sender is to be told: ${detail === AF_INET ? 'ICMP' : 'ICMPv6'} type ${a} code ${b}${c === 0 ? '' : `, ${c}`}`;
+      case TraceKind.DEFRAG:
+        return `a fragment, waits for the others (identification ${a})`;
+      case TraceKind.REASSEMBLED:
+        return `the last fragment: a packet of ${a} bytes`;
+      case TraceKind.FRAGMENT:
+        return `cut into fragments for MTU ${a}`;
+      case TraceKind.QDISC:
+        return `waits in the queue of ${device}`;
+      default:
+        return `step ${kind}`;
+    }
+  }
+
+  private text({ data, length }: TraceRecord): string {
+    return this.printer.print({ data, originalLength: length, seconds: 0, nanoseconds: 0 });
+  }
+}
+
+function address({ b, data }: TraceRecord): string {
+  return b === AF_INET ? formatIpv4(data.subarray(0, 4)) : formatIpv6(data.subarray(0, 16));
+}
+
+function macOf({ data }: TraceRecord): string {
+  const mac = data.subarray(16, 22);
+  return mac.every((octet) => octet === 0) ? '' : ` at ${formatMac(mac)}`;
+}
+
+/** Of a record about a neighbour; '' for others. */
+function addressKey(record: TraceRecord): string {
+  const { kind } = record;
+  if (kind !== TraceKind.NEIGH && kind !== TraceKind.NEIGH_STATE && kind !== TraceKind.SOLICIT) return '';
+  return `${record.device} ${address(record)}`;
+}

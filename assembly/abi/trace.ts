@@ -92,7 +92,7 @@ export enum TraceKind {
   FRAGMENT = 17,
   /** A neighbour changed: DETAIL = new NUD_*, A = old; DATA = address (16), MAC (6). */
   NEIGH_STATE = 18,
-  /** Waits in the queueing discipline of a device: A = packets in it. */
+  /** Goes to the queueing discipline of a device. */
   QDISC = 19,
   MAX = 20,
 }

@@ -54,6 +54,7 @@ export function devQueueXmitResume(skb: SkBuff): void {
     if (rest !== null) qdiscRequeue(q, rest);
     return;
   }
+  if (root().trace !== 0) traceEvent(TraceKind.QDISC, 0, changetype<usize>(skb), skb.dev, 0, 0);
   if (qdiscEnqueue(q, skb) !== 0) {
     q.drops++;
     dev.txDropped++;

@@ -165,6 +165,7 @@ function makeFragment(skb: SkBuff, hlen: u32, at: u32, len: u32): SkBuff | null 
   fragment.iif = skb.iif;
   fragment.tstamp = skb.tstamp;
   fragment.nfct = skb.nfct;
+  fragment.traceId = skb.traceId;
   fragment.queueMapping = skb.queueMapping;
   ipCb(fragment).flags = ipCb(skb).flags & ~IPSKB_FRAGLIST;
   return fragment;

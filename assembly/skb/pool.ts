@@ -181,6 +181,7 @@ export class SkbRecord {
 
 /** An skb record with every field zero, or null. */
 export function skbRecordAlloc(): SkBuff | null {
+  if (offsetof<SkBuff>() !== SKB_BYTES) ERROR('SkBuff is not SKB_BYTES long');
   const p = poolAlloc(changetype<Pool>(root().skbPool));
   if (p === 0) return null;
   const skb = changetype<SkBuff>(p);

@@ -1,4 +1,5 @@
-/** `ww dump FILE [filter]`: frames of a capture in tcpdump's words, chosen by pcap's filter language. */
+/** `ww dump PORT|FILE [filter]`: frames in tcpdump's words, chosen by pcap's filter language. */
+import { existsSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CaptureRecord } from '../drivers/capture.js';
@@ -9,6 +10,7 @@ import { FilterError } from '../pcap_filter/filter_error.js';
 import { namesIn, PcapFilter } from '../pcap_filter/pcap_filter.js';
 import { FramePrinter, type PrintOptions } from '../tools/dump/printer.js';
 import { EXIT_DONE, EXIT_WRONG_USE } from './command_line.js';
+import { type LiveFrames, openLivePort } from './dump_port.js';
 
 interface DumpOptions {
   readonly e?: boolean;
@@ -16,6 +18,7 @@ interface DumpOptions {
   readonly w?: string;
   readonly S?: boolean;
   readonly number?: boolean;
+  readonly pid?: number;
 }
 
 const HELP = `
@@ -23,7 +26,11 @@ Options are tcpdump's: -v -vv tell more; -x and -X show the bytes (-xx, -XX with
 -tt seconds since 1970, -ttt since the frame before, -tttt with the date. Addresses and ports are numbers (-n). The
 filter is that of pcap-filter(7). -w writes pcapng, with interface, direction and the comments (the reason of a drop).
 
+A PORT is asked of the router by its control socket, which only its user can open. Frames that come faster than they are
+read are left out and counted; the router does not wait.
+
 Examples:
+  ww dump lan0 -e not port 22
   ww dump drops.pcapng -e
   ww dump lan0.pcapng -c 10 'tcp[tcpflags] & tcp-syn != 0 and not port 22'
   tcpdump -w - | ww dump - -w web.pcapng port 80`;
@@ -34,7 +41,10 @@ const SLICE_FRAMES = 4096;
 export function makeDumpCommand(report: (exitCode: number) => void): Command {
   const counts = { v: 0, x: 0, X: 0, t: 0 };
   const command = new Command('dump')
-    .argument('<file>', "a capture, pcap or pcapng; '-' is standard input")
+    .argument(
+      '<port|file>',
+      "a port of a running `ww up`, or a capture, pcap or pcapng; '-' is standard input",
+    )
     .argument('[filter...]', 'an expression of pcap-filter(7)')
     .option('-e', 'print the link-layer header')
     .option('-n', 'numbers instead of names; they are always')
@@ -46,6 +56,7 @@ export function makeDumpCommand(report: (exitCode: number) => void): Command {
     .option('-#, --number', 'number the frames')
     .addOption(new Option('-c <count>', 'end after so many frames').argParser(parseCount))
     .option('-w <file>', 'write the frames to a pcapng file instead')
+    .addOption(new Option('--pid <pid>', 'of the router, when several run').argParser(parseCount))
     .addHelpText('after', HELP)
     .action(async (file: string, words: readonly string[], options: DumpOptions) => {
       report(await dump(file, words.join(' '), options, printOptions(options, counts)));
@@ -86,15 +97,38 @@ async function dump(file: string, text: string, options: DumpOptions, print: Pri
     process.stderr.write(`ww dump: ${error.message}\n`);
     return EXIT_WRONG_USE;
   }
-  const source = fileSource(file);
+  const source = file === '-' || existsSync(file) ? fileSource(file) : null;
+  if (source === null && /[/.]/.test(file)) throw new NetError('ENOENT', `${file}: there is no such file`);
+  const live = source === null ? await openLivePort(file, text, options.pid) : null;
   const sink = options.w === undefined ? new LineSink(new FramePrinter(print)) : new FileFrames(options.w);
   try {
-    await pump(openCapture(source), filter, sink, options.c ?? Infinity);
+    if (live !== null) await follow(live, sink, options.c ?? Infinity);
+    else await pump(openCapture(source!), filter, sink, options.c ?? Infinity);
   } finally {
     sink.close();
-    source.close();
+    live?.stop();
+    source?.close();
   }
   return EXIT_DONE;
+}
+
+/** Until so many frames, Ctrl-C, or the router's end. The router has chosen already. */
+async function follow(live: LiveFrames, sink: FrameSink, most: number): Promise<void> {
+  let seen = 0;
+  let missed = 0;
+  const stop = () => live.stop();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  try {
+    await live.run((record, lost) => {
+      missed += lost;
+      sink.put(record, ++seen);
+      sink.flush();
+      if (seen === most || sink.ended) live.stop();
+    });
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop);
+  }
+  process.stderr.write(`${seen} frames${missed > 0 ? `, ${missed} were missed` : ''}\n`);
 }
 
 async function compile(text: string): Promise<PcapFilter> {

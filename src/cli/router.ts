@@ -17,6 +17,8 @@ import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import type { RouteSpec } from '../net/route.js';
 import type { NetError } from '../net_error.js';
+import { controlFolder } from '../services/control_protocol.js';
+import { ControlServer } from '../services/control_server.js';
 import { createStack, type Stack } from '../stack.js';
 import { PortFigures } from './port_figures.js';
 import { isFilePort, openRouterPort, type RouterPort, routerPortOptions } from './router_port.js';
@@ -40,6 +42,7 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
     const router = await buildRouter(stack, config, context);
     introduce(config, context);
     for (const { driver } of router.ports) driver.release();
+    const control = await openControl(router, context);
     const figures = new PortFigures(router.links);
     return await runUntilDone({
       ...context,
@@ -52,11 +55,26 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
         rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
         versions: await versions(),
       }),
-      close: () => stack.close(),
+      close: async () => {
+        await control?.close();
+        await stack.close();
+      },
     });
   } finally {
     // A second time when it ended in order; a first one, ports and all, when it could not be built.
     await stack.close();
+  }
+}
+
+/** For `ww dump PORT`; a router runs without, too. */
+async function openControl({ links, ports }: Router, { log }: UpContext): Promise<ControlServer | null> {
+  const folder = controlFolder();
+  if (folder === null) return null;
+  try {
+    return await ControlServer.open(folder, new Map(links.map(({ name }, i) => [name, ports[i]!.listener ?? null])));
+  } catch (error) {
+    log.warn({ why: (error as Error).message }, 'no control socket');
+    return null;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * A router's port with all that stands in front of its driver, from the wire to the core:
  *
- *   driver ── fault_injector ── pcap_writer ── tracer ── held until the router is configured
+ *   driver ── fault_injector ── pcap_writer ── tracer ── listener ── held until the router is configured
  *
  * What is captured and traced is what the router sees: frames received after the faults, frames sent before them.
  */
@@ -12,6 +12,7 @@ import type { FaultConfig, LinkConfig } from '../config/router_config.js';
 import type { Driver, PortNotify, PortRings } from '../drivers/driver.js';
 import { FaultInjector } from '../drivers/fault_injector.js';
 import type { Faults } from '../drivers/fault_lane.js';
+import { ListenerPort } from '../drivers/listener_port.js';
 import { Middleware } from '../drivers/middleware.js';
 import { openPort, parsePort } from '../drivers/open.js';
 import { PcapDriver } from '../drivers/pcap_driver.js';
@@ -21,6 +22,8 @@ import { NetError } from '../net_error.js';
 
 export interface RouterPort {
   readonly driver: HeldPort;
+  /** For `ww dump PORT`; null where the core works the port by itself. */
+  readonly listener?: ListenerPort | null;
   /** A capture file is its input: it ends. */
   readonly isFile: boolean;
   /** Nothing more comes from this port, and nothing is under way in it. */
@@ -98,8 +101,11 @@ export async function openRouterPort(options: RouterPortOptions): Promise<Router
     }
     if (trace) driver = new Tracer(driver, trace);
     const file = wire instanceof PcapDriver ? wire : null;
+    // Of a mapped ring the host never sees a frame.
+    const listener = driver.mapped === true ? null : new ListenerPort(driver);
     return {
-      driver: new HeldPort(driver),
+      driver: new HeldPort(listener ?? driver),
+      listener,
       isFile: file !== null,
       drained: () => file?.ended === true && injector?.pending !== true,
     };

@@ -1,6 +1,8 @@
 /** `ww replay` and `ww dump` as a user without privileges runs them: files right and wrong, pipes, Ctrl-C. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +21,11 @@ network:
     wan0: {addresses: [10.0.2.1/24], routes: [{to: default, via: 10.0.2.2}]}
 ports: {lan0: tap:ww-lan, wan0: tap:ww-wan}
 neighbours: {wan0: {10.0.2.2: "52:54:00:00:00:02"}}
+`;
+
+const WIRE = `
+network: {version: 2, ethernets: {lan0: {addresses: [10.0.1.1/24]}}}
+ports: {lan0: "PORT"}
 `;
 
 let folder = '';
@@ -164,4 +171,42 @@ describe('ww dump', () => {
     expect(stderr).toContain("what 'prot' is, is not said");
     expect(stderr).toContain('  tcp and prot 80\n          ^');
   });
+
+  it('shows the frames of a running router, by its control socket', async () => {
+    const runtime = join(folder, 'run');
+    process.env.XDG_RUNTIME_DIR = runtime;
+    const [a, b] = await freeUdpPorts(2);
+    writeFileSync(join(folder, 'wire.yaml'), WIRE.replace('PORT', `udp:127.0.0.1:${a}-127.0.0.1:${b}`));
+    const router = new Ww(['up', 'wire.yaml'], { cwd: folder });
+    try {
+      await router.line(({ msg }) => msg === 'router started');
+      const path = join(runtime, 'wirewright', `${router.pid}.sock`);
+      while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+      const dump = new Ww(['dump', 'lan0', '-t', '-c', '2', 'arp'], { cwd: folder });
+      const socket = createSocket('udp4').bind(b!, '127.0.0.1');
+      const question = arpRequest(HOST, '10.0.1.2', '10.0.1.1');
+      const asking = setInterval(() => socket.send(question, a!, '127.0.0.1'), 100);
+      expect(await dump.exited).toEqual({ code: 0, signal: null });
+      clearInterval(asking);
+      socket.close();
+      expect(dump.stdout).toMatch(
+        /^ARP, Request who-has 10.0.1.1 tell 10.0.1.2, length 28\nARP, Reply 10.0.1.1 is-at /,
+      );
+      expect(ww(['dump', 'nowhere0']).stderr).toContain('nor a port of a running router');
+    } finally {
+      router.kill('SIGTERM');
+      await router.exited;
+      delete process.env.XDG_RUNTIME_DIR;
+    }
+    expect(existsSync(join(runtime, 'wirewright', `${router.pid}.sock`))).toBe(false);
+  });
 });
+
+async function freeUdpPorts(count: number): Promise<number[]> {
+  const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'listening')));
+  const ports = sockets.map((socket) => socket.address().port);
+  await Promise.all(sockets.map((socket) => once(socket.close(), 'close')));
+  return ports;
+}

@@ -1,0 +1,46 @@
+/**
+ * What `ww` processes say to each other over a control socket: one line of JSON asks, one answers. Behind the answer to
+ * `dump` frames follow:
+ *
+ *   u32 captured │ u32 original │ u32 seconds │ u32 nanoseconds │ u32 direction (1 in, 2 out) │ u32 lost before │ frame
+ */
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const FRAME_HEAD_BYTES = 24;
+export const DIRECTION_IN = 1;
+export const DIRECTION_OUT = 2;
+
+export type ControlRequest =
+  | { readonly ask: 'ports' }
+  | { readonly ask: 'dump'; readonly port: string; readonly filter: string };
+
+export type ControlAnswer =
+  | { readonly ok: true; readonly ports?: readonly string[] }
+  | { readonly ok: false; readonly error: string };
+
+/** Private to the user: that of the session, or for root that of the system. */
+export function controlFolder(env: NodeJS.ProcessEnv = process.env): string | null {
+  if (env.XDG_RUNTIME_DIR) return join(env.XDG_RUNTIME_DIR, 'wirewright');
+  return process.getuid?.() === 0 ? '/run/wirewright' : null;
+}
+
+export function makeControlFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}
+
+export function controlPath(folder: string, pid: number): string {
+  return join(folder, `${pid}.sock`);
+}
+
+/** Processes of this user that have a socket; some of them may have ended since. */
+export function controlPids(folder: string): number[] {
+  try {
+    return readdirSync(folder)
+      .flatMap((name) => /^(\d+)\.sock$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b);
+  } catch {
+    return [];
+  }
+}

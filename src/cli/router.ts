@@ -20,6 +20,7 @@ import type { NetError } from '../net_error.js';
 import { controlFolder } from '../services/control_protocol.js';
 import { ControlServer } from '../services/control_server.js';
 import { createStack, type Stack } from '../stack.js';
+import { makeVirtual } from './virtual_link.js';
 import { PortFigures } from './port_figures.js';
 import { isFilePort, openRouterPort, type RouterPort, routerPortOptions } from './router_port.js';
 import { runUntilDone } from './run.js';
@@ -83,7 +84,7 @@ export type BuildContext = Pick<UpContext, 'log' | 'pcapDir' | 'openPort'>;
 
 export interface Router {
   readonly namespace: Namespace;
-  /** Those with a port; `ports` in the same order. */
+  /** Those with a port, `ports` in the same order, then the virtual ones. */
   readonly links: readonly Link[];
   readonly ports: readonly RouterPort[];
   /** Packet buffers in use when nothing is under way. */
@@ -103,7 +104,16 @@ export async function buildRouter(
   const links = new Map<LinkConfig, Link>();
   const ports: RouterPort[] = [];
   for (const link of config.links) {
-    if (link.bridge !== undefined) continue;
+    // Those below stand before those above.
+    if (link.bridge !== undefined) {
+      links.set(link, await makeBridge(namespace, link, link.bridge));
+      continue;
+    }
+    if (link.virtual !== undefined) {
+      const below = (name: string) => [...links].find(([{ name: made }]) => made === name)![1];
+      links.set(link, await makeVirtual(namespace, link, link.virtual, below));
+      continue;
+    }
     if (link.port === null) {
       links.set(link, await namespace.link(link.name));
       continue;
@@ -112,8 +122,6 @@ export async function buildRouter(
     links.set(link, made);
     ports.push(port);
   }
-  for (const link of config.links)
-    if (link.bridge !== undefined) links.set(link, await makeBridge(namespace, link, link.bridge));
   for (const [name, value] of config.sysctls)
     if (OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
   for (const [link, made] of links) {
@@ -129,7 +137,8 @@ export async function buildRouter(
     await namespace.addNeighbour(made, { address: formatIp(address), mac: formatMac(mac) });
   }
   const withPorts = [...links].filter(([{ port }]) => port !== null).map(([, made]) => made);
-  return { namespace, links: withPorts, ports, restingSkbs: skbsInUse(stack) };
+  const virtual = [...links].filter(([one]) => one.virtual ?? one.bridge).map(([, made]) => made);
+  return { namespace, links: [...withPorts, ...virtual], ports, restingSkbs: skbsInUse(stack) };
 }
 
 /** The bridge and its ports, whose links are there already. */

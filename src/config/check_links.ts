@@ -3,6 +3,7 @@ import { checkBridges } from './bridges.js';
 import { nearest } from './diagnostic.js';
 import { formatCidr, formatIp, inPrefix, isLinkLocal6, sameAddress } from './ip_address.js';
 import type { LinkDraft, RouteDraft } from './link_draft.js';
+import { orderLinks, virtualConfig } from './netplan_virtual.js';
 import type { NamedPort } from './ports.js';
 import type { LinkConfig } from './router_config.js';
 import type { Range, YamlReader } from './yaml_reader.js';
@@ -15,12 +16,14 @@ export function checkLinks(
   links: readonly LinkDraft[],
   ports: readonly NamedPort[],
 ): LinkConfig[] {
+  const ordered = orderLinks(reader, links);
   checkPorts(reader, links, ports);
   checkBridges(reader, links);
   checkAddresses(reader, links);
   checkRoutes(reader, links);
   for (const link of links) checkMtu(reader, link);
-  return links.map((link) => {
+  return ordered.map((link) => {
+    const virtual = virtualConfig(reader, link);
     const named = ports.find((port) => port.link === link.name);
     const mac = link.mac?.value ?? named?.mac?.value;
     return {
@@ -29,6 +32,7 @@ export function checkLinks(
       linkLocal: link.linkLocal,
       addresses: link.addresses.map(({ family, address, prefix }) => ({ family, address, prefix })),
       routes: link.routes.map((route) => route.config),
+      ...(virtual && { virtual }),
       ...(mac && { mac }),
       ...(link.bridge && {
         bridge: { ...link.bridge.config, interfaces: link.bridge.interfaces.map(({ value }) => value) },
@@ -54,13 +58,15 @@ function checkPorts(reader: YamlReader, links: readonly LinkDraft[], ports: read
       const near = nearest(link, names);
       const hint = near ? `did you mean "${near}"?` : `add "${link}:" under ethernets, or remove this port`;
       reader.error(at, `port of "${link}", but there is no such link`, hint);
+    } else if (owner.virtual) {
+      reader.error(at, `${link} is a ${owner.virtual.kind} and takes no port`, 'remove this line');
     } else if (mac && owner.mac) {
       const message = `${link} has a MAC address already (line ${reader.lineOf(owner.mac.at)})`;
       reader.error(mac.at, message, 'keep "mac" here or "macaddress" there');
     }
   }
-  for (const { name, at, bridge } of links) {
-    if (name !== LOOPBACK && !bridge && !ports.some((port) => port.link === name)) {
+  for (const { name, at, bridge, virtual } of links) {
+    if (name !== LOOPBACK && !bridge && !virtual && !ports.some((port) => port.link === name)) {
       reader.error(
         at,
         `link ${name} has no port`,

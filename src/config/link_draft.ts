@@ -1,5 +1,6 @@
 /** Links as they are read, with the places that later checks may have to point at. */
 import type { BridgeDraft } from './bridges.js';
+import type { VirtualDraft } from './netplan_virtual.js';
 import type { AddressConfig, RouteConfig } from './router_config.js';
 import type { Range } from './yaml_reader.js';
 
@@ -19,6 +20,8 @@ export interface LinkDraft {
   readonly at: Range;
   mac?: Placed<Uint8Array>;
   mtu?: Placed<number>;
+  /** Set for a link that is no ethernet. */
+  virtual?: VirtualDraft;
   linkLocal: boolean;
   readonly addresses: (AddressConfig & { readonly at: Range })[];
   /** One at least could not be read: what the link reaches is not known. */

@@ -124,7 +124,7 @@ const WRONG: Record<string, string> = {
   'version 3': 'network: {version: 3}\n',
   'version in words': 'network: {version: two}\n',
   'an unknown top-level key': file({ more: 'sysctl: {}\n' }),
-  'a kind of link that is not there yet': file({ network: '  vlans: {}\n' }),
+  'a kind of link that is not there yet': file({ network: '  tunnels: {}\n' }),
   'an unknown key of a link': file({ link: 'adresses: [192.168.1.1/24]' }),
   'an unknown key that resembles nothing': file({ link: 'xyzzy: 1' }),
   'a key of netplan that is not there yet': file({ link: 'match: {name: eth*}' }),

@@ -19,6 +19,7 @@ import { formatIp, isMulticast, parseCidr, parseIp, whyNotAddress, whyNotCidr } 
 import type { LinkDraft, RouteDraft } from './link_draft.js';
 import { readMac } from './mac_value.js';
 import { checkNeighbours, type NamedNeighbour, readNeighbours } from './neighbours.js';
+import { VIRTUAL_SECTIONS, type VirtualDraft, virtualFields } from './netplan_virtual.js';
 import { readRoute } from './netplan_route.js';
 import { type NamedPort, readPorts } from './ports.js';
 import type { RouterConfig } from './router_config.js';
@@ -36,7 +37,7 @@ export type ConfigResult =
 const MTU_MIN = 68; // RFC 791 §3.2
 const MTU_MAX = 65535;
 
-const OTHER_LINKS = ['bonds', 'vlans', 'vrfs', 'tunnels', 'wifis', 'modems', 'dummy-devices'];
+const OTHER_LINKS = ['vrfs', 'tunnels', 'wifis', 'modems'];
 const LATER_TOP = [...OTHER_LINKS, 'virtual-ethernets', 'nm-devices', 'openvswitch'];
 const LATER_LINK = [
   ...[
@@ -157,6 +158,7 @@ function readNetwork(reader: YamlReader, value: Value, links: LinkDraft[]): void
         links.push(readLink(reader, entry, bridgeFields));
       }
     },
+    ...virtualSections(reader, links),
   };
   const isMapping = reader.fields(
     value,
@@ -166,6 +168,22 @@ function readNetwork(reader: YamlReader, value: Value, links: LinkDraft[]): void
     LATER_TOP,
   );
   if (isMapping && !version) reader.error(value.at, '"version" is missing in network', 'write "version: 2"');
+}
+
+/** vlans, bonds and the like: links as ethernets are, with fields of their own. */
+function virtualSections(reader: YamlReader, links: LinkDraft[]): Fields {
+  const sections: Fields = {};
+  for (const [section, [kind, hint]] of Object.entries(VIRTUAL_SECTIONS)) {
+    sections[section] = (inner) => {
+      for (const entry of reader.entries(inner, section, hint) ?? []) {
+        const draft: VirtualDraft = { kind, needs: [], bond: {} };
+        const link = readLink(reader, entry, () => virtualFields(reader, draft));
+        link.virtual = draft;
+        links.push(link);
+      }
+    };
+  }
+  return sections;
 }
 
 /** `own` gives the keys that only this kind of link has. */

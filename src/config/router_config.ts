@@ -11,8 +11,10 @@ export interface RouterConfig {
 
 export interface LinkConfig {
   readonly name: string;
-  /** null: the loopback `lo`, which the namespace has already, or a bridge. */
+  /** null: the loopback `lo`, which the namespace has already, a bridge, or a virtual link. */
   readonly port: PortConfig | null;
+  /** A link of the router alone, without a port. */
+  readonly virtual?: VirtualConfig;
   /** 6 bytes; the port's own when it is not given. */
   readonly mac?: Uint8Array;
   readonly mtu?: number;
@@ -51,6 +53,41 @@ export interface BridgeVlansConfig {
   readonly pvid?: number;
   readonly tagged: [first: number, last: number][];
   readonly untagged: [first: number, last: number][];
+}
+
+export type VirtualConfig =
+  | { readonly kind: 'dummy' }
+  | {
+      readonly kind: 'vlan';
+      readonly link: string;
+      readonly id: number;
+      readonly protocol?: '802.1Q' | '802.1ad';
+    }
+  | {
+      readonly kind: 'macvlan';
+      readonly link: string;
+      readonly mode?: 'private' | 'vepa' | 'bridge' | 'passthru' | 'source';
+    }
+  | BondConfig;
+
+/** Names and units as in src/net/link_bond.ts; links by name. */
+export interface BondConfig {
+  readonly kind: 'bond';
+  readonly interfaces: readonly string[];
+  readonly mode?: 'balance-rr' | 'active-backup' | 'balance-xor' | 'broadcast' | '802.3ad';
+  readonly xmitHashPolicy?: 'layer2' | 'layer3+4' | 'layer2+3' | 'encap2+3' | 'encap3+4';
+  readonly lacpRate?: 'slow' | 'fast';
+  readonly adSelect?: 'stable' | 'bandwidth' | 'count';
+  readonly primaryReselect?: 'always' | 'better' | 'failure';
+  readonly failOverMac?: 'none' | 'active' | 'follow';
+  readonly numPeerNotif?: number;
+  readonly allSlavesActive?: boolean;
+  readonly miimon?: number;
+  readonly updelay?: number;
+  readonly downdelay?: number;
+  readonly minLinks?: number;
+  readonly packetsPerSlave?: number;
+  readonly primary?: string;
 }
 
 export interface NeighbourConfig {

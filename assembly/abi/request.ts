@@ -98,7 +98,6 @@ export enum MsgType {
   MCAST_JOIN,
   MCAST_LEAVE,
   RADV_SET,
-  RADV_GET,
   IP6_LAST = 175,
   TRACE_SET = 208,
 }
@@ -421,4 +420,25 @@ export enum McastRec {
   IFINDEX = 8,
   GROUP = 16,
   SIZE = 32,
+}
+
+/**
+ * RADV_SET: u32 net, i32 ifindex, u32 on; u32 interval ms least and most, u32 lifetime s, u32 reachable and retrans ms,
+ * u32 mtu (0: none), u8 hop limit, u8 flags as on the wire, u8 with link-layer address; u32 bytes of options, options.
+ */
+export enum RadvRec {
+  NET = 0,
+  IFINDEX = 4,
+  ON = 8,
+  MIN_MS = 12,
+  MAX_MS = 16,
+  LIFETIME = 20,
+  REACHABLE_MS = 24,
+  RETRANS_MS = 28,
+  MTU = 32,
+  HOP_LIMIT = 36,
+  FLAGS = 37,
+  WITH_ADDR = 38,
+  OPTION_BYTES = 40,
+  OPTIONS = 48,
 }

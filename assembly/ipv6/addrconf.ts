@@ -80,6 +80,7 @@ import { ip6mrDevGone } from './ip6mr';
 import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRoutersChanged } from './mcast';
 import { rsStop } from './ndisc_rs';
 import { ndiscSendUnsolicitedNa } from './ndisc_send';
+import { radvForwarding, radvStop } from './radv';
 import { raRoutesPurge } from './ra_routes';
 import { ipv6FragDevGone } from './reassembly';
 import { ADDR_GEN_MODE_EUI64, ADDR_GEN_MODE_NONE, ipv6StableAddress } from './stable_privacy';
@@ -379,6 +380,7 @@ function delDev(dev: NetDevice): void {
   if (dev.ip6Ptr === 0) return;
   ifdown(dev);
   ip6mrDevGone(dev);
+  radvStop(dev, false);
   mcastDown(dev);
   kfree(dev.ip6Ptr);
   dev.ip6Ptr = 0;
@@ -480,12 +482,15 @@ export function addrconfSysctlSet(net: Net, dev: NetDevice | null, id: Ipv6Conf,
 function setConf(dev: NetDevice, id: Ipv6Conf, value: i32): void {
   const at = dev.conf6 + ((<usize>id) << 2);
   const old = load<i32>(at);
+  // A router that becomes a host says so while it may still advertise (RFC 4861 6.2.5).
+  if (id === Ipv6Conf.FORWARDING && old !== 0 && value === 0 && dev.ip6Ptr !== 0) radvForwarding(dev, false);
   store<i32>(at, value);
   if (old === value || dev.ip6Ptr === 0) return;
   if (id === Ipv6Conf.FORWARDING) {
     if ((old === 0) === (value === 0)) return;
     mcastRoutersChanged(dev);
     anycastForwardingChanged(dev, value !== 0);
+    if (value !== 0) radvForwarding(dev, true);
     // A router has no default router but one that it was told to have. Linux: rt6_purge_dflt_routers.
     if (value !== 0 && conf6(dev, Ipv6Conf.ACCEPT_RA) !== 2) raRoutesPurge(dev, true);
   } else if (id === Ipv6Conf.DISABLE_IPV6) {

@@ -29,6 +29,7 @@ import { ip6FinishOutput, ip6LocalOutFinish } from './ip6_output';
 import { mcastOpsInit } from './mcast';
 import { ndiscOpsInit } from './ndisc';
 import { rsOpsInit } from './ndisc_rs';
+import { radvOpsInit } from './radv';
 import { raRoutesOpsInit } from './ra_routes';
 import { ipv6FragNetExit, ipv6FragNetInit, ipv6FragOpsInit } from './reassembly';
 import { flowI6Init, ip6RouteInput, ip6RouteOutput } from './route';
@@ -55,6 +56,7 @@ export function ip6OpsInit(): void {
   mcastOpsInit();
   ndiscOpsInit();
   raRoutesOpsInit();
+  radvOpsInit();
   ip6mrOpsInit();
   rsOpsInit();
   ipv6FragOpsInit();

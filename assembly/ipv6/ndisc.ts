@@ -65,6 +65,7 @@ import { IP6SKB_FRAGMENTED, ip6cbHas } from './ip6cb';
 import { mcastJoinSolicited, mcastLeaveSolicited } from './mcast';
 import { ndiscRedirectRcv } from './ndisc_redirect';
 import { ndiscRouterDiscovery } from './ndisc_router';
+import { radvSolicited } from './radv';
 import { ALL_NODES, ndiscDefend, ndiscSendNa, ndiscSolicit } from './ndisc_send';
 
 /** Any message of neighbour discovery, data at its header. Linux: ndisc_rcv. */
@@ -266,13 +267,20 @@ function rcvNa(skb: SkBuff, net: Net, dev: NetDevice): SkbDropReason {
   return SkbDropReason.NOT_DROPPED_YET;
 }
 
-/** RFC 4861 6.1.1: a router learns who asks; the answer is the router advertisement daemon's. */
+/** RFC 4861 6.1.1: a router learns who asks; the answer is the advertiser's, if the link has one. */
 function rcvRs(skb: SkBuff, dev: NetDevice): SkbDropReason {
   if (skb.len < ND_RS_LEN) return SkbDropReason.PKT_TOO_SMALL;
   const saddr = ipv6Saddr(skb.networkHeader);
-  if (conf6(dev, Ipv6Conf.FORWARDING) === 0 || ipv6AddrIsAny(saddr)) return SkbDropReason.NOT_DROPPED_YET;
+  if (conf6(dev, Ipv6Conf.FORWARDING) === 0) return SkbDropReason.NOT_DROPPED_YET;
   const opts = changetype<NdOptions>(scratchOptions());
   if (!options(skb, ND_RS_LEN, changetype<usize>(opts))) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+  if (ipv6AddrIsAny(saddr)) {
+    // "If the IP source address is the unspecified address, there is no source link-layer address option."
+    if (opts.sourceLlAddr !== 0) return SkbDropReason.IPV6_NDISC_BAD_OPTIONS;
+    radvSolicited(dev);
+    return SkbDropReason.NOT_DROPPED_YET;
+  }
+  radvSolicited(dev);
   const neigh = neighCreate(AF_INET6, saddr, dev);
   if (neigh === null) return SkbDropReason.NOT_DROPPED_YET;
   const lladdr: usize = opts.sourceLlAddr === 0 ? 0 : ndOptLladdr(opts.sourceLlAddr);

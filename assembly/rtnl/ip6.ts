@@ -1,8 +1,9 @@
 /** The small requests of IPv6: the policy table (`ip addrlabel`), the secret of stable addresses, link information. */
-import { AddrLabelRec, Dump, Ip6LinkRec, MsgType, StableSecretRec } from '../abi/request';
+import { AddrLabelRec, Dump, Ip6LinkRec, MsgType, RadvRec, StableSecretRec } from '../abi/request';
 import { devGetByIndex } from '../dev/net_device';
 import { inet6Dev } from '../ipv6/addr_hash';
 import { addrLabelAdd, addrLabelAt, addrLabelCount, addrLabelDel } from '../ipv6/addr_label';
+import { radvSet } from '../ipv6/radv';
 import { ipv6SetStableSecret } from '../ipv6/stable_privacy';
 import { Errno } from '../net/errno';
 import { netByHandle } from '../net/net';
@@ -20,6 +21,8 @@ export function requestIp6(type: u32, flags: u32, body: usize, len: u32): i32 {
       return stableSecret(body, len);
     case MsgType.IP6_LINK_GET:
       return linkGet(body, len);
+    case MsgType.RADV_SET:
+      return radv(body, len);
     case MsgType.NEIGH_PROXY_DUMP:
       return neighProxyDump(body, len);
   }
@@ -69,6 +72,14 @@ function stableSecret(body: usize, len: u32): i32 {
   if (dev === null || dev.ip6Ptr === 0) return -Errno.ENODEV;
   ipv6SetStableSecret(dev, body + StableSecretRec.SECRET);
   return 0;
+}
+
+function radv(body: usize, len: u32): i32 {
+  if (len < <u32>RadvRec.OPTIONS) return -Errno.EINVAL;
+  const net = netByHandle(load<u32>(body, RadvRec.NET));
+  if (net === null) return -Errno.ENOENT;
+  const dev = devGetByIndex(net, load<i32>(body, RadvRec.IFINDEX));
+  return dev === null ? -Errno.ENODEV : radvSet(dev, body, len);
 }
 
 function linkGet(body: usize, len: u32): i32 {

@@ -124,6 +124,8 @@ export async function buildRouter(
   }
   for (const [name, value] of config.sysctls)
     if (OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
+  for (const { name, mtu6 } of links.keys())
+    if (mtu6 !== undefined) await namespace.setSysctl(`net.ipv6.conf.${name}.mtu`, mtu6);
   for (const [link, made] of links) {
     const nodad = link.port !== null && (context.openPort !== undefined || isFilePort(link.port.spec));
     for (const { address, prefix } of link.addresses)
@@ -135,6 +137,10 @@ export async function buildRouter(
   for (const { link, address, mac } of config.neighbours) {
     const made = [...links].find(([{ name }]) => name === link)![1];
     await namespace.addNeighbour(made, { address: formatIp(address), mac: formatMac(mac) });
+  }
+  for (const { link, spec } of config.advertisers) {
+    const made = [...links].find(([{ name }]) => name === link)![1];
+    await made.advertise(spec);
   }
   const withPorts = [...links].filter(([{ port }]) => port !== null).map(([, made]) => made);
   const virtual = [...links].filter(([one]) => one.virtual ?? one.bridge).map(([, made]) => made);
@@ -191,7 +197,8 @@ async function makeLink(
     tellFirst = resolve;
   });
   const mtu = link.mtu ?? port.driver.mtu;
-  const settings: [string, number][] = [];
+  const settings: (readonly [string, number])[] = [];
+  settings.push(...link.conf6);
   if (!linkLocal) settings.push(['addr_gen_mode', ADDR_GEN_MODE_NONE]);
   if (nobody) settings.push(['accept_dad', 0]);
   const made = await withDefaults(namespace, settings, () =>

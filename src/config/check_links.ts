@@ -30,6 +30,8 @@ export function checkLinks(
       name: link.name,
       port: named?.port ?? null,
       linkLocal: link.linkLocal,
+      conf6: link.conf6,
+      ...(link.mtu6 && { mtu6: link.mtu6.value }),
       addresses: link.addresses.map(({ family, address, prefix }) => ({ family, address, prefix })),
       routes: link.routes.map((route) => route.config),
       ...(virtual && { virtual }),
@@ -130,6 +132,14 @@ function checkGateway(reader: YamlReader, link: LinkDraft, { config, viaAt }: Ro
 }
 
 function checkMtu(reader: YamlReader, link: LinkDraft): void {
+  if (link.mtu6 && link.mtu6.value > (link.mtu?.value ?? link.mtu6.value)) {
+    const hint = `write at most ${link.mtu!.value}, or a larger mtu`;
+    reader.error(
+      link.mtu6.at,
+      `ipv6-mtu ${link.mtu6.value} is above mtu ${link.mtu!.value} of ${link.name}`,
+      hint,
+    );
+  }
   if (!link.mtu || link.mtu.value >= IPV6_MTU_MIN) return;
   if (!link.addresses.some((own) => own.family === 6)) return;
   const hint = `write at least ${IPV6_MTU_MIN}, or remove the IPv6 address`;

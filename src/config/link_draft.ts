@@ -23,6 +23,9 @@ export interface LinkDraft {
   /** Set for a link that is no ethernet. */
   virtual?: VirtualDraft;
   linkLocal: boolean;
+  /** net.ipv6.conf.LINK.*, in effect before the link is up. */
+  readonly conf6: (readonly [name: string, value: number])[];
+  mtu6?: Placed<number>;
   readonly addresses: (AddressConfig & { readonly at: Range })[];
   /** One at least could not be read: what the link reaches is not known. */
   addressesWrong: boolean;

@@ -157,7 +157,7 @@ ports: {a: tap:a, b: tap:b}
   'a MAC too short': file({ link: 'macaddress: 52:54:00:12:34' }),
   'a group MAC': file({ link: 'macaddress: 01:00:5e:00:00:01' }),
   'a MAC that is a list': file({ link: 'macaddress: [52]' }),
-  'DHCP and router advertisements': file({ link: 'dhcp4: true\ndhcp6: yes\naccept-ra: on' }),
+  DHCP: file({ link: 'dhcp4: true\ndhcp6: yes' }),
   'DHCP that is neither true nor false': file({ link: 'dhcp4: maybe' }),
   'an unknown link-local family': file({ link: 'link-local: [ipv4, ipv7]' }),
   'routes that are a mapping': file({ link: 'routes: {to: default}' }),

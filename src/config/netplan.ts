@@ -23,6 +23,11 @@ import { VIRTUAL_SECTIONS, type VirtualDraft, virtualFields } from './netplan_vi
 import { readRoute } from './netplan_route.js';
 import { type NamedPort, readPorts } from './ports.js';
 import type { RouterConfig } from './router_config.js';
+import {
+  checkRouterAdvertisements,
+  type NamedAdvertiser,
+  readRouterAdvertisements,
+} from './router_advertisements.js';
 import { whyNotSysctl } from './sysctl_name.js';
 import { type Entry, type Fields, type Value, YamlReader } from './yaml_reader.js';
 
@@ -49,7 +54,7 @@ const LATER_LINK = [
     'dhcp6-overrides',
     'routing-policy',
   ],
-  ...['ipv6-mtu', 'ipv6-privacy', 'ipv6-address-generation', 'ipv6-address-token', 'neigh-suppress', 'auth'],
+  ...['ipv6-address-token', 'neigh-suppress', 'auth'],
   ...[
     'critical',
     'optional-addresses',
@@ -96,6 +101,7 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
   const sysctls: [Entry, number | null][] = [];
   let ports: NamedPort[] = [];
   let neighbours: NamedNeighbour[] = [];
+  let advertisers: NamedAdvertiser[] = [];
   let network: Entry | null = null;
   const isMapping = reader.fields(root, 'the configuration', EXAMPLE, {
     network: (value, entry) => {
@@ -107,6 +113,9 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
     },
     neighbours: (value) => {
       neighbours = readNeighbours(reader, value);
+    },
+    'router-advertisements': (value) => {
+      advertisers = readRouterAdvertisements(reader, value);
     },
     sysctls: (value) => {
       for (const entry of reader.entries(value, 'sysctls', 'write lines such as net.ipv4.ip_forward: 1') ??
@@ -132,6 +141,7 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
     links: checkLinks(reader, links, ports),
     sysctls: sysctls.flatMap(([{ key }, value]) => (value === null ? [] : [[key, value] as const])),
     neighbours: checkNeighbours(reader, neighbours, names),
+    advertisers: checkRouterAdvertisements(reader, advertisers, links),
   };
 }
 
@@ -204,6 +214,7 @@ function readLink(
     name,
     at: keyAt,
     linkLocal: true,
+    conf6: [],
     addresses: [],
     addressesWrong: false,
     routes: [],
@@ -238,7 +249,24 @@ function readLink(
     },
     dhcp4: off('DHCP', ' and give the link addresses'),
     dhcp6: off('DHCPv6', ' and give the link addresses'),
-    'accept-ra': off('accepting router advertisements', '; a router has its routes in "routes"'),
+    'accept-ra': (inner: Value, entry: Entry) => {
+      const on = reader.boolean(inner, entry.key);
+      // A router forwards, and only accept_ra 2 holds for those.
+      if (on !== null) link.conf6.push(['accept_ra', on ? 2 : 0]);
+    },
+    'ipv6-privacy': (inner: Value, entry: Entry) => {
+      const on = reader.boolean(inner, entry.key);
+      if (on !== null) link.conf6.push(['use_tempaddr', on ? 2 : 0]);
+    },
+    'ipv6-address-generation': (inner: Value, entry: Entry) => {
+      const mode = reader.oneOf(inner, entry.key, ['eui64', 'stable-privacy'] as const);
+      if (mode !== null) link.conf6.push(['addr_gen_mode', mode === 'eui64' ? 0 : 3]);
+    },
+    'ipv6-mtu': (inner: Value, entry: Entry) => {
+      const mtu = reader.integer(inner, entry.key, 1280, MTU_MAX);
+      if (mtu !== null) link.mtu6 = { value: mtu, at: inner.at };
+    },
+    'ra-overrides': (inner: Value) => readRaOverrides(reader, inner, what),
     gateway4: (inner: Value, entry: Entry) => readGateway(reader, inner, entry, link, 4),
     gateway6: (inner: Value, entry: Entry) => readGateway(reader, inner, entry, link, 6),
     'link-local': (inner: Value) => {
@@ -257,6 +285,20 @@ function readLink(
     if (route) link.routes.push(route);
   }
   return link;
+}
+
+/** Name servers of advertisements are for resolvers, and all routes are in one table. */
+function readRaOverrides(reader: YamlReader, value: Value, what: string): void {
+  const ignored = (inner: Value, entry: Entry) => {
+    reader.warning(
+      entry.keyAt,
+      `"${entry.key}" is ignored in ${what}`,
+      'the router itself resolves no names',
+    );
+    void inner;
+  };
+  const fields = { 'use-dns': ignored, 'use-domains': ignored };
+  reader.fields(value, `ra-overrides of ${what}`, 'write {use-dns: false}', fields, ['table']);
 }
 
 function readAddresses(reader: YamlReader, value: Value, link: LinkDraft): void {

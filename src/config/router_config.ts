@@ -7,6 +7,39 @@ export interface RouterConfig {
   readonly sysctls: readonly (readonly [name: string, value: number])[];
   /** Static neighbours. */
   readonly neighbours: readonly NeighbourConfig[];
+  /** Links that advertise this router. */
+  readonly advertisers: readonly AdvertiseConfig[];
+}
+
+export interface AdvertiseConfig {
+  readonly link: string;
+  readonly spec: {
+    readonly maxInterval?: number;
+    readonly minInterval?: number;
+    readonly lifetime?: number;
+    readonly managed?: boolean;
+    readonly other?: boolean;
+    readonly hopLimit?: number;
+    readonly preference?: 'low' | 'medium' | 'high';
+    readonly mtu?: number;
+    readonly prefixes?: readonly {
+      readonly prefix: string;
+      readonly valid?: number;
+      readonly preferred?: number;
+      readonly onLink?: boolean;
+      readonly autonomous?: boolean;
+    }[];
+    readonly routes?: readonly {
+      readonly prefix: string;
+      readonly lifetime?: number;
+      readonly preference?: 'low' | 'medium' | 'high';
+    }[];
+    readonly dns?: {
+      readonly servers?: readonly string[];
+      readonly search?: readonly string[];
+      readonly lifetime?: number;
+    };
+  };
 }
 
 export interface LinkConfig {
@@ -20,6 +53,9 @@ export interface LinkConfig {
   readonly mtu?: number;
   /** Whether the link makes itself an fe80:: address. */
   readonly linkLocal: boolean;
+  /** net.ipv6.conf.LINK.*, in effect before the link is up; its MTU for IPv6. */
+  readonly conf6: readonly (readonly [name: string, value: number])[];
+  readonly mtu6?: number;
   readonly addresses: readonly AddressConfig[];
   readonly routes: readonly RouteConfig[];
   readonly bridge?: BridgeConfig;

@@ -19,6 +19,7 @@ import { type BondOptions, type BondSlaveInfo, putBond } from './link_bond.js';
 import { type MacvlanOptions, putMacvlan } from './link_macvlan.js';
 import { getMac, putMac, putName } from './link_name.js';
 import { type RssChange, type RssInfo, requestRss } from './rss.js';
+import { radvMessage, type RouterAdvertiseSpec } from './router_advertise.js';
 import { putVlanOptions, type VlanOptions } from './link_vlan.js';
 
 export const IFF_UP = 0x1;
@@ -106,6 +107,8 @@ export interface AddressOptions {
   /** Seconds; default: for ever. */
   validLft?: number;
   preferredLft?: number;
+  /** IPv4: RT_SCOPE_*; default: of the address. */
+  scope?: number;
   /** An IPv6 address that is there gets the lifetimes and flags (`ip address replace`). */
   replace?: boolean;
 }
@@ -254,6 +257,7 @@ export class Link {
           v.setInt32(at + AddrRec.IFINDEX, this.ifindex, true);
           v.setUint8(at + AddrRec.FAMILY, family);
           v.setUint8(at + AddrRec.PLEN, plen);
+          v.setUint8(at + AddrRec.SCOPE, options.scope ?? 0);
           v.setUint32(at + AddrRec.FLAGS, flags, true);
           v.setUint32(at + AddrRec.VALID, options.validLft ?? FOREVER, true);
           v.setUint32(at + AddrRec.PREFERRED, options.preferredLft ?? options.validLft ?? FOREVER, true);
@@ -300,6 +304,11 @@ export class Link {
       },
       `${this.name}: stable_secret`,
     );
+  }
+
+  /** Advertises this router on the link while it forwards; null ends it, with a last advertisement of lifetime 0. */
+  async advertise(spec: RouterAdvertiseSpec | null): Promise<void> {
+    await this.core.request(radvMessage(this.net, this.ifindex, spec), `${this.name}: router advertisements`);
   }
 
   /** What routers said of the link last. */

@@ -11,6 +11,9 @@ import { ipv6Fragment } from './cases/ipv6_fragment.js';
 import { ipv6Headers } from './cases/ipv6_headers.js';
 import { ipv6Local } from './cases/ipv6_local.js';
 import { ndiscCases } from './cases/ndisc.js';
+import { proxyCases } from './cases/proxy.js';
+import { routerDiscovery } from './cases/router_discovery.js';
+import { sourceAddress } from './cases/source_address.js';
 import { trains } from './cases/trains.js';
 import { vlanCases } from './cases/vlan.js';
 import type { OracleCase } from './router.js';
@@ -26,6 +29,9 @@ export const cases: readonly OracleCase[] = [
   ...ipv6Fragment,
   ...ipv6Local,
   ...ndiscCases,
+  ...proxyCases,
+  ...routerDiscovery,
+  ...sourceAddress,
   ...configuration,
   ...trains,
   ...vlanCases,

@@ -12,11 +12,6 @@ export interface Difference {
 
 export const differences: readonly Difference[] = [
   {
-    name: 'ARP: answers for another network when proxy_arp is on',
-    reason: 'There is no proxy ARP yet; arp.ts has its seam (ARP_PROXY).',
-    ours: { lan0: 0, wan0: 0 },
-  },
-  {
     name: 'ARP: keeps a bounded queue per neighbour and drops its oldest',
     reason:
       'unres_qlen_bytes counts what a packet occupies: with Linux about 800 bytes for a small one, here a slot of 2 KB, ' +

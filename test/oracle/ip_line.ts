@@ -8,7 +8,8 @@ import type { NudState } from '../../src/net/neighbour.js';
 import { ROUTE_TYPES, type RouteSpec, type RouteType } from '../../src/net/route.js';
 
 /** Words that stand for themselves; every other word of a line is followed by its value. */
-const FLAGS = new Set(['nodad', 'onlink', 'up', 'down']);
+const FLAGS = new Set(['nodad', 'onlink', 'up', 'down', 'router']);
+const SCOPE_LINK = 253;
 
 interface Line {
   words: Map<string, string>;
@@ -38,7 +39,12 @@ export async function configureByIp(namespace: Namespace, text: string): Promise
     case 'addr del':
       return addrDel(namespace, words);
     case 'neigh add':
+    case 'neigh replace':
       return neighAdd(namespace, words);
+    case 'neigh del':
+      return neighDel(namespace, words);
+    case 'addrlabel add':
+      return addrLabelAdd(namespace, words);
     case 'route add':
       return routeAdd(namespace, words);
     default:
@@ -142,9 +148,16 @@ async function linkSet(namespace: Namespace, words: readonly string[]): Promise<
 }
 
 async function addrAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
-  const { words: w, rest } = parse(words, ['brd', 'dev']);
+  const { words: w, rest } = parse(words, ['brd', 'dev', 'scope', 'valid_lft', 'preferred_lft']);
   const link = await namespace.link(w.get('dev')!);
-  await link.addAddress(rest[0]!, { nodad: w.has('nodad') });
+  const seconds = (key: string) => (w.has(key) ? Number(w.get(key)) : undefined);
+  const [validLft, preferredLft] = [seconds('valid_lft'), seconds('preferred_lft')];
+  await link.addAddress(rest[0]!, {
+    nodad: w.has('nodad'),
+    ...(validLft === undefined ? {} : { validLft }),
+    ...(preferredLft === undefined ? {} : { preferredLft }),
+    ...(w.get('scope') === 'link' ? { scope: SCOPE_LINK } : {}),
+  });
 }
 
 async function addrDel(namespace: Namespace, words: readonly string[]): Promise<void> {
@@ -156,12 +169,28 @@ async function addrDel(namespace: Namespace, words: readonly string[]): Promise<
 async function neighAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
   const { words: w, rest } = parse(words, ['lladdr', 'dev', 'nud']);
   const link = await namespace.link(w.get('dev')!);
+  if (rest[0] === 'proxy') {
+    await namespace.addNeighbour(link, { address: rest[1]!, proxy: true, router: w.has('router') });
+    return;
+  }
   const mac = w.get('lladdr');
   await namespace.addNeighbour(link, {
     address: rest[0]!,
     state: (w.get('nud') ?? 'permanent') as NudState,
     ...(mac === undefined ? {} : { mac }),
   });
+}
+
+async function neighDel(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const { words: w, rest } = parse(words, ['dev']);
+  const link = await namespace.link(w.get('dev')!);
+  const proxy = rest[0] === 'proxy';
+  await namespace.deleteNeighbour(link, rest[proxy ? 1 : 0]!, { proxy });
+}
+
+async function addrLabelAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
+  const { words: w } = parse(words, ['prefix', 'label']);
+  await namespace.addAddressLabel({ prefix: w.get('prefix')!, label: Number(w.get('label')) });
 }
 
 async function routeAdd(namespace: Namespace, words: readonly string[]): Promise<void> {

@@ -43,7 +43,7 @@ export const STANDARD_IP: readonly string[] = [
   'route add 2001:db8:3::/48 via 2001:db8:2::2',
 ];
 
-/** Set before the links are there: no automatic addresses, no duplicate address detection. */
+/** Set before the links are there: no automatic addresses, no duplicate address detection, no solicitations. */
 export const EARLY_SYSCTL: Readonly<Record<string, number>> = {
   'net.ipv6.conf.default.accept_dad': 0,
   'net.ipv6.conf.default.dad_transmits': 0,

@@ -11,7 +11,7 @@ import { IFA_F_DEPRECATED, IFA_F_TEMPORARY, type Link } from '../../src/net/link
 import type { Namespace } from '../../src/net/namespace.js';
 import type { RouterOption } from '../../src/net/router_option.js';
 import { createStack, type Stack } from '../../src/stack.js';
-import { be16, be32, cat, ipBytes, ndOption, u8 } from '../oracle/packet.js';
+import { be16, be32, cat, icmp6, ip6, ipBytes, ndOption, u8 } from '../oracle/packet.js';
 import {
   advertisement,
   dnssl,
@@ -21,7 +21,7 @@ import {
   rdnss,
   routeInfo,
 } from '../oracle/router_advertisement.js';
-import { listen } from './lab.js';
+import { freeOf, listen } from './lab.js';
 
 const ROUTER = 'fe80::1';
 const HOUR = 3600;
@@ -347,6 +347,44 @@ describe('a host and the advertisements of its routers', () => {
     stack.run(1_000_000);
     expect(heard.filter((packet) => packet[40] === 133).length).toBe(seen);
     expect(await b0.ip6Info()).toMatchObject({ solicited: true, advertised: true });
+  });
+
+  test('takes every truncation and any damage of an advertisement without harm', async () => {
+    const whole = advertisement(
+      {},
+      prefixInfo('2001:db8:5::', 7200, 3600),
+      routeInfo('2001:db8:6::', 64, 100),
+      mtuOption(1400),
+      rdnss(600, '2001:db8::53'),
+      dnssl(600, 'lab.example'),
+    ).subarray(40);
+    const rebuilt = (body: Uint8Array) =>
+      ip6({ src: ROUTER, dst: 'ff02::1', hops: 255 }, icmp6(134, 0, body.slice(4, 8), body.slice(8)));
+    await a.setSysctl('net.ipv6.conf.eth0.accept_ra_rt_info_max_plen', 128);
+    const before = freeOf(stack);
+    let state = 1;
+    const random = (n: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * n);
+    };
+    const send = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) await r.send(AF_INET6, rebuilt(whole.slice(0, n)), r0.ifindex);
+      stack.run(10);
+    };
+    await send(8, 16);
+    await send(17, 24);
+    expect(await routes(9)).toEqual([]);
+    await send(16, whole.length);
+    expect((await routes(9)).length).toBeGreaterThan(0);
+    for (let i = 0; i < 1000; i++) {
+      const body = whole.slice();
+      for (let k = random(4); k >= 0; k--) body[4 + random(body.length - 4)] = random(256);
+      await r.send(AF_INET6, rebuilt(body), r0.ifindex);
+      if (i % 50 === 0) stack.run(20);
+    }
+    stack.run(1000);
+    expect((await a0.ip6Info()).addresses).toBeLessThanOrEqual(16);
+    expect(freeOf(stack).skbs).toBe(before.skbs);
   });
 
   test('leaves nothing behind when its link goes', async () => {

@@ -36,6 +36,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     summary: 'print the frames of a capture as tcpdump does',
     load: async () => (await import('./dump.js')).makeDumpCommand,
   },
+  {
+    name: 'pktgen',
+    summary: 'send frames and count them: rates, loss, order, latency',
+    load: async () => (await import('./pktgen.js')).makePktgenCommand,
+  },
 ];
 
 /** Where text goes; a test gives its own. */

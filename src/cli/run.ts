@@ -17,14 +17,29 @@ export interface RunLog {
   error(fields: object, message: string): void;
 }
 
+/** Figures at one moment: drawn on a terminal, or told as records of the log. */
+export interface LiveFrame {
+  lines(columns: number, color: boolean): readonly string[];
+  log(): readonly (readonly [message: string, fields: object])[];
+}
+
+/** Figures of other kinds than those of ports. */
+export interface LiveView {
+  frame(): Promise<LiveFrame>;
+}
+
 export interface RunOptions {
   readonly log: RunLog;
   readonly screen: Screen | null;
   readonly durationS?: number;
   readonly json: boolean;
-  readonly source: LiveSource;
+  readonly source: LiveSource | LiveView;
+  /** How often figures are logged. Default: LOG_MS. */
+  readonly logMs?: number;
   /** The object of --json; asked for once, while everything still stands. */
   readonly summary: () => object | Promise<object>;
+  /** The summary for people, printed when there is no --json; behind summary(). */
+  readonly text?: () => string;
   readonly close: () => Promise<void>;
   /** The router's own end: resolves when it has nothing left to do, rejects when it cannot go on. */
   readonly done?: Promise<void>;
@@ -86,7 +101,8 @@ export async function runUntilDone(options: RunOptions, host: RunProcess = proce
   const { durationS } = options;
   const timer =
     durationS === undefined ? undefined : setTimeout(() => finish({ why: 'duration' }), durationS * 1000);
-  const figures = showFigures(source, screen, log, finish);
+  const view = 'frame' in source ? source : portView(source);
+  const figures = showFigures(view, options.logMs ?? LOG_MS, screen, log, finish);
   try {
     const end = await ended;
     if (end.error === undefined) log.info({ why: end.why }, 'stopping');
@@ -103,13 +119,36 @@ export async function runUntilDone(options: RunOptions, host: RunProcess = proce
   }
 }
 
+/** The figures of ports, between two samples. */
+function portView(source: LiveSource): LiveView {
+  let before: Sample | null = null;
+  return {
+    async frame() {
+      const after = await source.sample();
+      const rates = ratesBetween(before ?? after, after);
+      const first = before === null;
+      before = after;
+      return {
+        lines: (columns, color) => renderTable(rates, columns, color),
+        log: () =>
+          first
+            ? []
+            : rates.map(({ drops, ...port }) => [
+                'port',
+                { ...roundFigures(port), ...Object.fromEntries(drops) },
+              ]),
+      };
+    },
+  };
+}
+
 function showFigures(
-  source: LiveSource,
+  view: LiveView,
+  logMs: number,
   screen: Screen | null,
   log: RunLog,
   finish: (end: End) => void,
 ): { stop(): void } {
-  let before: Sample | null = null;
   let showing = false;
   let stopped = false;
   const show = async () => {
@@ -117,15 +156,10 @@ function showFigures(
     if (showing) return;
     showing = true;
     try {
-      const after = await source.sample();
+      const frame = await view.frame();
       if (stopped) return;
-      const rates = ratesBetween(before ?? after, after);
-      const first = before === null;
-      before = after;
-      if (screen) screen.draw(renderTable(rates, screen.columns, screen.color));
-      else if (!first)
-        for (const { drops, ...port } of rates)
-          log.info({ ...roundFigures(port), ...Object.fromEntries(drops) }, 'port');
+      if (screen) screen.draw(frame.lines(screen.columns, screen.color));
+      else for (const [message, fields] of frame.log()) log.info(fields, message);
     } catch (error) {
       finish({ why: 'the figures cannot be read', error });
     } finally {
@@ -133,7 +167,7 @@ function showFigures(
     }
   };
   void show();
-  const interval = setInterval(() => void show(), screen ? DRAW_MS : LOG_MS);
+  const interval = setInterval(() => void show(), screen ? DRAW_MS : logMs);
   return {
     stop: () => {
       stopped = true;
@@ -155,9 +189,11 @@ async function closeInOrder(options: RunOptions, host: RunProcess): Promise<bool
   const { log, json } = options;
   let ok = true;
   let summary: object | null = null;
-  if (json) {
+  let text = '';
+  if (json || options.text !== undefined) {
     try {
       summary = await options.summary();
+      if (!json) text = options.text?.() ?? '';
     } catch (err) {
       log.error({ err }, 'no summary');
       ok = false;
@@ -175,13 +211,14 @@ async function closeInOrder(options: RunOptions, host: RunProcess): Promise<bool
   } finally {
     clearTimeout(limit);
   }
-  if (summary) await writeLine(host, JSON.stringify(summary));
+  if (json && summary) await write(host, `${JSON.stringify(summary)}\n`);
+  else if (text !== '') await write(host, text);
   return ok;
 }
 
 /** An error of stdout has a listener of its own; here it only must not keep us waiting. */
-function writeLine(host: RunProcess, line: string): Promise<void> {
+function write(host: RunProcess, text: string): Promise<void> {
   return new Promise((resolve) => {
-    host.stdout.write(`${line}\n`, () => resolve());
+    host.stdout.write(text, () => resolve());
   });
 }

@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Diagnostic, formatDiagnostic } from '../config/diagnostic.js';
 import { EXIT_DONE, EXIT_WRONG_USE } from './command_line.js';
 import { LOG_LEVELS, type LogLevel } from './log_level.js';
-import type { UpContext } from './up_context.js';
+import { makeContext } from './up_context.js';
 
 interface UpOptions {
   readonly duration?: number;
@@ -91,30 +91,4 @@ function printWarnings(warnings: readonly Diagnostic[]): void {
 
 function countMistakes(count: number): string {
   return count === 1 ? '1 mistake, nothing was started' : `${count} mistakes, nothing was started`;
-}
-
-async function makeContext(options: UpOptions): Promise<UpContext> {
-  const [{ makeLogger }, { Screen, useColor }] = await Promise.all([
-    import('./log.js'),
-    import('./screen.js'),
-  ]);
-  const json = options.json === true;
-  const screen = process.stdout.isTTY && !json ? new Screen(process.stdout) : null;
-  const log = makeLogger({
-    level: options.logLevel,
-    pretty: process.stderr.isTTY === true,
-    color: useColor(process.stderr),
-    // Both may be the same terminal: a line goes above the figures, not through them.
-    write:
-      screen && process.stderr.isTTY
-        ? (text) => screen.print(text)
-        : (text) => void process.stderr.write(text),
-  });
-  return {
-    log,
-    screen,
-    json,
-    ...(options.duration !== undefined && { durationS: options.duration }),
-    ...(options.pcap !== undefined && { pcapDir: options.pcap }),
-  };
 }

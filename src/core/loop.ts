@@ -39,6 +39,8 @@ export class Loop {
   private sent = false;
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
+  /** Reads the clock in every turn: for who measures times between frames. */
+  precise = false;
   /** The clock when it was last read, in an array so that it is never put on the heap. */
   private readonly time = new Float64Array(1);
   /** Turns with work since the last one without. */
@@ -101,7 +103,8 @@ export class Loop {
       }
     }
     if (work === 0) this.busyTurns = 0;
-    if ((this.busyTurns & CLOCK_TURNS_MASK) === 0 || this.clock.virtual) this.clock.read(this.time);
+    if ((this.busyTurns & CLOCK_TURNS_MASK) === 0 || this.precise || this.clock.virtual)
+      this.clock.read(this.time);
     if (work > 0) this.busyTurns++;
     const now = this.time[0]!;
     if (work > 0 || this.sent || u32[this.moreAt] !== 0 || this.deadline() <= now) {

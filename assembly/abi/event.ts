@@ -28,6 +28,10 @@ export enum EventType {
   MROUTE_NOCACHE = 8,
   /** A packet of an entry came by another interface than its parent; as MROUTE_NOCACHE. */
   MROUTE_WRONGVIF = 9,
+  /** A policy rule: A = family, B = priority << 1 | 1 when removed (ADDR: u32 table). */
+  RULE = 24,
+  /** A next-hop object: B = 1 when removed, ADDR: u32 id. */
+  NEXTHOP = 25,
 }
 
 export enum Event {

@@ -129,6 +129,8 @@ export enum Op {
   NEIGH_NDISC_PROXY,
   PROXY_REDO_ARP,
   PROXY_REDO_NDISC,
+  // timer: a resilient next-hop group is looked after
+  TIMER_NH_RES = 380,
   // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   HOOK_BASE = 512,
   MAX = 1024,

@@ -100,6 +100,13 @@ export enum MsgType {
   RADV_SET,
   IP6_LAST = 175,
   TRACE_SET = 208,
+  RULE_NEW = 128,
+  RULE_DEL,
+  RULE_DUMP,
+  NEXTHOP_NEW = 136,
+  NEXTHOP_DEL,
+  NEXTHOP_DUMP,
+  NEXTHOP_BUCKETS,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */
@@ -235,14 +242,146 @@ export enum RouteRec {
   DST = 32,
   GW = 48,
   PREFSRC = 64,
-  /** Out, routes of router advertisements: u32 seconds that are left (0: no end), i32 1 high, 0 medium, -1 low preference. */
-  EXPIRES = 80,
-  PREF = 84,
-  SIZE = 88,
+  /** u32: id of a next-hop object, 0: none. */
+  NH_ID = 80,
+  /** u32 seconds until it ends, 0: never (IPv6). */
+  EXPIRES = 84,
+  /** u8 ICMPV6_ROUTER_PREF_*; u16: next hops behind the record (RouteNhRec), when there are several. */
+  PREF = 88,
+  NH_COUNT = 90,
+  /** ROUTE_GET: i32 ifindex that the packet came by, u32 mark, u32 uid, u8 IP protocol, u16 ports (host order). */
+  IIF = 92,
+  MARK = 96,
+  UID = 100,
+  IPPROTO = 104,
+  SPORT = 106,
+  DPORT = 108,
+  /** ROUTE_GET: 16 bytes, the source asked with; PREFSRC answers. */
+  SRC = 112,
+  /** u32 x RTAX_COUNT: the other metrics, in the order of RouteMetric. */
+  METRICS = 128,
+  SIZE = 184,
+}
+/** Of METRICS; Linux: RTAX_*. LOCK is a mask of 1 << RTAX_*. */
+export enum RouteMetric {
+  LOCK = 0,
+  WINDOW,
+  RTT,
+  RTTVAR,
+  SSTHRESH,
+  CWND,
+  ADVMSS,
+  REORDERING,
+  INITCWND,
+  FEATURES,
+  RTO_MIN,
+  INITRWND,
+  QUICKACK,
+  FASTOPEN_NO_COOKIE,
+  COUNT,
+}
+
+/** A next hop of several: i32 ifindex, u8 family of the gateway, u8 RTNH_F_*, u16 weight - 1, gateway. */
+export enum RouteNhRec {
+  OIF = 0,
+  GW_FAMILY = 4,
+  FLAGS = 5,
+  WEIGHT = 6,
+  GW = 8,
+  SIZE = 24,
 }
 /** FLAGS of ROUTE_NEW (Linux: NLM_F_*): replace what has the same prefix, tos and metric; add behind it. */
 export const ROUTE_F_REPLACE: u32 = 1;
 export const ROUTE_F_APPEND: u32 = 2;
+
+/** RULE_NEW, RULE_DEL, RULE_DUMP. Linux: struct fib_rule_hdr and FRA_*. */
+export enum RuleRec {
+  NET = 0,
+  /** u8 each: family, FR_ACT_*, prefix length of source and destination */
+  FAMILY = 4,
+  ACTION = 5,
+  SRC_LEN = 6,
+  DST_LEN = 7,
+  /** u8 each: tos, IP protocol, 1 for l3mdev, RTPROT_* */
+  TOS = 8,
+  IPPROTO = 9,
+  L3MDEV = 10,
+  PROTOCOL = 11,
+  /** u32 FIB_RULE_* */
+  FLAGS = 12,
+  /** u32; all ones in RULE_NEW: chosen, in RULE_DEL: any. */
+  PRIORITY = 16,
+  /** u32: 0 in RULE_DEL: any. */
+  TABLE = 20,
+  GOTO = 24,
+  FWMARK = 28,
+  FWMASK = 32,
+  /** i32, -1: none. */
+  SUPPRESS_PREFIXLEN = 36,
+  SUPPRESS_IFGROUP = 40,
+  /** u32 first and last user id, and u32 1 when they are meant. */
+  UID_START = 44,
+  UID_END = 48,
+  HAS_UID = 52,
+  /** u16 first and last port each, 0: any. */
+  SPORT_START = 56,
+  SPORT_END = 58,
+  DPORT_START = 60,
+  DPORT_END = 62,
+  SRC = 64,
+  DST = 80,
+  /** u8[16] names */
+  IIF = 96,
+  OIF = 112,
+  SIZE = 128,
+}
+
+/** NEXTHOP_NEW, NEXTHOP_DEL, NEXTHOP_GET and, NhGroupRec behind it, NEXTHOP_DUMP. Linux: struct nhmsg and NHA_*. */
+export enum NexthopRec {
+  NET = 0,
+  /** u32; 0 in NEXTHOP_NEW: chosen (out). */
+  ID = 4,
+  /** u8 each: family, RTPROT_*, RTNH_F_*, 1 for blackhole */
+  FAMILY = 8,
+  PROTOCOL = 9,
+  FLAGS = 10,
+  BLACKHOLE = 11,
+  /** i32 */
+  OIF = 12,
+  /** u8 family of the gateway, u8 NH_GROUP_TYPE_*, u16 members of the group behind the record. */
+  GW_FAMILY = 16,
+  GROUP_TYPE = 17,
+  GROUP_COUNT = 18,
+  /** Resilient: u16 buckets; u32 milliseconds. */
+  BUCKETS = 20,
+  IDLE_TIMER = 24,
+  UNBALANCED_TIMER = 28,
+  GW = 32,
+  /** u32 milliseconds, out: how long it has been unbalanced. */
+  UNBALANCED_TIME = 48,
+  SIZE = 56,
+}
+export enum NexthopGroupRec {
+  /** u32 id, u32 weight - 1 */
+  ID = 0,
+  WEIGHT = 4,
+  SIZE = 8,
+}
+export const NEXTHOP_GROUP_MAX: u32 = 128;
+/** NEXTHOP_BUCKETS: u32 net, u32 id of a resilient group, u32 first bucket; out: u32 count, NexthopBucketRec each. */
+export enum NexthopBucketsRec {
+  NET = 0,
+  ID = 4,
+  FIRST = 8,
+  COUNT = 12,
+  RECORDS = 16,
+}
+export enum NexthopBucketRec {
+  /** u32 id of the member, u32 milliseconds since a packet used it */
+  ID = 0,
+  IDLE_MS = 4,
+  SIZE = 8,
+}
 
 export enum NeighRec {
   NET = 0,

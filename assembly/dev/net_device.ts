@@ -97,6 +97,10 @@ export class NetDevice {
   sink: usize;
   /** Next hops that go out here (route/), and neighbours: counts for the end of the device. */
   refs: u32;
+  /** VRF device that it is in, itself for a VRF, 0: none (dev/l3mdev). */
+  l3mdev: usize;
+  /** IFLA_GROUP */
+  group: u32;
   addr: u64;
   broadcast: u64;
   name0: u64;

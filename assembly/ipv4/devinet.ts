@@ -7,19 +7,16 @@ import { EventType } from '../abi/event';
 import { Op } from '../abi/ops';
 import { Ipv4Conf } from '../abi/sysctl';
 import { eventEmit } from '../dev/event';
+import { l3mdevFibTable } from '../dev/l3mdev';
 import { IFF_LOOPBACK, IFF_UP, NetDevice, conf4Or, netifRunning } from '../dev/net_device';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opIndex } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
-import { AF_INET, Net } from '../net/net';
+import { AF_INET, AF_INET6, Net } from '../net/net';
 import { Errno } from '../net/errno';
 import { neighIfdownFamily } from '../neigh/neighbour';
 import { NetdevEvent } from '../net/registry';
 import {
-  FIB_INFO_BYTES,
-  FIB_NH_BYTES,
-  Fib,
-  FibInfo,
   RTPROT_KERNEL,
   RT_SCOPE_HOST,
   RT_SCOPE_LINK,
@@ -27,17 +24,19 @@ import {
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
   RtType,
+  fibAdd,
+  fibDraft,
   fibFirst,
-  fibInfoIntern,
-  fibInfoPut,
-  fibInsert,
   fibNextAlias,
   fibNh,
   fibRemove,
   infoPrefSrcPtr,
 } from '../route/fib';
 import { exceptionFlush, exceptionFlushDev } from '../route/exception';
-import { fibFlushDev, fibSyncLinkState } from '../route/fib_dev';
+import { FibDown, fibFlushDev, fibFlushPrefSrc, fibSyncLinkState } from '../route/fib_dev';
+import { fibRulesDevEvent } from '../route/fib_rules';
+import { fibNet, fibNewTable } from '../route/fib_table';
+import { nhFlushDev } from '../route/nexthop';
 import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp } from './igmp';
 import { ipFragDevGone } from './ip_fragment';
 import { ipmrDevGone } from './ipmr';
@@ -252,7 +251,7 @@ export function inetAddrDel(dev: NetDevice, addr: u32, plen: u32): i32 {
   }
   // Without an address the device speaks no IPv4: its other routes and its neighbours go, too. Linux: fib_disable_ip.
   if (inDev.addrs === 0) {
-    fibFlushDev(dev.net, AF_INET, dev, true);
+    fibFlushDev(dev.net, AF_INET, dev, FibDown.FORCE);
     exceptionFlush(dev.net, AF_INET);
     neighIfdownFamily(AF_INET, dev);
   }
@@ -334,16 +333,31 @@ function delIfaddrRoutes(ifa: Ifaddr): void {
   if (!keepBroadcast) magicRoute(dev, false, RtType.BROADCAST, ifa.broadcast, 32, ifa.addr, RT_SCOPE_LINK);
   if (!keepAddr) {
     magicRoute(dev, false, RtType.LOCAL, ifa.addr, 32, ifa.addr, RT_SCOPE_HOST);
-    // Linux: fib_sync_down_addr, routes that prefer this source go.
+    const gone = scratch(Scratch.DEVINET_KEY);
+    store<u32>(gone, bswap<u32>(ifa.addr));
+    if (inetLookupIfaddrBut(ifa) === null) fibFlushPrefSrc(dev.net, AF_INET, gone);
   }
+}
+
+/** Another entry of the namespace with the same address, or null. */
+function inetLookupIfaddrBut(ifa: Ifaddr): Ifaddr | null {
+  let at = load<u32>(ifaddrBucket(changetype<NetDevice>(ifa.dev).net, ifa.addr));
+  while (at !== 0) {
+    const other = changetype<Ifaddr>(at);
+    if (other.addr === ifa.addr && other !== ifa) return other;
+    at = other.hnext;
+  }
+  return null;
 }
 
 /** Linux: fib_magic: a route of protocol kernel, added or deleted. */
 function magicRoute(dev: NetDevice, add: bool, type: RtType, dst: u32, plen: u32, src: u32, scope: u8): i32 {
-  const fib = changetype<Fib>(dev.net.fib4);
   const key = scratch(Scratch.DEVINET_KEY);
   store<u32>(key, bswap<u32>(dst));
-  const table = type === RtType.UNICAST ? RT_TABLE_MAIN : RT_TABLE_LOCAL;
+  const vrf = l3mdevFibTable(dev);
+  const table = vrf !== 0 ? vrf : type === RtType.UNICAST ? RT_TABLE_MAIN : RT_TABLE_LOCAL;
+  const fib = fibNewTable(fibNet(dev.net, AF_INET), table);
+  if (fib === null) return -Errno.ENOBUFS;
   if (!add) {
     let info = fibFirst(fib, key, plen);
     while (info !== null) {
@@ -359,30 +373,25 @@ function magicRoute(dev: NetDevice, add: bool, type: RtType, dst: u32, plen: u32
     }
     return -Errno.ESRCH;
   }
-  const draft = scratch(Scratch.DEVINET_DRAFT);
-  memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
-  const info = changetype<FibInfo>(draft);
+  const info = fibDraft(1);
+  if (info === null) return -Errno.ENOMEM;
   info.type = <u8>type;
   info.protocol = RTPROT_KERNEL;
   info.scope = scope;
   info.table = table;
-  info.nhCount = 1;
   store<u32>(infoPrefSrcPtr(info), bswap<u32>(src));
   const nh = fibNh(info, 0);
   nh.dev = changetype<usize>(dev);
   nh.scope = type === RtType.LOCAL ? RT_SCOPE_NOWHERE : RT_SCOPE_LINK;
-  nh.weight = 1;
-  const interned = fibInfoIntern(fib, draft);
-  if (interned === null) return -Errno.ENOMEM;
-  const err = fibInsert(fib, key, plen, interned, true);
-  if (err !== 0) fibInfoPut(fib, interned);
-  return err;
+  return fibAdd(fib, key, plen, info, true);
 }
 
 /** The netdev notifier of IPv4 (op NETDEV_EVENT_IPV4). */
 export function inetdevEvent(event: u32, devPtr: usize): void {
   const dev = changetype<NetDevice>(devPtr);
   if (event === NetdevEvent.REGISTER) {
+    fibRulesDevEvent(dev.net, AF_INET, dev, false);
+    if (dev.net.fib6 !== 0) fibRulesDevEvent(dev.net, AF_INET6, dev, false);
     dev.ipPtr = kzalloc(offsetof<InDevice>());
     if (dev.ipPtr === 0) return;
     changetype<InDevice>(dev.ipPtr).dev = devPtr;
@@ -392,6 +401,7 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
   if (dev.ipPtr === 0) return;
   const inDev = changetype<InDevice>(dev.ipPtr);
   if (event === NetdevEvent.UP) {
+    fibSyncLinkState(dev.net, AF_INET, dev, true);
     if ((dev.flags & IFF_LOOPBACK) !== 0 && inDev.addrs === 0) {
       inetAddrAdd(dev, 0x7f000001, 8, 0, RT_SCOPE_HOST, 0);
     } else {
@@ -401,10 +411,11 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
     igmpUp(inDev);
   } else if (event === NetdevEvent.DOWN) {
     igmpDown(inDev);
-    fibFlushDev(dev.net, AF_INET, dev, false);
+    nhFlushDev(dev.net, devPtr);
+    fibFlushDev(dev.net, AF_INET, dev, FibDown.DOWN);
     exceptionFlush(dev.net, AF_INET);
   } else if (event === NetdevEvent.CHANGE) {
-    fibSyncLinkState(dev.net, AF_INET, dev);
+    fibSyncLinkState(dev.net, AF_INET, dev, false);
     if (netifRunning(dev)) {
       for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
         announce(dev, changetype<Ifaddr>(at).addr);
@@ -414,7 +425,10 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
       gratuitousArp(dev, changetype<Ifaddr>(at).addr);
   } else if (event === NetdevEvent.UNREGISTER) {
     while (inDev.addrs !== 0) deleteIfaddr(dev, changetype<Ifaddr>(inDev.addrs));
-    fibFlushDev(dev.net, AF_INET, dev, true);
+    nhFlushDev(dev.net, devPtr);
+    fibFlushDev(dev.net, AF_INET, dev, FibDown.GONE);
+    fibRulesDevEvent(dev.net, AF_INET, dev, true);
+    if (dev.net.fib6 !== 0) fibRulesDevEvent(dev.net, AF_INET6, dev, true);
     exceptionFlushDev(dev.net, devPtr);
     ipFragDevGone(dev.net, devPtr);
     ipmrDevGone(dev);

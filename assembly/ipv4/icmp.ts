@@ -12,6 +12,7 @@ import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
+import { l3mdevMasterIfindex } from '../dev/l3mdev';
 import { IFF_LOOPBACK, NetDevice, devGetByIndex } from '../dev/net_device';
 import { csumFold, csumPartial, csumReplace2 } from '../lib/checksum';
 import { Scratch, scratch } from '../lib/scratch';
@@ -85,7 +86,7 @@ import {
   replyOptionsData,
 } from './ip_options';
 import { ipEmitHeader, ipLocalOut, ipSelectIdent } from './ip_output';
-import { FlowI4, inetAddrType, ipDstMtu, ipRouteOutput } from './route';
+import { FlowI4, inetAddrTypeDev, ipDstMtu, ipRouteOutput } from './route';
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_HLEN: u32 = 14;
@@ -139,7 +140,7 @@ export function icmpSend(skb: SkBuff, type: u32, code: u32, info: u32): void {
   const fromLoopback = (dev.flags & IFF_LOOPBACK) !== 0;
   if (!fromLoopback && !globalAllow(net, type, code)) return;
 
-  const local = inetAddrType(net, ipv4Daddr(iph)) === RtType.LOCAL;
+  const local = inetAddrTypeDev(net, dev, ipv4Daddr(iph)) === RtType.LOCAL;
   const options = newReplyOptions();
   if (!ipOptionsEcho(net, options, skb)) return;
   const fl = newFlow();
@@ -151,6 +152,9 @@ export function icmpSend(skb: SkBuff, type: u32, code: u32, info: u32): void {
   const tos = isErrorType(type) ? (ipv4Tos(iph) & IPTOS_TOS_MASK) | IPTOS_PREC_INTERNETCONTROL : ipv4Tos(iph);
   fl.tos = tos & IPTOS_TOS_MASK;
   fl.proto = IPPROTO_ICMP;
+  fl.oif = l3mdevMasterIfindex(dev);
+  fl.skb = changetype<usize>(skb);
+  fl.mark = sysctl(net, Sysctl.FWMARK_REFLECT) !== 0 ? skb.mark : 0;
   if (ipRouteOutput(net, fl) !== 0) return;
   if (!xrlimAllow(net, fl, type, code)) return;
 
@@ -180,7 +184,7 @@ function mayBeReported(net: Net, skb: SkBuff, iph: usize, type: u32): bool {
   if (skb.pktType !== PACKET_HOST) return false;
   // "a datagram destined to an IP broadcast or IP multicast address"
   const daddr = ipv4Daddr(iph);
-  const kind = inetAddrType(net, daddr);
+  const kind = inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), daddr);
   if (kind === RtType.BROADCAST || kind === RtType.MULTICAST) return false;
   // "a non-initial fragment"
   if ((ipv4FragOff(iph) & IP_OFFSET) !== 0) return false;
@@ -351,7 +355,7 @@ export function icmpRcv(skb: SkBuff): void {
     else inError(net, skb, SkbDropReason.UNHANDLED_PROTO);
     return;
   }
-  const kind = inetAddrType(net, ipv4Daddr(skb.networkHeader));
+  const kind = inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), ipv4Daddr(skb.networkHeader));
   if ((kind === RtType.BROADCAST || kind === RtType.MULTICAST) && !groupMayAsk(net, type)) {
     inError(net, skb, SkbDropReason.INVALID_PROTO);
     return;
@@ -458,6 +462,8 @@ function reply(net: Net, skb: SkBuff, type: u32): void {
   fl.saddr = saddr;
   fl.tos = tos & IPTOS_TOS_MASK;
   fl.proto = IPPROTO_ICMP;
+  fl.oif = l3mdevMasterIfindex(changetype<NetDevice>(skb.dev));
+  fl.mark = sysctl(net, Sysctl.FWMARK_REFLECT) !== 0 ? skb.mark : 0;
   if (ipRouteOutput(net, fl) !== 0) {
     kfreeSkbReason(skb, SkbDropReason.IP_OUTNOROUTES);
     return;

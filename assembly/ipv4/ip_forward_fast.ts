@@ -33,6 +33,8 @@ export function ipForwardFastAllowed(net: Net, dev: NetDevice): bool {
     net.hookCount === 0 &&
     !traceEvents() &&
     net.exceptions4 === 0 &&
+    net.fibSlow4 === 0 &&
+    dev.l3mdev === 0 &&
     load<i32>(dev.conf4 + ((<usize>Ipv4Conf.FORWARDING) << 2)) !== 0 &&
     conf4Max(dev, Ipv4Conf.RP_FILTER) === 0 &&
     !conf4Or(dev, Ipv4Conf.ROUTE_LOCALNET)
@@ -50,8 +52,10 @@ function isOdd(addr: u32): bool {
  * device, which is an idle port. Holds for the burst, and is remembered in the route until its end.
  */
 function qualify(info: FibInfo, dev: usize): bool {
-  if (info.type !== <u8>RtType.UNICAST || info.nhCount !== 1 || info.mtu !== 0) return false;
+  if (info.type !== <u8>RtType.UNICAST || info.nhCount !== 1 || info.mtu !== 0 || info.tos !== 0)
+    return false;
   const nh: FibNh = fibNh(info, 0);
+  if (nh.flags !== 0) return false;
   if (nh.gwFamily !== <u8>AF_INET || nh.neigh === 0 || nh.dev === dev) return false;
   const neigh = changetype<Neighbour>(nh.neigh);
   if (neigh.dead !== 0 || (<u32>neigh.nudState & NUD_CONNECTED) === 0) return false;

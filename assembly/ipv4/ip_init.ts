@@ -10,8 +10,11 @@ import { Neighbour } from '../neigh/neighbour';
 import { Errno } from '../net/errno';
 import { AF_INET, Net } from '../net/net';
 import { exceptionNetExit } from '../route/exception';
-import { Fib, FibNh, fibCreate, fibDestroy, fibLookup4, fibNh } from '../route/fib';
+import { Fib, FibNh, fibLookup4 } from '../route/fib';
 import { fibFlushAll } from '../route/fib_dev';
+import { fibRulesExit, fibRulesInit } from '../route/fib_rules';
+import { fibNetCreate, fibNetDestroy } from '../route/fib_table';
+import { nexthopOpsInit, nhNetExit } from '../route/nexthop';
 import { inetPeerNetExit } from '../route/inet_peer';
 import { kfreeSkbReason } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
@@ -32,7 +35,7 @@ import { ipFragNetExit, ipFragNetInit, ipFragOpsInit } from './ip_fragment';
 import { ipListRcv, ipLocalDeliverFinish, ipRcvResume } from './ip_input';
 import { ipFinishOutput, ipLocalOutFinish } from './ip_output';
 import { ipmrInit, ipmrOpsInit } from './ipmr';
-import { RouteInput, inetAddrType, ipRouteInput } from './route';
+import { RouteInput, inetAddrType, inetAddrTypeDev, ipRouteAgain, ipRouteDev, ipRouteInput } from './route';
 import { ipv4SysctlDefaults } from './sysctl_defaults';
 import { tcpV4Rcv } from './tcp';
 import { udpRcv } from './udp';
@@ -68,14 +71,15 @@ export function ipOpsInit(): void {
   opSet(Op.OKFN_IPV4 + 3, resumeLocalOut.index);
   opSet(Op.OKFN_IPV4 + 4, resumePostRouting.index);
   ipFragOpsInit();
+  nexthopOpsInit();
 }
 
 function ipNetInit(p: usize): i32 {
   const net = changetype<Net>(p);
   ipv4SysctlDefaults(net);
-  net.fib4 = fibCreate(32);
+  net.fib4 = fibNetCreate(net, AF_INET);
   net.addrs4 = kzalloc(ADDRS4_BYTES);
-  if (net.fib4 === 0 || net.addrs4 === 0) return -Errno.ENOMEM;
+  if (net.fib4 === 0 || net.addrs4 === 0 || !fibRulesInit(net, AF_INET)) return -Errno.ENOMEM;
   return ipFragNetInit(net);
 }
 
@@ -85,8 +89,12 @@ function ipNetExit(p: usize): i32 {
   ipFragNetExit(net);
   exceptionNetExit(net);
   inetPeerNetExit(net);
-  if (net.fib4 !== 0) fibFlushAll(net, AF_INET);
-  fibDestroy(net.fib4);
+  if (net.fib4 !== 0) {
+    fibFlushAll(net, AF_INET);
+    fibRulesExit(net, AF_INET);
+    nhNetExit(net);
+  }
+  fibNetDestroy(net.fib4);
   kfree(net.addrs4);
   net.fib4 = 0;
   net.addrs4 = 0;
@@ -113,7 +121,9 @@ function arpError(neigh: usize, p: usize): void {
 }
 
 function arpAddrType(net: usize, dev: usize, addr: u32): i32 {
-  return inetAddrType(changetype<Net>(net), addr);
+  return dev === 0
+    ? inetAddrType(changetype<Net>(net), addr)
+    : inetAddrTypeDev(changetype<Net>(net), changetype<NetDevice>(dev), addr);
 }
 
 function arpSelectSaddr(dev: usize, dst: u32, scope: u32): u32 {
@@ -141,7 +151,7 @@ function arpRouteInput(skb: usize, tip: u32, sip: u32, dev: usize): i32 {
   const way = ipRouteInput(changetype<SkBuff>(skb), device.net, device, tip, sip, changetype<usize>(info));
   if (way < 0) return way;
   if (way !== RouteInput.LOCAL) return RTN_UNICAST;
-  const type = <i32>inetAddrType(device.net, tip);
+  const type = <i32>inetAddrTypeDev(device.net, device, tip);
   return type === RTN_BROADCAST ? RTN_BROADCAST : RTN_LOCAL;
 }
 
@@ -151,9 +161,7 @@ function arpProxyRoute(skb: usize, dev: usize): i32 {
 }
 
 function arpRouteDev(net: usize, dst: u32, src: u32): usize {
-  const info = fibLookup4(changetype<Fib>(changetype<Net>(net).fib4), dst);
-  if (info === null || info.nhCount === 0) return 0;
-  return fibNh(info, 0).dev;
+  return ipRouteDev(changetype<Net>(net), dst, src);
 }
 
 function arpOnlink(dev: usize, a: u32, b: u32): i32 {
@@ -172,12 +180,12 @@ function resumeLocalIn(skb: usize): void {
 function reroute(p: usize): bool {
   const skb = changetype<SkBuff>(p);
   const net = changetype<NetDevice>(skb.dev).net;
-  const info = fibLookup4(changetype<Fib>(net.fib4), bswap<u32>(load<u32>(skb.networkHeader, 16)));
-  if (info === null || info.nhCount === 0) {
+  const nh = ipRouteAgain(net, skb);
+  if (nh === null) {
     kfreeSkbReason(skb, SkbDropReason.IP_OUTNOROUTES);
     return false;
   }
-  skb.dst = changetype<usize>(fibNh(info, 0));
+  skb.dst = changetype<usize>(nh);
   return true;
 }
 

@@ -92,7 +92,9 @@ export function ipListRcv(list: usize, n: u32): void {
 function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void {
   const routes = scratchList(SCRATCH_ROUTES);
   const fib = changetype<Fib>(net.fib4);
-  poptrieLookupBurst4(fib.trie, keys, routes, n);
+  // Rules are asked of each packet by itself (ipRouteInput).
+  if (net.fibSlow4 === 0) poptrieLookupBurst4(fib.trie, keys, routes, n);
+  else memory.fill(routes, 0, n << 2);
   // What an earlier packet of the burst caused (a redirect learned) may change the table under the later ones.
   const genId = fib.genId;
   const short = ipForwardFastAllowed(net, changetype<NetDevice>(dev));

@@ -6,6 +6,7 @@
  *                                                    └► answer:  ipOptionsEcho ─► ipOptionsBuild
  */
 import { Ipv4Conf } from '../abi/sysctl';
+import { l3mdevMasterIfindex } from '../dev/l3mdev';
 import { NetDevice, conf4And } from '../dev/net_device';
 import { ipFastCsum } from '../lib/checksum';
 import { poptrieLookup4 } from '../lib/poptrie';
@@ -48,7 +49,7 @@ import {
   ipCb,
   ipCbClear,
 } from './ip_cb';
-import { FlowI4, RouteInput, inetAddrType, ipRouteInput, ipRouteOutput } from './route';
+import { FlowI4, RouteInput, inetAddrType, inetAddrTypeDev, ipRouteInput, ipRouteOutput } from './route';
 
 const MS_PER_DAY: u64 = 86_400_000;
 const NS_PER_MS: u64 = 1_000_000;
@@ -87,13 +88,14 @@ export function inetCurrentTimestamp(): u32 {
 export function fibComputeSpecDst(net: Net, skb: SkBuff): u32 {
   const iph = skb.networkHeader;
   const daddr = ipv4Daddr(iph);
-  if (inetAddrType(net, daddr) === RtType.LOCAL) return daddr;
+  if (inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), daddr) === RtType.LOCAL) return daddr;
   const saddr = ipv4Saddr(iph);
   const dev = skb.dev;
   if (saddr === 0) return inetSelectAddr(net, dev, saddr, RT_SCOPE_LINK);
   const fl = changetype<FlowI4>(scratch(Scratch.IP_OPTIONS_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = saddr;
+  fl.oif = l3mdevMasterIfindex(changetype<NetDevice>(skb.dev));
   if (ipRouteOutput(net, fl) === 0) return fl.saddr;
   return inetSelectAddr(net, dev, saddr, RT_SCOPE_UNIVERSE);
 }
@@ -143,7 +145,7 @@ export function ipOptionsRcvSrr(skb: SkBuff, dev: NetDevice): bool {
   if (skb.pktType !== PACKET_HOST) return false;
   const net = dev.net;
   const iph = skb.networkHeader;
-  const type = inetAddrType(net, ipv4Daddr(iph));
+  const type = inetAddrTypeDev(net, dev, ipv4Daddr(iph));
   if (type === RtType.UNICAST) {
     if ((cb.optFlags & IPOPT_F_STRICTROUTE) === 0) return true;
     // RFC 1122 §3.2.1.8(c): a strict source route leads through the addresses it names and no other.
@@ -167,7 +169,7 @@ export function ipOptionsRcvSrr(skb: SkBuff, dev: NetDevice): bool {
     skb.dst = 0;
     const value = poptrieLookup4(changetype<Fib>(net.fib4).trie, next);
     const way = ipRouteInput(skb, net, dev, next, ipv4Saddr(iph), value);
-    if (way < 0 || (way === RouteInput.LOCAL && inetAddrType(net, next) !== RtType.LOCAL)) {
+    if (way < 0 || (way === RouteInput.LOCAL && inetAddrTypeDev(net, dev, next) !== RtType.LOCAL)) {
       skb.dst = before;
       return false;
     }

@@ -17,6 +17,7 @@ import {
 import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { Errno } from '../net/errno';
+import { l3mdevFibTable, l3mdevMasterIfindex, isL3Master } from '../dev/l3mdev';
 import { exceptionFind, exceptionMtu } from '../route/exception';
 import {
   Fib,
@@ -29,12 +30,18 @@ import {
   fibLookup4,
   fibLookupDev,
   fibNh,
+  fibNhOf,
   fibResult,
   infoPrefSrcPtr,
   nhGwPtr,
   nhInfo,
 } from '../route/fib';
-import { SkBuff } from '../skb/sk_buff';
+import { FLOW_F_IGNORE_LINKSTATE, FibFlow, Plain, fibFlowInit, rtTypeError } from '../route/fib_lookup';
+import { fibFlowLookup } from '../route/fib_rules';
+import { fibSelectPath } from '../route/fib_select';
+import { fibGetTable, fibNet } from '../route/fib_table';
+import { FlowHashInput, flowHashLocal, flowHashSkb } from '../route/flow_hash';
+import { SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { ipCheckMc } from './igmp';
 import { inetAddrOnlink, inetLookupIfaddr, inetSelectAddr } from './devinet';
 
@@ -53,6 +60,12 @@ export class FlowI4 {
   /** Out: FibNh, and RtType of the route. */
   nh: usize;
   type: u32;
+  /** Host order, 0: not known; the user that sends. */
+  sport: u16;
+  dport: u16;
+  uid: u32;
+  /** The received packet that this one answers, whose flow it shares, or 0. Linux: ip_route_output_key_hash's skb. */
+  skb: usize;
 }
 
 export const IP_MAX_MTU: u32 = 0xffff;
@@ -72,21 +85,80 @@ export function inDevForward(dev: NetDevice): bool {
   return conf4(dev, Ipv4Conf.FORWARDING) !== 0;
 }
 
-/** Linux: inet_addr_type_dev_table: what kind of address this is to the namespace. */
+/** What kind of address this is to the namespace. Linux: inet_addr_type. */
 export function inetAddrType(net: Net, addr: u32): RtType {
+  return addrTypeIn(changetype<Fib>(fibNet(net, AF_INET).local), addr);
+}
+
+/** The same where the device may be in a VRF, which has addresses of its own. Linux: inet_addr_type_dev_table. */
+export function inetAddrTypeDev(net: Net, dev: NetDevice, addr: u32): RtType {
+  const table = l3mdevFibTable(dev);
+  if (table === 0) return inetAddrType(net, addr);
+  const fib = fibGetTable(fibNet(net, AF_INET), table);
+  return fib === null ? RtType.UNICAST : addrTypeIn(fib, addr);
+}
+
+function addrTypeIn(fib: Fib, addr: u32): RtType {
   if (isZeronet(addr) || addr === 0xffffffff) return RtType.BROADCAST;
   if (ipv4IsMulticast(addr)) return RtType.MULTICAST;
-  const info = fibLookup4(changetype<Fib>(net.fib4), addr);
+  const info = fibLookup4(fib, addr);
   return info === null ? RtType.UNICAST : <RtType>info.type;
 }
 
-/** Linux: fib_props[].error: what a lookup that ends at a route of this type answers. */
-function typeError(type: u32): i32 {
-  if (type === RtType.UNREACHABLE) return -Errno.EHOSTUNREACH;
-  if (type === RtType.BLACKHOLE) return -Errno.EINVAL;
-  if (type === RtType.PROHIBIT) return -Errno.EACCES;
-  if (type === RtType.THROW) return -Errno.EAGAIN;
-  return 0;
+/** A flow of `family` IPv4 between two addresses in host order, in the place `p`. */
+function flow4(p: usize, daddr: u32, saddr: u32): FibFlow {
+  const fl = fibFlowInit(p, AF_INET);
+  fl.daddr0 = bswap<u32>(daddr);
+  fl.saddr0 = bswap<u32>(saddr);
+  return fl;
+}
+
+/**
+ * The next hop of a packet that has been routed once already and waited since, or null: skb.iif says whether it came in.
+ */
+export function ipRouteAgain(net: Net, skb: SkBuff): FibNh | null {
+  const iph = skb.networkHeader;
+  const fl = flow4(scratch(Scratch.FIB_FLOW), bswap<u32>(load<u32>(iph, 16)), bswap<u32>(load<u32>(iph, 12)));
+  const from = skb.iif === 0 ? changetype<NetDevice | null>(net.loopback) : devGetByIndex(net, skb.iif);
+  if (from !== null) flowOfSkb(net, fl, skb, from);
+  if (fibFlowLookup(net, fl) !== 0 || fl.nh === 0) return null;
+  const info = changetype<FibInfo>(fl.info);
+  if (info.nhCount > 1) return fibSelectPath(net, info, flowHashSkb(net, AF_INET, skb));
+  return changetype<FibNh>(fl.nh);
+}
+
+/** The device by which a packet of ours from `saddr` (0: any) to `daddr` would leave, 0: none. */
+export function ipRouteDev(net: Net, daddr: u32, saddr: u32): usize {
+  const fl = flow4(scratch(Scratch.FIB_FLOW), daddr, saddr);
+  fl.iif = net.loopback === 0 ? 0 : changetype<NetDevice>(net.loopback).ifindex;
+  if (fibFlowLookup(net, fl) !== 0 || fl.nh === 0) return 0;
+  return changetype<FibNh>(fl.nh).dev;
+}
+
+/** Linux: l3mdev_update_flow: which VRF the flow is in; a VRF as the device to leave by means its table. */
+function flowL3mdev(net: Net, fl: FibFlow): void {
+  const index = fl.oif !== 0 ? fl.oif : fl.iif;
+  const dev = devGetByIndex(net, index);
+  if (dev === null || dev.l3mdev === 0) return;
+  fl.l3mdev = l3mdevMasterIfindex(dev);
+  if (fl.oif !== 0 && isL3Master(dev)) fl.oif = 0;
+}
+
+/** What the rules may ask of a received packet besides its addresses. */
+function flowOfSkb(net: Net, fl: FibFlow, skb: SkBuff, dev: NetDevice): void {
+  fl.iif = dev.ifindex;
+  fl.mark = skb.mark;
+  const iph = skb.networkHeader;
+  fl.tos = load<u8>(iph, 1);
+  fl.proto = load<u8>(iph, 9);
+  if (dev.l3mdev !== 0) flowL3mdev(net, fl);
+  if ((bswap<u16>(load<u16>(iph, 6)) & 0x3fff) !== 0) return;
+  const transport = iph + ((<usize>load<u8>(iph) & 15) << 2);
+  if (transport + 4 > skb.data + skbHeadlen(skb)) return;
+  const proto = fl.proto;
+  if (proto !== 6 && proto !== 17 && proto !== 33 && proto !== 132 && proto !== 136) return;
+  fl.sport = bswap<u16>(load<u16>(transport));
+  fl.dport = bswap<u16>(load<u16>(transport, 2));
 }
 
 /** What validating a source gave: its sender may be told of a better route only if it is on the link (Linux: itag/err). */
@@ -97,30 +169,49 @@ const SOURCE_ONLINK: i32 = 1;
  * Linux: fib_validate_source. Whether a packet from `saddr` may come in by `dev` when it goes on by `out` (0: to us).
  * SOURCE_ONLINK when the source is a neighbour; -EINVAL for our own address, -EXDEV for a failed reverse path.
  */
-function validateSource(net: Net, dev: NetDevice, saddr: u32, out: usize): i32 {
+function validateSource(
+  net: Net,
+  dev: NetDevice,
+  saddr: u32,
+  out: usize,
+  skb: SkBuff | null,
+  daddr: u32,
+): i32 {
   // Only our own output comes by lo, and its source was checked there: Linux keeps that route (loopback_xmit).
   if ((dev.flags & IFF_LOOPBACK) !== 0) return SOURCE_OK;
   const rpf = conf4Max(dev, Ipv4Conf.RP_FILTER);
   const acceptLocal = conf4Or(dev, Ipv4Conf.ACCEPT_LOCAL);
-  if (rpf === 0 && (out !== changetype<usize>(dev) || !conf4Or(dev, Ipv4Conf.SEND_REDIRECTS))) {
+  if (
+    rpf === 0 &&
+    (out !== changetype<usize>(dev) || !conf4Or(dev, Ipv4Conf.SEND_REDIRECTS)) &&
+    dev.l3mdev === 0
+  ) {
     if (!acceptLocal && inetLookupIfaddr(net, saddr) !== null) return -Errno.EINVAL;
     return SOURCE_OK;
   }
-  const fib = changetype<Fib>(net.fib4);
-  const found = fibLookup4(fib, saddr);
-  if (found !== null && typeError(found.type) === 0) {
+  const fl = flow4(scratch(Scratch.FIB_FLOW2), saddr, daddr);
+  fl.iif = net.loopback === 0 ? 0 : changetype<NetDevice>(net.loopback).ifindex;
+  fl.flags = FLOW_F_IGNORE_LINKSTATE;
+  if (skb !== null && conf4Or(dev, Ipv4Conf.SRC_VALID_MARK)) fl.mark = skb.mark;
+  if (dev.l3mdev !== 0) fl.l3mdev = l3mdevMasterIfindex(dev);
+  if (fibFlowLookup(net, fl) === 0) {
+    const found = changetype<FibInfo>(fl.info);
     if (found.type !== RtType.UNICAST && (found.type !== RtType.LOCAL || !acceptLocal)) return -Errno.EINVAL;
     for (let i: u32 = 0; i < found.nhCount; i++) {
       const nh = fibNh(found, i);
-      if (nh.dev === changetype<usize>(dev)) return nh.gwFamily === 0 ? SOURCE_ONLINK : SOURCE_OK;
+      if (
+        nh.dev === changetype<usize>(dev) ||
+        (nh.dev !== 0 && changetype<NetDevice>(nh.dev).l3mdev === changetype<usize>(dev))
+      )
+        return nh.gwFamily === 0 ? SOURCE_ONLINK : SOURCE_OK;
     }
     if (inetSelectAddr(net, changetype<usize>(dev), 0, RT_SCOPE_LINK) !== 0) {
       if (rpf === 1) return -Errno.EXDEV;
-      const key = scratch(Scratch.IPV4_ROUTE_KEY);
-      store<u32>(key, bswap<u32>(saddr));
-      const other = fibLookupDev(fib, key, changetype<usize>(dev));
-      if (other !== null && other.type === RtType.UNICAST) {
-        return fibNh(other, 0).gwFamily === 0 ? SOURCE_ONLINK : SOURCE_OK;
+      fl.oif = dev.ifindex;
+      if (fibFlowLookup(net, fl) === 0) {
+        const other = changetype<FibInfo>(fl.info);
+        if (other.type === RtType.UNICAST && fl.nh !== 0)
+          return changetype<FibNh>(fl.nh).gwFamily === 0 ? SOURCE_ONLINK : SOURCE_OK;
       }
       return SOURCE_OK;
     }
@@ -160,25 +251,38 @@ export function ipRouteInput(skb: SkBuff, net: Net, dev: NetDevice, daddr: u32, 
   if (isLoopback(saddr) && !loopbackOk) return E_MARTIAN_SOURCE;
   if (ipv4IsMulticast(daddr)) return multicastInput(net, dev, daddr, saddr);
 
-  const found = fibResult(value);
   const forwarding = inDevForward(dev);
-  if (found === null) return forwarding ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
-  const info = found;
-  const err = typeError(info.type);
-  if (err !== 0) return forwarding ? err : -Errno.EHOSTUNREACH;
+  const best = net.fibSlow4 === 0 ? fibResult(value) : null;
+  let info: FibInfo;
+  let nh: FibNh | null = null;
+  if (best !== null && dev.l3mdev === 0 && Plain.is(best)) {
+    info = best;
+    const err = rtTypeError(info.type);
+    if (err !== 0) return forwarding ? err : -Errno.EHOSTUNREACH;
+    nh = fibNh(info, 0);
+  } else {
+    if (value === 0 && net.fibSlow4 === 0) return forwarding ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
+    const fl = flow4(scratch(Scratch.FIB_FLOW), daddr, saddr);
+    flowOfSkb(net, fl, skb, dev);
+    const err = fibFlowLookup(net, fl);
+    if (err !== 0) return forwarding ? err : -Errno.EHOSTUNREACH;
+    info = changetype<FibInfo>(fl.info);
+    nh = changetype<FibNh | null>(fl.nh);
+  }
   if (info.type === RtType.BROADCAST) return broadcastInput(net, dev, saddr);
+  if (nh === null) return forwarding ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
   if (info.type === RtType.LOCAL) {
-    const source = validateSource(net, dev, saddr, 0);
+    const source = validateSource(net, dev, saddr, 0, skb, daddr);
     if (source < 0) return sourceError(source);
-    skb.dst = changetype<usize>(fibNh(info, 0));
+    skb.dst = changetype<usize>(nh);
     return RouteInput.LOCAL;
   }
   if (!forwarding) return -Errno.EHOSTUNREACH;
   if (info.type !== RtType.UNICAST) return E_MARTIAN_DESTINATION;
+  if (info.nhCount > 1) nh = fibSelectPath(net, info, flowHashSkb(net, AF_INET, skb));
 
-  const nh = fibNh(info, 0);
   const out = changetype<NetDevice>(nh.dev);
-  const source = validateSource(net, dev, saddr, nh.dev);
+  const source = validateSource(net, dev, saddr, nh.dev, skb, daddr);
   if (source < 0) return sourceError(source);
   skb.dst = changetype<usize>(nh);
   // RFC 1812 §5.2.7.2: a redirect only when the packet leaves by the interface it came in by and its source is
@@ -202,7 +306,7 @@ function sourceError(source: i32): i32 {
 
 function broadcastInput(net: Net, dev: NetDevice, saddr: u32): i32 {
   if (!isZeronet(saddr)) {
-    const source = validateSource(net, dev, saddr, 0);
+    const source = validateSource(net, dev, saddr, 0, null, 0);
     if (source < 0) return sourceError(source);
   }
   return RouteInput.LOCAL;
@@ -218,7 +322,7 @@ function multicastInput(net: Net, dev: NetDevice, daddr: u32, saddr: u32): i32 {
     if (!local) return E_MARTIAN_SOURCE;
     return RouteInput.LOCAL;
   }
-  const source = validateSource(net, dev, saddr, 0);
+  const source = validateSource(net, dev, saddr, 0, null, 0);
   if (source < 0) return sourceError(source);
   if (!routed) return RouteInput.LOCAL;
   return ours ? RouteInput.MULTICAST_LOCAL : RouteInput.MULTICAST;
@@ -229,7 +333,6 @@ function multicastInput(net: Net, dev: NetDevice, daddr: u32, saddr: u32): i32 {
  * -ENETUNREACH, -EHOSTUNREACH, -EACCES, -ENODEV, -ENETDOWN.
  */
 export function ipRouteOutput(net: Net, fl: FlowI4): i32 {
-  const fib = changetype<Fib>(net.fib4);
   if (fl.saddr !== 0) {
     if (ipv4IsMulticast(fl.saddr) || fl.saddr === 0xffffffff || isZeronet(fl.saddr)) return -Errno.EINVAL;
   }
@@ -241,39 +344,70 @@ export function ipRouteOutput(net: Net, fl: FlowI4): i32 {
   }
   if (fl.daddr === 0) fl.daddr = fl.saddr !== 0 ? fl.saddr : 0x7f000001;
   const group = ipv4IsMulticast(fl.daddr) || fl.daddr === 0xffffffff;
-  let found: FibInfo | null = null;
-  if (out === null) {
-    found = fibLookup4(fib, fl.daddr);
+  const key = flow4(scratch(Scratch.FIB_FLOW3), fl.daddr, fl.saddr);
+  key.iif = net.loopback === 0 ? 0 : changetype<NetDevice>(net.loopback).ifindex;
+  key.mark = fl.mark;
+  key.uid = fl.uid;
+  key.tos = <u8>fl.tos;
+  key.proto = <u8>fl.proto;
+  key.sport = fl.sport;
+  key.dport = fl.dport;
+  key.oif = fl.oif;
+  if (fl.oif !== 0) flowL3mdev(net, key);
+  let err = fibFlowLookup(net, key);
+  let found = changetype<FibInfo | null>(key.info);
+  let nh = changetype<FibNh | null>(key.nh);
+  if (err !== 0 && out === null && group && fl.saddr !== 0) {
     // A group without a route goes by the device that has the source address.
-    if (found === null && group && fl.saddr !== 0) {
-      const ifa = inetLookupIfaddr(net, fl.saddr);
-      if (ifa !== null) out = changetype<NetDevice>(ifa.dev);
+    const ifa = inetLookupIfaddr(net, fl.saddr);
+    if (ifa !== null) out = changetype<NetDevice>(ifa.dev);
+  }
+  if (out !== null && !isL3Master(out) && (err !== 0 || group)) {
+    const own = fl.oif !== 0 && inetAddrTypeDev(net, out, fl.daddr) === RtType.LOCAL;
+    if (own) {
+      key.oif = 0;
+      err = fibFlowLookup(net, key);
+      found = changetype<FibInfo | null>(key.info);
+    } else {
+      // "Apparently, routing tables are wrong. Assume, that the destination is on link."
+      found = anyRouteOf(net, out);
+      err = found === null ? -Errno.ENETUNREACH : 0;
     }
+    nh = null;
   }
-  if (out !== null) {
-    const key = scratch(Scratch.IPV4_ROUTE_KEY2);
-    store<u32>(key, bswap<u32>(fl.daddr));
-    found = group ? anyRouteOf(net, out) : fibLookupDev(fib, key, changetype<usize>(out));
-    const own = fibLookup4(fib, fl.daddr);
-    if (own !== null && own.type === RtType.LOCAL) found = own;
-    // "Apparently, routing tables are wrong. Assume, that the destination is on link."
-    if (found === null) found = anyRouteOf(net, out);
-  }
+  if (err !== 0) return err;
   if (found === null) return -Errno.ENETUNREACH;
   const info = found;
-  const err = typeError(info.type);
-  if (err !== 0) return err;
-  fl.nh = changetype<usize>(fibNh(info, 0));
+  if (nh === null) nh = out === null ? fibNh(info, 0) : fibNhOf(info, changetype<usize>(out));
+  if (nh === null) nh = fibNh(info, 0);
+  if (info.nhCount > 1 && key.oif === 0) nh = fibSelectPath(net, info, flowHash(net, fl));
+  fl.nh = changetype<usize>(nh);
   fl.type = group ? (fl.daddr === 0xffffffff ? RtType.BROADCAST : RtType.MULTICAST) : info.type;
   if (fl.saddr === 0) {
     if (info.type === RtType.LOCAL) {
       const prefer = bswap<u32>(load<u32>(infoPrefSrcPtr(info)));
       fl.saddr = prefer !== 0 ? prefer : fl.daddr;
     } else {
-      fl.saddr = sourceFor(net, info, fl.daddr);
+      fl.saddr = sourceFor(net, info, nh, fl.daddr);
     }
   }
   return 0;
+}
+
+function flowHash(net: Net, fl: FlowI4): u32 {
+  if (fl.skb !== 0) return flowHashSkb(net, AF_INET, changetype<SkBuff>(fl.skb));
+  const input = changetype<FlowHashInput>(scratch(Scratch.FIB_HASH_INNER));
+  const addrs = scratch(Scratch.IPV4_ROUTE_KEY);
+  store<u32>(addrs, bswap<u32>(fl.saddr));
+  store<u32>(addrs, bswap<u32>(fl.daddr), 4);
+  input.family = AF_INET;
+  input.proto = fl.proto;
+  input.saddr = addrs;
+  input.daddr = addrs + 4;
+  input.sport = fl.sport;
+  input.dport = fl.dport;
+  input.flowLabel = 0;
+  return flowHashLocal(net, input);
 }
 
 /** A route that says nothing but the device: its first connected one, or any local one of its own addresses. */
@@ -282,14 +416,14 @@ function anyRouteOf(net: Net, dev: NetDevice): FibInfo | null {
   if (addr === 0) return null;
   const key = scratch(Scratch.IPV4_ROUTE_KEY3);
   store<u32>(key, bswap<u32>(addr & 0xffffff00) | 0);
-  return fibLookupDev(changetype<Fib>(net.fib4), key, changetype<usize>(dev));
+  const fib = fibGetTable(fibNet(net, AF_INET), l3mdevFibTable(dev));
+  return fib === null ? null : fibLookupDev(fib, key, changetype<usize>(dev));
 }
 
 /** Linux: fib_result_prefsrc: the route's own choice, or an address of the next hop's device. */
-export function sourceFor(net: Net, info: FibInfo, daddr: u32): u32 {
+export function sourceFor(net: Net, info: FibInfo, nh: FibNh, daddr: u32): u32 {
   const prefer = bswap<u32>(load<u32>(infoPrefSrcPtr(info)));
   if (prefer !== 0) return prefer;
-  const nh = fibNh(info, 0);
   const target = nh.gwFamily === AF_INET ? bswap<u32>(load<u32>(nhGwPtr(nh))) : daddr;
   return inetSelectAddr(
     net,

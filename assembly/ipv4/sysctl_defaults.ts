@@ -42,6 +42,9 @@ export function ipv4SysctlDefaults(net: Net): void {
   set(net, Sysctl.ROUTE_REDIRECT_NUMBER, REDIRECT_NUMBER);
   set(net, Sysctl.ROUTE_REDIRECT_LOAD, REDIRECT_LOAD_MS);
   set(net, Sysctl.ROUTE_REDIRECT_SILENCE, REDIRECT_LOAD_MS << (REDIRECT_NUMBER + 1));
+  // Linux: FIB_MULTIPATH_HASH_FIELD_*: source, destination, protocol.
+  set(net, Sysctl.FIB_MULTIPATH_HASH_FIELDS, 7);
+  set(net, Sysctl.RAW_L3MDEV_ACCEPT, 1);
   set(net, Sysctl.NETDEV_MAX_BACKLOG, 1000);
   set(net, Sysctl.NETDEV_BUDGET, 300);
   conf(net.conf4All);

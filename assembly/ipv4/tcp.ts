@@ -6,6 +6,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { DeliveryKind } from '../abi/event';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
+import { l3mdevMasterIfindex } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { tcp4Lookup } from '../inet/lookup';
 import { transportCsumOk4 } from '../inet/transport_csum';
@@ -45,7 +46,7 @@ import {
 } from '../wire/tcp';
 import { ReplyOptions, ipOptionsBuild, ipOptionsEcho, replyOptionsData } from './ip_options';
 import { ipEmitHeader, ipLocalOut } from './ip_output';
-import { FlowI4, inetAddrType, ipRouteOutput } from './route';
+import { FlowI4, inetAddrTypeDev, ipRouteOutput } from './route';
 
 const ETH_P_IP: u16 = 0x0800;
 
@@ -98,7 +99,7 @@ function sendReset(net: Net, skb: SkBuff, th: usize, doff: u32): void {
   // "An incoming segment containing a RST is discarded."
   if ((flags & TCPHDR_RST) !== 0) return;
   const iph = skb.networkHeader;
-  if (inetAddrType(net, ipv4Daddr(iph)) !== RtType.LOCAL) return;
+  if (inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), ipv4Daddr(iph)) !== RtType.LOCAL) return;
   let seq: u32 = 0;
   let ack: u32 = 0;
   let rst: u32 = TCPHDR_RST;
@@ -120,6 +121,10 @@ function sendReset(net: Net, skb: SkBuff, th: usize, doff: u32): void {
   fl.saddr = ipv4Daddr(iph);
   fl.tos = ipv4Tos(iph) & IPTOS_TOS_MASK;
   fl.proto = IPPROTO_TCP;
+  fl.oif = l3mdevMasterIfindex(changetype<NetDevice>(skb.dev));
+  fl.mark = sysctl(net, Sysctl.FWMARK_REFLECT) !== 0 ? skb.mark : 0;
+  fl.sport = <u16>tcpDest(th);
+  fl.dport = <u16>tcpSource(th);
   if (ipRouteOutput(net, fl) !== 0) return;
   const reset = allocSkb(TCP_HDR_LEN);
   if (reset === null) return;

@@ -30,18 +30,7 @@ import { neighTablesBytes, neighTablesInit } from '../neigh/neigh_table';
 import { AF_INET, Net, netSetup, netTeardown } from '../net/net';
 import { callNetOps } from '../net/registry';
 import { exceptionFind } from '../route/exception';
-import {
-  FIB_INFO_BYTES,
-  FIB_NH_BYTES,
-  Fib,
-  FibInfo,
-  RTPROT_STATIC,
-  RT_TABLE_MAIN,
-  RtType,
-  fibInfoIntern,
-  fibInsert,
-  fibNh,
-} from '../route/fib';
+import { Fib, RTPROT_STATIC, RT_TABLE_MAIN, RtType, fibAdd, fibDraft, fibNh } from '../route/fib';
 import { consumeSkb } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
 import { skbCopyBits } from '../skb/skbuff';
@@ -136,23 +125,19 @@ export function testIpDev(net: usize, addr: u32, plen: u32, mtu: u32): usize {
 /** A route of `type` to a prefix, by `gw` (0: on the link) out of `dev` (0: none). */
 export function testIpRoute(p: usize, dst: u32, plen: u32, gw: u32, dev: usize, type: u32): i32 {
   const fib = changetype<Fib>(changetype<Net>(p).fib4);
-  const draft = memory.data(FIB_INFO_BYTES + FIB_NH_BYTES, 8);
-  memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
-  const info = changetype<FibInfo>(draft);
+  const info = fibDraft(1)!;
   info.type = <u8>type;
   info.protocol = RTPROT_STATIC;
   info.table = RT_TABLE_MAIN;
-  info.nhCount = 1;
   const nh = fibNh(info, 0);
   nh.dev = dev;
-  nh.weight = 1;
   if (type === RtType.UNICAST && gw !== 0) {
     nh.gwFamily = <u8>AF_INET;
     nh.gw0 = bswap<u32>(gw);
   }
   const key = memory.data(4, 4);
   store<u32>(key, bswap<u32>(dst));
-  return fibInsert(fib, key, plen, fibInfoIntern(fib, draft)!, true);
+  return fibAdd(fib, key, plen, info, true);
 }
 
 /** The `len` bytes at `ptr`, an IPv4 packet, arrive at `dev`; in fragments of `fragLen` behind `linear` unless 0. */

@@ -19,7 +19,7 @@ import { IPPROTO_UDP, ipv4Daddr, ipv4Saddr } from '../wire/ipv4';
 import { WIRE_OK } from '../wire/check';
 import { UDP_HDR_LEN, checkUdpHead, udpCheckBe, udpDest, udpLen, udpSource } from '../wire/udp';
 import { icmpSend } from './icmp';
-import { inetAddrType } from './route';
+import { inetAddrTypeDev } from './route';
 
 /** Receives UDP (op PROTO_UDP): data at the UDP header, networkHeader set. Owns the skb. */
 export function udpRcv(skb: SkBuff): void {
@@ -46,7 +46,7 @@ export function udpRcv(skb: SkBuff): void {
     else kfreeSkbReason(skb, SkbDropReason.HOST_HANDLES_FULL);
     return;
   }
-  const kind = inetAddrType(net, daddr);
+  const kind = inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), daddr);
   if (kind !== RtType.BROADCAST && kind !== RtType.MULTICAST) {
     // RFC 1122 §4.1.3.1: "UDP SHOULD send an ICMP Port Unreachable message".
     mibInc(net, Mib.UdpNoPorts);

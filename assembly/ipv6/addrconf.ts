@@ -29,7 +29,7 @@ import { AF_INET6, Net } from '../net/net';
 import { NetdevEvent } from '../net/registry';
 import { exceptionFlushDev } from '../route/exception';
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE } from '../route/fib';
-import { fibFlushDev, fibSyncLinkState } from '../route/fib_dev';
+import { FibDown, fibFlushDev, fibSyncLinkState } from '../route/fib_dev';
 import { IPV6_MIN_MTU } from '../wire/ipv6';
 import {
   IPV6_ADDR_ANY,
@@ -451,7 +451,7 @@ function ifdown(dev: NetDevice): void {
   idev.mcReports = 0;
   idev.mcQuery = 0;
   while (idev.addrs !== 0) inet6DelIfaddr(changetype<Inet6Ifaddr>(idev.addrs));
-  fibFlushDev(dev.net, AF_INET6, dev, true);
+  fibFlushDev(dev.net, AF_INET6, dev, FibDown.FORCE);
   exceptionFlushDev(dev.net, changetype<usize>(dev));
 }
 
@@ -509,7 +509,7 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
     }
     case NetdevEvent.UNREGISTER: {
       delDev(dev);
-      fibFlushDev(dev.net, AF_INET6, dev, true);
+      fibFlushDev(dev.net, AF_INET6, dev, FibDown.GONE);
       ipv6FragDevGone(dev.net, devPtr);
       return;
     }
@@ -527,6 +527,7 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
       return;
     }
     case NetdevEvent.UP: {
+      fibSyncLinkState(dev.net, AF_INET6, dev, true);
       if (slave) return;
       ifup(dev);
       return;
@@ -536,7 +537,7 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
       return;
     }
     case NetdevEvent.CHANGE: {
-      fibSyncLinkState(dev.net, AF_INET6, dev);
+      fibSyncLinkState(dev.net, AF_INET6, dev, false);
       if (!slave && netifRunning(dev) && conf6(dev, Ipv6Conf.DISABLE_IPV6) === 0) linkReady(dev);
       return;
     }

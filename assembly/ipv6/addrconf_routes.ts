@@ -7,14 +7,12 @@
  *   prefix::/128   anycast → dev  local  metric 0      as the host route, while the device forwards (anycast.ts)
  *   ff00::/8       multicast → dev  local  metric 256    per device that is up
  */
+import { l3mdevFibTable } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
+import { AF_INET6 } from '../net/net';
 import {
-  FIB_INFO_BYTES,
-  FIB_NH_BYTES,
-  Fib,
-  FibInfo,
   RTPROT_KERNEL,
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
@@ -22,14 +20,14 @@ import {
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
   RtType,
+  fibAdd,
+  fibDraft,
   fibFirst,
-  fibInfoIntern,
-  fibInfoPut,
-  fibInsert,
   fibNextAlias,
   fibNh,
   fibRemove,
 } from '../route/fib';
+import { fibGetTable, fibNet, fibNewTable } from '../route/fib_table';
 import { ipv6AddrPrefix, ipv6PrefixEqual } from '../wire/ipv6_addr';
 import { IFA_F_NOPREFIXROUTE, Inet6Ifaddr, ifaAddr, inet6Dev } from './addr_hash';
 
@@ -38,32 +36,35 @@ export const IP6_RT_PRIO_ADDRCONF: u32 = 256;
 
 /** A route of protocol kernel; one that is there already is no error. */
 export function addRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32, metric: u32): i32 {
-  const fib = changetype<Fib>(dev.net.fib6);
-  const draft = scratch(Scratch.ADDRCONF_ROUTES_DRAFT);
-  memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
-  const info = changetype<FibInfo>(draft);
+  const fib = fibNewTable(fibNet(dev.net, AF_INET6), tableOf(dev, table));
+  if (fib === null) return -Errno.ENOBUFS;
+  const info = fibDraft(1);
+  if (info === null) return -Errno.ENOMEM;
   info.type = <u8>type;
   info.protocol = RTPROT_KERNEL;
   info.scope = RT_SCOPE_UNIVERSE;
-  info.table = table;
+  info.table = tableOf(dev, table);
   info.metric = metric;
-  info.nhCount = 1;
   const nh = fibNh(info, 0);
   nh.dev = changetype<usize>(dev);
   nh.scope = type === RtType.LOCAL ? RT_SCOPE_NOWHERE : RT_SCOPE_LINK;
-  nh.weight = 1;
-  const interned = fibInfoIntern(fib, draft);
-  if (interned === null) return -Errno.ENOMEM;
-  const err = fibInsert(fib, key, plen, interned, true);
-  if (err !== 0) fibInfoPut(fib, interned);
+  const err = fibAdd(fib, key, plen, info, true);
   return err === -Errno.EEXIST ? 0 : err;
 }
 
+/** A device in a VRF has all its routes in the VRF's table. Linux: l3mdev_fib_table. */
+function tableOf(dev: NetDevice, table: u32): u32 {
+  const vrf = l3mdevFibTable(dev);
+  return vrf !== 0 ? vrf : table;
+}
+
 export function delRoute(dev: NetDevice, key: usize, plen: u32, type: RtType, table: u32): void {
-  const fib = changetype<Fib>(dev.net.fib6);
+  const id = tableOf(dev, table);
+  const fib = fibGetTable(fibNet(dev.net, AF_INET6), id);
+  if (fib === null) return;
   let info = fibFirst(fib, key, plen);
   while (info !== null) {
-    const match = info.table === table && info.type === <u8>type && info.protocol === RTPROT_KERNEL;
+    const match = info.table === id && info.type === <u8>type && info.protocol === RTPROT_KERNEL;
     if (match && info.nhCount === 1 && fibNh(info, 0).dev === changetype<usize>(dev)) {
       fibRemove(fib, key, plen, info);
       return;

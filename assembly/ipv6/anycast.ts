@@ -7,10 +7,12 @@
  *
  * Of two addresses in one prefix each joins the group; the route stays until the last of them goes.
  */
+import { l3mdevFibTable } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { Scratch, scratch } from '../lib/scratch';
-import { Net } from '../net/net';
-import { Fib, RT_TABLE_LOCAL, RtType, fibFirst, fibNextAlias, fibNh } from '../route/fib';
+import { AF_INET6, Net } from '../net/net';
+import { RT_TABLE_LOCAL, RtType, fibFirst, fibNextAlias, fibNh } from '../route/fib';
+import { fibGetTable, fibNet } from '../route/fib_table';
 import { ipv6AddrIsAny, ipv6AddrPrefix, ipv6PrefixEqual } from '../wire/ipv6_addr';
 import { Inet6Ifaddr, ifaAddr, inet6Dev } from './addr_hash';
 import { addRoute, delRoute } from './addrconf_routes';
@@ -56,7 +58,9 @@ export function anycastForwardingChanged(dev: NetDevice, forwarding: bool): void
 
 /** Whether `addr` is an anycast address of the router, on `dev` only unless that is 0. Linux: ipv6_chk_acast_addr. */
 export function ipv6ChkAcastAddr(net: Net, dev: usize, addr: usize): bool {
-  const fib = changetype<Fib>(net.fib6);
+  const vrf = dev === 0 ? 0 : l3mdevFibTable(changetype<NetDevice>(dev));
+  const fib = fibGetTable(fibNet(net, AF_INET6), vrf !== 0 ? vrf : RT_TABLE_LOCAL);
+  if (fib === null) return false;
   let info = fibFirst(fib, addr, 128);
   while (info !== null) {
     const anycast = info.type === <u8>RtType.ANYCAST && info.nhCount > 0;

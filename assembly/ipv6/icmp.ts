@@ -7,11 +7,13 @@ import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
+import { l3mdevMasterIfindex } from '../dev/l3mdev';
 import { IFF_LOOPBACK, NetDevice, devGetByIndex } from '../dev/net_device';
 import { csumFold, csumIpv6Nofold, csumPartial } from '../lib/checksum';
 import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET6, Net, mibInc, sysctl } from '../net/net';
-import { Fib, FibNh, RtType, infoPrefSrcPtr, nhInfo } from '../route/fib';
+import { FibNh, RtType, infoPrefSrcPtr, nhInfo } from '../route/fib';
+import { fibGetTable, fibNet } from '../route/fib_table';
 import { icmpGlobalAllow, icmpGlobalConsume, inetPeerXrlimAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { allocSkb } from '../skb/pool';
@@ -138,7 +140,8 @@ function xrlimAllow(net: Net, type: u32, fl: FlowI6): bool {
   const nh = changetype<FibNh>(fl.nh);
   if (!limited(type) || fl.type === RtType.LOCAL) return true;
   let timeout = <u32>sysctl(net, Sysctl.IP6_ICMP_RATELIMIT);
-  const plen = fib6Plen(changetype<Fib>(net.fib6), flowDaddr(fl), nhInfo(nh));
+  const table = fibGetTable(fibNet(net, AF_INET6), nhInfo(nh).table);
+  const plen = table === null ? 128 : fib6Plen(table, flowDaddr(fl), nhInfo(nh));
   if (plen < 128) timeout >>= (128 - plen) >> 5;
   if (inetPeerXrlimAllow(net, AF_INET6, flowDaddr(fl), <u64>timeout * MS)) return true;
   mibInc(net, Mib.Icmp6OutRateLimitHost);
@@ -180,9 +183,11 @@ export function icmpv6Send(skb: SkBuff, type: u32, code: u32, info: u32): void {
     scratch(Scratch.IPV6_ICMP_FL),
     saddr,
     from,
-    ipv6AddrNeedsScopeId(saddr) ? skb.iif : 0,
+    ipv6AddrNeedsScopeId(saddr) ? skb.iif : l3mdevMasterIfindex(dev),
     NEXTHDR_ICMP,
   );
+  fl.skb = changetype<usize>(skb);
+  if (sysctl(net, Sysctl.IP6_FWMARK_REFLECT) !== 0) fl.mark = skb.mark;
   // A more telling source than that of the way back: an address of the link that the packet came by.
   if (from === 0) {
     const indev: usize = skb.iif === 0 ? 0 : changetype<usize>(devGetByIndex(net, skb.iif));
@@ -295,6 +300,7 @@ function echoReply(skb: SkBuff, net: Net): void {
     return;
   }
   const fl = flowI6Init(scratch(Scratch.IPV6_ICMP_FL2), ipv6Saddr(hdr), from, skb.iif, NEXTHDR_ICMP);
+  if (sysctl(net, Sysctl.IP6_FWMARK_REFLECT) !== 0) fl.mark = skb.mark;
   if (ip6RouteOutput(net, fl) !== 0) {
     mibInc(net, Mib.Ip6OutNoRoutes);
     kfreeSkbReason(skb, SkbDropReason.IP_OUTNOROUTES);

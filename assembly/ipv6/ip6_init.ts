@@ -12,8 +12,10 @@ import { pneighNetExit } from '../neigh/pneigh';
 import { Errno } from '../net/errno';
 import { AF_INET6, Net } from '../net/net';
 import { exceptionNetExit } from '../route/exception';
-import { FibNh, RtType, fibCreate, fibDestroy } from '../route/fib';
+import { FibNh, RtType } from '../route/fib';
 import { fibFlushAll } from '../route/fib_dev';
+import { fibRulesExit, fibRulesInit } from '../route/fib_rules';
+import { fibNetCreate, fibNetDestroy } from '../route/fib_table';
 import { inetPeerNetExit } from '../route/inet_peer';
 import { kfreeSkbReason } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
@@ -65,9 +67,9 @@ export function ip6OpsInit(): void {
 /** The part of a new namespace, before its first device. 0 or -ENOMEM; what was made is freed by ip6NetExit. */
 export function ip6NetInit(net: Net): i32 {
   sysctlDefaults(net);
-  net.fib6 = fibCreate(128);
+  net.fib6 = fibNetCreate(net, AF_INET6);
   net.addrs6 = addrs6Create();
-  if (net.fib6 === 0 || net.addrs6 === 0) return -Errno.ENOMEM;
+  if (net.fib6 === 0 || net.addrs6 === 0 || !fibRulesInit(net, AF_INET6)) return -Errno.ENOMEM;
   if (addrLabelNetInit(net) !== 0) return -Errno.ENOMEM;
   return ipv6FragNetInit(net);
 }
@@ -79,8 +81,11 @@ export function ip6NetExit(net: Net): void {
   ipv6FragNetExit(net);
   exceptionNetExit(net);
   inetPeerNetExit(net);
-  if (net.fib6 !== 0) fibFlushAll(net, AF_INET6);
-  fibDestroy(net.fib6);
+  if (net.fib6 !== 0) {
+    fibFlushAll(net, AF_INET6);
+    fibRulesExit(net, AF_INET6);
+  }
+  fibNetDestroy(net.fib6);
   addrs6Destroy(net.addrs6);
   addrLabelNetExit(net);
   net.fib6 = 0;
@@ -98,6 +103,7 @@ function sysctlDefaults(net: Net): void {
   store<i32>(s + (Sysctl.IP6_MTU_EXPIRES << 2), 600);
   store<i32>(s + (Sysctl.IP6_MIN_ADVMSS << 2), 1220);
   store<i32>(s + (Sysctl.IP6_IDGEN_RETRIES << 2), 3);
+  store<i32>(s + (Sysctl.IP6_FIB_MULTIPATH_HASH_FIELDS << 2), 7);
   confDefaults(net.conf6All);
   // Linux: ipv6_devconf: DAD is on while `all` or the device says so; the device decides by default.
   store<i32>(net.conf6All + (Ipv6Conf.ACCEPT_DAD << 2), 0);

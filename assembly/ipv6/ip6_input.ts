@@ -19,10 +19,10 @@ import { SCRATCH_ROUTES, scratchList } from '../dev/scratch';
 import { rawLocalDeliver } from '../inet/raw';
 import { opIndex } from '../lib/ops';
 import { poptrieLookup6 } from '../lib/poptrie';
+import { Errno } from '../net/errno';
 import { NFPROTO_IPV6, NetfilterHook } from '../net/hooks';
 import { AF_INET6, Net, mibAdd, mibInc } from '../net/net';
-import { Fib, FibInfo, FibNh, RtType, fibNh, fibResult, nhGwPtr } from '../route/fib';
-import { Errno } from '../net/errno';
+import { Fib, FibNh, RtType, nhGwPtr } from '../route/fib';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import {
   CHECKSUM_COMPLETE,
@@ -60,7 +60,6 @@ import {
 } from '../wire/ipv6';
 import {
   ipv6AddrIsAny,
-  ipv6AddrIsLinklocal,
   ipv6AddrIsLoopback,
   ipv6AddrIsMulticast,
   ipv6AddrMcScope,
@@ -73,7 +72,7 @@ import { ip6cbInit, ip6cbNhoff } from './ip6cb';
 import { ip6MrInput } from './ip6mr';
 import { ipv6ChkMcastAddr } from './mcast';
 import { ipv6FragRcv } from './reassembly';
-import { fib6LookupLinkLocal, ip6SelectPath } from './route';
+import { ip6RouteInputValue } from './route';
 
 /** Takes `n` packets of one device at `list` (u32 pointers), data at the IPv6 header. Op RCV_IPV6. */
 export function ip6ListRcv(list: usize, n: u32): void {
@@ -108,7 +107,7 @@ export function ip6ListRcv(list: usize, n: u32): void {
     // A packet before this one may have changed the table (an address that failed its duplicate detection).
     let value = load<u32>(routes + (i << 2));
     if (fib.genId !== gen) value = poptrieLookup6(fib.trie, ipv6Daddr(skb.networkHeader));
-    ip6RcvFinish(skb, net, fibResult(value));
+    ip6RcvFinish(skb, net, value);
   }
 }
 
@@ -120,14 +119,14 @@ export function ip6Rcv(skb: SkBuff): void {
   if (!ip6RcvCore(skb, net)) return;
   if (!nfHook(net, NFPROTO_IPV6, NetfilterHook.PRE_ROUTING, skb, skb.dev, 0)) return;
   const value = poptrieLookup6(changetype<Fib>(net.fib6).trie, ipv6Daddr(skb.networkHeader));
-  ip6RcvFinish(skb, net, fibResult(value));
+  ip6RcvFinish(skb, net, value);
 }
 
 /** A packet that comes back from a queue at PREROUTING. */
 export function ip6RcvResume(skb: SkBuff): void {
   const net = changetype<NetDevice>(skb.dev).net;
   const value = poptrieLookup6(changetype<Fib>(net.fib6).trie, ipv6Daddr(skb.networkHeader));
-  ip6RcvFinish(skb, net, fibResult(value));
+  ip6RcvFinish(skb, net, value);
 }
 
 function prerouting(list: usize, n: u32, net: Net): u32 {
@@ -207,41 +206,33 @@ export function ip6Trim(skb: SkBuff, len: u32): void {
   if (skb.ipSummed === CHECKSUM_COMPLETE) skb.ipSummed = CHECKSUM_NONE;
 }
 
-/** Linux: ip6_rcv_finish and dst_input. `info` is the route for the destination, or null. */
-function ip6RcvFinish(skb: SkBuff, net: Net, info: FibInfo | null): void {
-  const daddr = ipv6Daddr(skb.networkHeader);
-  if (load<u8>(daddr) === 0xff) {
+/** Linux: ip6_rcv_finish and dst_input. `value` is what the trie of the table main holds for the destination. */
+function ip6RcvFinish(skb: SkBuff, net: Net, value: u32): void {
+  if (load<u8>(ipv6Daddr(skb.networkHeader)) === 0xff) {
     ip6McInput(skb, net);
     return;
   }
-  if (ipv6AddrIsLinklocal(daddr)) info = fib6LookupLinkLocal(net, daddr, changetype<NetDevice>(skb.dev));
-  if (root().trace !== 0) traceRoute(skb, info);
-  if (info === null) {
-    ip6PktDrop(skb, net, ICMPV6_NOROUTE, SkbDropReason.IP_INNOROUTES);
-    return;
-  }
-  switch (<u32>info.type) {
+  const type = ip6RouteInputValue(skb, net, value);
+  if (root().trace !== 0) traceRoute(skb, type);
+  switch (type) {
     case RtType.UNICAST: {
-      const nh = ip6SelectPath(info, skb);
-      skb.dst = changetype<usize>(nh);
-      ip6Forward(skb, net, nh);
+      ip6Forward(skb, net, changetype<FibNh>(skb.dst));
       return;
     }
     case RtType.LOCAL:
     case RtType.ANYCAST: {
-      skb.dst = changetype<usize>(ip6SelectPath(info, skb));
       ip6Input(skb, net);
       return;
     }
-    case RtType.BLACKHOLE: {
+    case -Errno.EINVAL: {
       kfreeSkbReason(skb, SkbDropReason.IP_BLACKHOLE);
       return;
     }
-    case RtType.PROHIBIT: {
+    case -Errno.EACCES: {
       ip6PktDrop(skb, net, ICMPV6_ADM_PROHIBITED, SkbDropReason.IP_PROHIBIT);
       return;
     }
-    case RtType.UNREACHABLE: {
+    case -Errno.EHOSTUNREACH: {
       ip6PktDrop(skb, net, ICMPV6_NOROUTE, SkbDropReason.IP_UNREACHABLE);
       return;
     }
@@ -251,14 +242,14 @@ function ip6RcvFinish(skb: SkBuff, net: Net, info: FibInfo | null): void {
 }
 
 /** The route as it was found, by its first next hop. */
-function traceRoute(skb: SkBuff, info: FibInfo | null): void {
+function traceRoute(skb: SkBuff, type: i32): void {
   const p = changetype<usize>(skb);
-  if (info === null) {
-    traceEvent(TraceKind.ROUTE, 0, p, 0, Errno.ENETUNREACH, 0);
+  if (type < 0) {
+    traceEvent(TraceKind.ROUTE, 0, p, 0, -type, 0);
     return;
   }
-  const nh: FibNh = fibNh(info, 0);
-  traceData(TraceKind.ROUTE, info.type, p, nh.dev, 0, 0, 0, 0, nhGwPtr(nh), nh.gwFamily === 0 ? 0 : 16);
+  const nh = changetype<FibNh>(skb.dst);
+  traceData(TraceKind.ROUTE, type, p, nh.dev, 0, 0, 0, 0, nhGwPtr(nh), nh.gwFamily === 0 ? 0 : 16);
 }
 
 /** Linux: ip6_pkt_drop for received packets: counted, told to the sender, dropped. */

@@ -13,24 +13,23 @@
 import { EventType } from '../abi/event';
 import { Op } from '../abi/ops';
 import { eventEmit } from '../dev/event';
+import { l3mdevFibTable } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opSet } from '../lib/ops';
 import { root } from '../lib/root';
-import { Scratch, scratch } from '../lib/scratch';
 import { Timer, timerAdd, timerDel, timerSetup } from '../lib/timer_wheel';
 import { AF_INET6 } from '../net/net';
 import {
-  FIB_INFO_BYTES,
-  FIB_NH_BYTES,
   Fib,
   FibInfo,
   RTPROT_KERNEL,
   RTPROT_RA,
   RT_SCOPE_LINK,
   RT_SCOPE_UNIVERSE,
-  RT_TABLE_MAIN,
   RtType,
+  fibDraft,
+  fibDraftFree,
   fibFirst,
   fibInfoIntern,
   fibInfoPut,
@@ -40,6 +39,7 @@ import {
   fibRemove,
   nhGwPtr,
 } from '../route/fib';
+import { fibNet, fibNewTable } from '../route/fib_table';
 import { ipv6AddrCopy, ipv6AddrEqual } from '../wire/ipv6_addr';
 import { INFINITY_LIFE_TIME, Inet6Dev, inet6Dev } from './addr_hash';
 
@@ -93,7 +93,11 @@ function gwOf(r: RaRoute): usize {
   return changetype<usize>(r) + offsetof<RaRoute>('gw0');
 }
 function fibOf(r: RaRoute): Fib {
-  return changetype<Fib>(changetype<NetDevice>(r.dev).net.fib6);
+  const dev = changetype<NetDevice>(r.dev);
+  const vrf = l3mdevFibTable(dev);
+  if (vrf === 0) return changetype<Fib>(dev.net.fib6);
+  const fib = fibNewTable(fibNet(dev.net, AF_INET6), vrf);
+  return fib === null ? changetype<Fib>(dev.net.fib6) : fib;
 }
 
 /** Whether its route still is in the table. */
@@ -108,25 +112,24 @@ function alive(r: RaRoute): bool {
 }
 
 function makeInfo(r: RaRoute): FibInfo | null {
-  const draft = scratch(Scratch.RA_ROUTES_DRAFT);
-  memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
-  const info = changetype<FibInfo>(draft);
+  const info = fibDraft(1);
+  if (info === null) return null;
   info.type = <u8>RtType.UNICAST;
   info.protocol = r.kind === <u8>RaKind.PREFIX ? RTPROT_KERNEL : RTPROT_RA;
   info.scope = RT_SCOPE_UNIVERSE;
-  info.table = RT_TABLE_MAIN;
+  info.table = fibOf(r).id;
   info.metric = r.metric;
   info.rank = -(<i32>r.pref) + (r.failed !== 0 ? RANK_FAILED : 0);
-  info.nhCount = 1;
   const nh = fibNh(info, 0);
   nh.dev = r.dev;
   nh.scope = RT_SCOPE_LINK;
-  nh.weight = 1;
   if (r.kind !== <u8>RaKind.PREFIX) {
     nh.gwFamily = <u8>AF_INET6;
     ipv6AddrCopy(nhGwPtr(nh), gwOf(r));
   }
-  return fibInfoIntern(fibOf(r), draft);
+  const interned = fibInfoIntern(fibOf(r), info);
+  fibDraftFree(info);
+  return interned;
 }
 
 /** Puts the route into the table. False: an equal one is there, which is somebody else's, or memory ran out. */

@@ -7,8 +7,8 @@
 import { Ipv6Conf } from '../abi/sysctl';
 import { IFF_LOOPBACK, IFF_UP, NetDevice, conf6, devGetByIndex } from '../dev/net_device';
 import { Scratch, scratch } from '../lib/scratch';
-import { hsiphash } from '../lib/siphash';
-import { poptrieGet } from '../lib/poptrie';
+import { isL3Master, l3mdevFibTable, l3mdevMasterIfindex } from '../dev/l3mdev';
+import { poptrieGet, poptrieLookup6 } from '../lib/poptrie';
 import { Errno } from '../net/errno';
 import { AF_INET6, Net } from '../net/net';
 import { exceptionFind, exceptionMtu } from '../route/exception';
@@ -16,16 +16,39 @@ import {
   Fib,
   FibInfo,
   FibNh,
+  RT_TABLE_LOCAL,
   RtType,
   fibLookup6,
   fibLookupDev,
   fibNextAlias,
   fibNh,
+  fibNhOf,
   fibResult,
   infoPrefSrcPtr,
   nhInfo,
 } from '../route/fib';
-import { SkBuff } from '../skb/sk_buff';
+import {
+  FLOW_F_HAS_SADDR,
+  FibFlow,
+  Plain,
+  fibFlowInit,
+  fibTableLookup,
+  flowDaddrPtr,
+  flowSaddrPtr,
+  rtTypeError,
+} from '../route/fib_lookup';
+import {
+  FrAct,
+  fibFlowLookup,
+  fibRuleError,
+  fibRuleMatch,
+  fibRuleSuppress,
+  fibRuleTable,
+} from '../route/fib_rules';
+import { fibSelectPath } from '../route/fib_select';
+import { fibGetTable, fibNet } from '../route/fib_table';
+import { FlowHashInput, flowHashLocal, flowHashSkb } from '../route/flow_hash';
+import { SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { IPV6_DEFAULT_HOPLIMIT, IPV6_MIN_MTU, ipv6Daddr, ipv6Nexthdr } from '../wire/ipv6';
 import { ipv6AddrIsAny, ipv6AddrIsLinklocal, ipv6AddrIsMulticast } from '../wire/ipv6_addr';
 import { ipv6DevGetSaddr } from './addr_select';
@@ -46,22 +69,29 @@ export class FlowI6 {
   /** FibNh and RtType of the route. */
   nh: usize;
   type: u32;
-  pad: u32;
+  /** Errno of a rule that refuses. */
+  err: i32;
+  /** Host order; traffic class; flow label as in the header. */
+  sport: u16;
+  dport: u16;
+  tos: u32;
+  flowLabel: u32;
+  uid: u32;
+  /** The received packet whose flow this one shares, or 0. */
+  skb: usize;
 }
 export const FLOWI6_BYTES: u32 = offsetof<FlowI6>();
 
 /** A flow at `p` to `daddr` (16 bytes); `saddr` may be 0: to be chosen. */
 export function flowI6Init(p: usize, daddr: usize, saddr: usize, oif: i32, proto: u32): FlowI6 {
   const fl = changetype<FlowI6>(p);
+  memory.fill(p, 0, FLOWI6_BYTES);
   fl.daddr0 = load<u64>(daddr);
   fl.daddr1 = load<u64>(daddr, 8);
   fl.saddr0 = saddr === 0 ? 0 : load<u64>(saddr);
   fl.saddr1 = saddr === 0 ? 0 : load<u64>(saddr, 8);
   fl.oif = oif;
-  fl.mark = 0;
   fl.proto = proto;
-  fl.nh = 0;
-  fl.type = 0;
   return fl;
 }
 
@@ -73,68 +103,91 @@ export function flowSaddr(fl: FlowI6): usize {
   return changetype<usize>(fl) + offsetof<FlowI6>('saddr0');
 }
 
+/** The table that addresses of this device's link are looked up in: main (with local), or its VRF's. */
+function linkTable(net: Net, dev: NetDevice): Fib | null {
+  const vrf = l3mdevFibTable(dev);
+  return fibGetTable(fibNet(net, AF_INET6), vrf !== 0 ? vrf : RT_TABLE_LOCAL);
+}
+
 /** The route for a link-local destination of a packet that came by `dev`: ours, or a neighbour on that link. */
 export function fib6LookupLinkLocal(net: Net, daddr: usize, dev: NetDevice): FibInfo | null {
-  const info = fibLookupDev(changetype<Fib>(net.fib6), daddr, changetype<usize>(dev));
+  let info = linkLocalIn(linkTable(net, dev), daddr, changetype<usize>(dev));
+  if (info === null && net.fibSlow6 !== 0 && dev.l3mdev === 0) {
+    info = linkLocalIn(changetype<Fib>(net.fib6), daddr, changetype<usize>(dev));
+  }
   // What we send to ourselves arrives by lo, whatever device has the address.
   if (info === null && (dev.flags & IFF_LOOPBACK) !== 0) {
     const ifa = ipv6GetIfaddr(net, daddr, 0);
-    if (ifa !== null) return fibLookupDev(changetype<Fib>(net.fib6), daddr, ifa.dev);
+    if (ifa !== null) return linkLocalIn(linkTable(net, changetype<NetDevice>(ifa.dev)), daddr, ifa.dev);
   }
   return info;
 }
 
-/** Finds the route of a received packet, sets skb.dst (a FibNh) and says its type; UNSPEC when there is none. */
-export function ip6RouteInput(skb: SkBuff, net: Net): RtType {
-  const daddr = ipv6Daddr(skb.networkHeader);
-  if (ipv6AddrIsMulticast(daddr)) return RtType.MULTICAST;
-  const info = ipv6AddrIsLinklocal(daddr)
-    ? fib6LookupLinkLocal(net, daddr, changetype<NetDevice>(skb.dev))
-    : fibLookup6(changetype<Fib>(net.fib6), daddr);
-  if (info === null || info.nhCount === 0) return RtType.UNSPEC;
-  skb.dst = changetype<usize>(ip6SelectPath(info, skb));
-  return info.type;
+function linkLocalIn(fib: Fib | null, daddr: usize, dev: usize): FibInfo | null {
+  return fib === null ? null : fibLookupDev(fib, daddr, dev);
+}
+
+/** A flow for the rules from a received packet. */
+function flowOfSkb(net: Net, skb: SkBuff): FibFlow {
+  const hdr = skb.networkHeader;
+  const dev = changetype<NetDevice>(skb.dev);
+  const fl = fibFlowInit(scratch(Scratch.FIB_FLOW), AF_INET6);
+  memory.copy(flowDaddrPtr(fl), hdr + 24, 16);
+  memory.copy(flowSaddrPtr(fl), hdr + 8, 16);
+  fl.flags = FLOW_F_HAS_SADDR;
+  fl.iif = dev.ifindex;
+  fl.l3mdev = l3mdevMasterIfindex(dev);
+  fl.mark = skb.mark;
+  fl.tos = <u8>((bswap<u32>(load<u32>(hdr)) >> 20) & 0xff);
+  const nexthdr = ipv6Nexthdr(hdr);
+  fl.proto = <u8>nexthdr;
+  const ported = nexthdr === 6 || nexthdr === 17 || nexthdr === 33 || nexthdr === 132 || nexthdr === 136;
+  if (ported && hdr + 44 <= skb.data + skbHeadlen(skb)) {
+    fl.sport = bswap<u16>(load<u16>(hdr, 40));
+    fl.dport = bswap<u16>(load<u16>(hdr, 42));
+  }
+  return fl;
 }
 
 /**
- * One of the next hops of the route, always the same for one flow: by addresses, flow label and next header, as
- * fib_multipath_hash_policy 0 says. Linux: fib6_select_path.
+ * Where a received packet goes: skb.dst and the type of its route, or a negative errno (and skb.dst unchanged).
+ * `value` is what the trie of the table main holds for the destination. No multicast. Linux: ip6_route_input.
  */
-export function ip6SelectPath(info: FibInfo, skb: SkBuff): FibNh {
-  if (info.nhCount <= 1) return fibNh(info, 0);
-  const hdr = skb.networkHeader;
-  const key = scratch(Scratch.IPV6_ROUTE_KEY);
-  store<u32>(key, load<u32>(hdr) & 0xffff0f00);
-  store<u32>(key, ipv6Nexthdr(hdr), 4);
-  memory.copy(key + 8, hdr + 8, 32);
-  let total: u32 = 0;
-  for (let i: u32 = 0; i < info.nhCount; i++) total += max<u32>(fibNh(info, i).weight, 1);
-  let at = <u32>((<u64>hsiphash(key, 40) * <u64>total) >> 32);
-  for (let i: u32 = 0; i < info.nhCount; i++) {
-    const weight = max<u32>(fibNh(info, i).weight, 1);
-    if (at < weight) return fibNh(info, i);
-    at -= weight;
+export function ip6RouteInputValue(skb: SkBuff, net: Net, value: u32): i32 {
+  const best = net.fibSlow6 === 0 ? fibResult(value) : null;
+  const daddr = ipv6Daddr(skb.networkHeader);
+  let info: FibInfo | null = null;
+  let nh: FibNh | null = null;
+  if (ipv6AddrIsLinklocal(daddr)) {
+    const dev = changetype<NetDevice>(skb.dev);
+    info = fib6LookupLinkLocal(net, daddr, dev);
+    if (info === null) return -Errno.ENETUNREACH;
+    nh = fibNhOf(info, skb.dev);
+    if (nh === null && info.nhCount !== 0) nh = fibNh(info, 0);
+  } else if (best !== null && Plain.is(best)) {
+    info = best;
+    nh = fibNh(best, 0);
+  } else {
+    if (value === 0 && net.fibSlow6 === 0) return -Errno.ENETUNREACH;
+    const fl = flowOfSkb(net, skb);
+    const err = fibFlowLookup(net, fl);
+    if (err !== 0) return err;
+    info = changetype<FibInfo>(fl.info);
+    nh = changetype<FibNh | null>(fl.nh);
   }
-  return fibNh(info, 0);
+  const err = rtTypeError(info.type);
+  if (err !== 0) return err === -Errno.EAGAIN ? -Errno.ENETUNREACH : err;
+  if (nh === null) return -Errno.ENETUNREACH;
+  if (info.nhCount > 1) nh = fibSelectPath(net, info, flowHashSkb(net, AF_INET6, skb));
+  skb.dst = changetype<usize>(nh);
+  return info.type;
 }
 
-/** The error that a route of this type is to who sends: 0 for one that leads somewhere. */
-function typeError(type: u32): i32 {
-  switch (type) {
-    case RtType.UNICAST:
-    case RtType.LOCAL:
-    case RtType.ANYCAST:
-    case RtType.MULTICAST:
-      return 0;
-    case RtType.BLACKHOLE:
-      return -Errno.EINVAL;
-    case RtType.PROHIBIT:
-      return -Errno.EACCES;
-    case RtType.UNREACHABLE:
-      return -Errno.EHOSTUNREACH;
-    default:
-      return -Errno.ENETUNREACH;
-  }
+/** The same for a packet whose route is not known yet; MULTICAST for a group. */
+export function ip6RouteInput(skb: SkBuff, net: Net): i32 {
+  const daddr = ipv6Daddr(skb.networkHeader);
+  if (ipv6AddrIsMulticast(daddr)) return RtType.MULTICAST;
+  return ip6RouteInputValue(skb, net, poptrieLookup6(changetype<Fib>(net.fib6).trie, daddr));
 }
 
 /**
@@ -142,12 +195,13 @@ function typeError(type: u32): i32 {
  * -EHOSTUNREACH, -EACCES, -EINVAL, -EADDRNOTAVAIL. Linux: ip6_dst_lookup_tail, ip6_route_output.
  */
 export function ip6RouteOutput(net: Net, fl: FlowI6): i32 {
+  fl.err = 0;
   const info = lookupOutput(net, fl);
-  if (info === null) return outputError(net, fl);
-  if (info.nhCount === 0) return typeError(info.type) !== 0 ? typeError(info.type) : -Errno.ENETUNREACH;
-  const err = typeError(info.type);
-  if (err !== 0) return err;
-  const nh = fibNh(info, 0);
+  if (info === null) return fl.err !== 0 ? fl.err : outputError(net, fl);
+  const err = rtTypeError(info.type);
+  if (err !== 0) return err === -Errno.EAGAIN ? -Errno.ENETUNREACH : err;
+  if (info.nhCount === 0) return -Errno.ENETUNREACH;
+  const nh = hopOf(net, info, fl);
   if (nh.dev === 0) return -Errno.ENETUNREACH;
   fl.nh = changetype<usize>(nh);
   fl.type = info.type;
@@ -161,19 +215,96 @@ export function ip6RouteOutput(net: Net, fl: FlowI6): i32 {
   return ipv6DevGetSaddr(net, nh.dev, flowDaddr(fl), flowSaddr(fl)) ? 0 : -Errno.EADDRNOTAVAIL;
 }
 
+/** The next hop of the route: by the device that is asked for, or by the flow's hash. */
+function hopOf(net: Net, info: FibInfo, fl: FlowI6): FibNh {
+  if (info.nhCount === 1) return fibNh(info, 0);
+  if (fl.oif !== 0) {
+    const dev = devGetByIndex(net, fl.oif);
+    if (dev !== null) {
+      const nh = fibNhOf(info, changetype<usize>(dev));
+      if (nh !== null) return nh;
+    }
+  }
+  if (fl.skb !== 0) return fibSelectPath(net, info, flowHashSkb(net, AF_INET6, changetype<SkBuff>(fl.skb)));
+  const input = changetype<FlowHashInput>(scratch(Scratch.FIB_HASH_INNER));
+  input.family = AF_INET6;
+  input.proto = fl.proto;
+  input.saddr = flowSaddr(fl);
+  input.daddr = flowDaddr(fl);
+  input.sport = fl.sport;
+  input.dport = fl.dport;
+  input.flowLabel = fl.flowLabel;
+  return fibSelectPath(net, info, flowHashLocal(net, input));
+}
+
 function outputError(net: Net, fl: FlowI6): i32 {
   return fl.oif !== 0 && devGetByIndex(net, fl.oif) === null ? -Errno.ENODEV : -Errno.ENETUNREACH;
 }
 
+/** The route by the rules, or by the table main when there are none of one's own. Null, and perhaps fl.err. */
 function lookupOutput(net: Net, fl: FlowI6): FibInfo | null {
-  const fib = changetype<Fib>(net.fib6);
+  const fn = fibNet(net, AF_INET6);
+  if (fn.custom === 0) return lookupOutputIn(net, changetype<Fib>(fn.main), fl);
+  const flow = fibFlowInit(scratch(Scratch.FIB_FLOW2), AF_INET6);
+  flow.daddr0 = fl.daddr0;
+  flow.daddr1 = fl.daddr1;
+  flow.saddr0 = fl.saddr0;
+  flow.saddr1 = fl.saddr1;
+  if ((fl.saddr0 | fl.saddr1) !== 0) flow.flags = FLOW_F_HAS_SADDR;
+  flow.iif = net.loopback === 0 ? 0 : changetype<NetDevice>(net.loopback).ifindex;
+  flow.oif = fl.oif;
+  flow.mark = fl.mark;
+  flow.uid = fl.uid;
+  flow.proto = <u8>fl.proto;
+  flow.sport = fl.sport;
+  flow.dport = fl.dport;
+  flow.tos = <u8>fl.tos;
+  let out: NetDevice | null = null;
+  if (fl.oif !== 0) out = devGetByIndex(net, fl.oif);
+  const wanted = fl.oif;
+  if (out !== null) {
+    flow.l3mdev = l3mdevMasterIfindex(out);
+    // A VRF as the device to leave by means its table.
+    if (isL3Master(out)) fl.oif = 0;
+  }
+  let found: FibInfo | null = null;
+  let rule = fibRuleMatch(fn.rules, flow);
+  while (rule !== null) {
+    if (rule.action !== <u8>FrAct.TO_TBL) {
+      fl.err = fibRuleError(rule);
+      break;
+    }
+    const table = fibRuleTable(net, rule, flow);
+    let info: FibInfo | null = null;
+    if (table !== null) info = lookupOutputIn(net, table, fl);
+    if (table !== null && info !== null && rtTypeError(info.type) !== -Errno.EAGAIN) {
+      flow.fib = changetype<usize>(table);
+      flow.info = changetype<usize>(info);
+      flow.nh = info.nhCount === 0 ? 0 : changetype<usize>(fibNh(info, 0));
+      if (!fibRuleSuppress(rule, flow)) {
+        found = info;
+        break;
+      }
+    }
+    rule = fibRuleMatch(rule.next, flow);
+  }
+  fl.oif = wanted;
+  return found;
+}
+
+function lookupOutputIn(net: Net, fib: Fib, fl: FlowI6): FibInfo | null {
   const daddr = flowDaddr(fl);
   const group = ipv6AddrIsMulticast(daddr);
   const linkLocal = !group && ipv6AddrIsLinklocal(daddr);
   // Linux: rt6_need_strict, and a socket bound to a device that has no source address yet.
   const strict = group || linkLocal || (fl.oif !== 0 && (fl.saddr0 | fl.saddr1) === 0);
   if (!strict) {
-    const info = fibLookup6(fib, daddr);
+    const flow = fibFlowInit(scratch(Scratch.FIB_FLOW), AF_INET6);
+    flow.daddr0 = fl.daddr0;
+    flow.daddr1 = fl.daddr1;
+    const err = fibTableLookup(fib, flow);
+    let info: FibInfo | null = null;
+    if (err !== -Errno.EAGAIN || flow.info !== 0) info = changetype<FibInfo | null>(flow.info);
     // Among the routes of one prefix the one by the device that was asked for is better.
     if (info === null || fl.oif === 0 || info.nhCount === 0) return info;
     const dev = changetype<NetDevice>(fibNh(info, 0).dev);

@@ -39,18 +39,7 @@ import {
   neighUpdate,
 } from '../neigh/neighbour';
 import { AF_INET6, Net, netSetup, netTeardown } from '../net/net';
-import {
-  FIB_INFO_BYTES,
-  FIB_NH_BYTES,
-  Fib,
-  FibInfo,
-  RTPROT_STATIC,
-  RT_TABLE_MAIN,
-  RtType,
-  fibInfoIntern,
-  fibInsert,
-  fibNh,
-} from '../route/fib';
+import { Fib, RTPROT_STATIC, RT_TABLE_MAIN, RtType, fibAdd, fibDraft, fibNh } from '../route/fib';
 import { consumeSkb } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
 import { skbCopyBits } from '../skb/skbuff';
@@ -187,23 +176,19 @@ export function testNeighState(dev: usize, addr: usize): u32 {
 /** A route of `type` to a prefix, by the gateway at `gw` (0: on the link) out of `dev` (0: none). */
 export function testIp6Route(p: usize, dst: usize, plen: u32, gw: usize, dev: usize, type: u32): i32 {
   const fib = changetype<Fib>(changetype<Net>(p).fib6);
-  const draft = memory.data(FIB_INFO_BYTES + FIB_NH_BYTES, 8);
-  memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
-  const info = changetype<FibInfo>(draft);
+  const info = fibDraft(1)!;
   info.type = <u8>type;
   info.protocol = RTPROT_STATIC;
   info.table = RT_TABLE_MAIN;
   info.metric = 1024;
-  info.nhCount = 1;
   const nh = fibNh(info, 0);
   nh.dev = dev;
-  nh.weight = 1;
   if (type === RtType.UNICAST && gw !== 0) {
     nh.gwFamily = <u8>AF_INET6;
     nh.gw0 = load<u64>(gw);
     nh.gw1 = load<u64>(gw, 8);
   }
-  return fibInsert(fib, dst, plen, fibInfoIntern(fib, draft)!, true);
+  return fibAdd(fib, dst, plen, info, true);
 }
 
 /** The `len` bytes at `ptr`, an IPv6 packet, arrive at `dev`; in fragments of `fragLen` behind `linear` unless 0. */

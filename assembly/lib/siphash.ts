@@ -19,46 +19,51 @@ const LENGTH4: u64 = 0x0400000000000000;
 
 /** SipHash-2-4 of one to four u32 words. */
 export function siphash1u32(a: u32): u64 {
-  return sip(2, 4, 0, 0, 0, 0, LENGTH4 | <u64>a);
+  return sip(root().hashKey0, root().hashKey1, 2, 4, 0, 0, 0, 0, LENGTH4 | <u64>a);
 }
 
 export function siphash2u32(a: u32, b: u32): u64 {
-  return sip(2, 4, 1, 0, pair(a, b), 0, LENGTH4 * 2);
+  return sip(root().hashKey0, root().hashKey1, 2, 4, 1, 0, pair(a, b), 0, LENGTH4 * 2);
 }
 
 export function siphash3u32(a: u32, b: u32, c: u32): u64 {
-  return sip(2, 4, 1, 0, pair(a, b), 0, (LENGTH4 * 3) | <u64>c);
+  return sip(root().hashKey0, root().hashKey1, 2, 4, 1, 0, pair(a, b), 0, (LENGTH4 * 3) | <u64>c);
 }
 
 export function siphash4u32(a: u32, b: u32, c: u32, d: u32): u64 {
-  return sip(2, 4, 2, 0, pair(a, b), pair(c, d), LENGTH4 * 4);
+  return sip(root().hashKey0, root().hashKey1, 2, 4, 2, 0, pair(a, b), pair(c, d), LENGTH4 * 4);
 }
 
 /** SipHash-2-4 of `len` bytes, at any alignment. */
 export function siphash(ptr: usize, len: u32): u64 {
-  return sip(2, 4, len >> 3, ptr, 0, 0, lastWord(ptr, len));
+  return sip(root().hashKey0, root().hashKey1, 2, 4, len >> 3, ptr, 0, 0, lastWord(ptr, len));
+}
+
+/** SipHash-2-4 of `len` bytes with a key of the caller's. */
+export function siphashKeyed(k0: u64, k1: u64, ptr: usize, len: u32): u64 {
+  return sip(k0, k1, 2, 4, len >> 3, ptr, 0, 0, lastWord(ptr, len));
 }
 
 /** SipHash-1-3 of one to four u32 words, 32 bits of it. */
 export function hsiphash1u32(a: u32): u32 {
-  return <u32>sip(1, 3, 0, 0, 0, 0, LENGTH4 | <u64>a);
+  return <u32>sip(root().hashKey0, root().hashKey1, 1, 3, 0, 0, 0, 0, LENGTH4 | <u64>a);
 }
 
 export function hsiphash2u32(a: u32, b: u32): u32 {
-  return <u32>sip(1, 3, 1, 0, pair(a, b), 0, LENGTH4 * 2);
+  return <u32>sip(root().hashKey0, root().hashKey1, 1, 3, 1, 0, pair(a, b), 0, LENGTH4 * 2);
 }
 
 export function hsiphash3u32(a: u32, b: u32, c: u32): u32 {
-  return <u32>sip(1, 3, 1, 0, pair(a, b), 0, (LENGTH4 * 3) | <u64>c);
+  return <u32>sip(root().hashKey0, root().hashKey1, 1, 3, 1, 0, pair(a, b), 0, (LENGTH4 * 3) | <u64>c);
 }
 
 export function hsiphash4u32(a: u32, b: u32, c: u32, d: u32): u32 {
-  return <u32>sip(1, 3, 2, 0, pair(a, b), pair(c, d), LENGTH4 * 4);
+  return <u32>sip(root().hashKey0, root().hashKey1, 1, 3, 2, 0, pair(a, b), pair(c, d), LENGTH4 * 4);
 }
 
 /** SipHash-1-3 of `len` bytes, at any alignment, 32 bits of it. */
 export function hsiphash(ptr: usize, len: u32): u32 {
-  return <u32>sip(1, 3, len >> 3, ptr, 0, 0, lastWord(ptr, len));
+  return <u32>sip(root().hashKey0, root().hashKey1, 1, 3, len >> 3, ptr, 0, 0, lastWord(ptr, len));
 }
 
 function pair(lo: u32, hi: u32): u64 {
@@ -74,9 +79,7 @@ function lastWord(ptr: usize, len: u32): u64 {
 }
 
 /** SipHash-c-d of `words` words, those at `ptr` or, when it is 0, m0 and m1; then of `last`. */
-function sip(c: u32, d: u32, words: u32, ptr: usize, m0: u64, m1: u64, last: u64): u64 {
-  const k0 = root().hashKey0;
-  const k1 = root().hashKey1;
+function sip(k0: u64, k1: u64, c: u32, d: u32, words: u32, ptr: usize, m0: u64, m1: u64, last: u64): u64 {
   let v0 = k0 ^ INIT0;
   let v1 = k1 ^ INIT1;
   let v2 = k0 ^ INIT2;

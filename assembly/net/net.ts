@@ -41,9 +41,15 @@ export class Net {
   hooks: usize;
   /** Total of hooks registered in this namespace: 0 lets the fast path skip every hook. */
   hookCount: u32;
-  /** route/: Fib tables of both families (main and local in one trie, as Linux without rules). */
+  /** route/: the tables main of both families (local in the same trie, until there are rules). */
   fib4: usize;
   fib6: usize;
+  /** FIB_SLOW_* (route/fib_table): 0 while one lookup in that trie answers. */
+  fibSlow4: u32;
+  fibSlow6: u32;
+  /** NhObject by id (route/nexthop), and their number. */
+  nexthops: usize;
+  nexthopCount: u32;
   /** route/exception: PMTU and redirect exceptions. Counts are looked at before the table. */
   exceptions4: usize;
   exceptions6: usize;

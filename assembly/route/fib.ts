@@ -8,18 +8,11 @@
  * A FibInfo is shared by all prefixes with the same next hop, metric and type, and counted by them: a million
  * routes over ten next hops cost ten. `skb.dst` is a FibNh; it is valid until the burst ends, not longer.
  */
-import {
-  HashNode,
-  HashTable,
-  hashDestroy,
-  hashHead,
-  hashInit,
-  hashInsert,
-  hashRemove,
-} from '../lib/hash_table';
+import { HashNode, HashTable, hashHead, hashInsert, hashRemove } from '../lib/hash_table';
 import { jhash2 } from '../lib/jhash';
 import { kfree, kmalloc, kzalloc } from '../lib/kmalloc';
 import {
+  POPTRIE_BYTES,
   poptrieDestroy,
   poptrieGet,
   poptrieInit,
@@ -30,6 +23,7 @@ import {
 } from '../lib/poptrie';
 import { neighPut } from '../neigh/neighbour';
 import { Errno } from '../net/errno';
+import { AF_INET } from '../net/net';
 
 // Linux: include/uapi/linux/rtnetlink.h
 export enum RtType {
@@ -53,29 +47,57 @@ export const RTPROT_KERNEL: u8 = 2;
 export const RTPROT_BOOT: u8 = 3;
 export const RTPROT_STATIC: u8 = 4;
 export const RTPROT_RA: u8 = 9;
+export const RT_TABLE_DEFAULT: u32 = 253;
 export const RT_TABLE_MAIN: u32 = 254;
 export const RT_TABLE_LOCAL: u32 = 255;
 export const RTNH_F_DEAD: u8 = 1;
 export const RTNH_F_ONLINK: u8 = 4;
 export const RTNH_F_LINKDOWN: u8 = 16;
 
-/** One table: both families have the same shape. */
+/** One table: both families have the same shape. Linux: struct fib_table, fib6_table. */
 @unmanaged
 @final
 export class Fib {
   trie: usize;
   /** 32 or 128. */
   bits: u32;
-  /** Routes (aliases), and at most. */
+  /** Routes (aliases). */
   count: u32;
+  /** RT_TABLE_* or any other number; the table main has what is local, too, until there are rules. */
+  id: u32;
+  /** Raised by every change: caches of lookups compare it. */
+  genId: u32;
+  /** Next table of the namespace and family; FibNet (route/fib_table). */
+  next: usize;
+  owner: usize;
+}
+
+/** All tables of a namespace and family, their rules, and the routes' contents, which they share. */
+@unmanaged
+@final
+export class FibNet {
+  net: usize;
+  /** AF_INET or AF_INET6 */
+  family: u32;
+  /** Fib: head of the list; main, local (the same as main until there are rules), default (0: none yet). */
+  tables: usize;
+  main: usize;
+  local: usize;
+  fallback: usize;
+  tableCount: u32;
+  /** Routes of all tables, and at most. */
+  routes: u32;
   max: u32;
   /** HashTable of FibInfo by content. */
   infos: usize;
-  /** Raised by every change: caches of lookups compare it. */
-  genId: u32;
+  /** FibRule by priority, their number, and whether they are others than those that a namespace begins with. */
+  rules: usize;
+  ruleCount: u32;
+  custom: u32;
+  pad: u32;
 }
 
-/** What is the same for all prefixes that go one way. Its first FIB_INFO_KEY_BYTES from `type` are its identity. */
+/** What is the same for all prefixes that go one way. From `type` on it is their identity. */
 @unmanaged
 @final
 export class FibInfo {
@@ -84,6 +106,15 @@ export class FibInfo {
   refs: u32;
   /** Burst (root().burst) in which this route was last found fit for the short way (ipv4/ip_forward_fast). */
   burst: u32;
+  /** FibNh x nhCount: behind the record, or apart when they are those of a next-hop object. */
+  nhs: usize;
+  /** NhObject (route/nexthop) that the next hops come from, or 0; the next FibInfo of the same object. */
+  object: usize;
+  objectNext: usize;
+  /** 1: every next hop is dead; the route goes with the next flush. */
+  dead: u32;
+  /** AF_INET or AF_INET6 */
+  family: u32;
   // identity
   /** RtType */
   type: u8;
@@ -96,13 +127,34 @@ export class FibInfo {
   /** RTAX_MTU of the route, 0 when not set; RTAX_HOPLIMIT */
   mtu: u32;
   hopLimit: u32;
+  /** Id of the next-hop object, 0: none. */
+  nhId: u32;
   /** Preferred source, 16 bytes (IPv4 in the first four, network order). */
   prefSrc0: u64;
   prefSrc1: u64;
+  /** ns when it ends, 0: never (IPv6). */
+  expires: u64;
+  // the other metrics (RTAX_*), 0: not set
+  lock: u32;
+  window: u32;
+  rtt: u32;
+  rttvar: u32;
+  ssthresh: u32;
+  cwnd: u32;
+  advmss: u32;
+  reordering: u32;
+  initcwnd: u32;
+  features: u32;
+  rtoMin: u32;
+  initrwnd: u32;
+  quickack: u32;
+  fastopenNoCookie: u32;
+  /** ICMPV6_ROUTER_PREF_* (RFC 4191). */
+  pref: u32;
   nhCount: u32;
   /** Among IPv6 routes of one metric the lowest is tried first: router preference and reachability (ipv6/ra_routes). */
   rank: i32;
-  // FibNh x nhCount follow
+  pad: u32;
 }
 
 /** A next hop. */
@@ -118,7 +170,11 @@ export class FibNh {
   /** RTNH_F_* */
   flags: u8;
   scope: u8;
-  weight: u8;
+  pad: u8;
+  /** 1..65536 */
+  weight: u32;
+  /** Highest flow hash (31 bits) that goes this way; -1: none does. Linux: fib_nh_upper_bound. */
+  upperBound: i32;
   /** Neighbour of the gateway, found at first use; a dead one is looked up anew. Holds a reference. */
   neigh: usize;
   /** Gateway, 16 bytes (IPv4 in the first four, network order). */
@@ -127,6 +183,8 @@ export class FibNh {
 }
 export const FIB_NH_BYTES: u32 = offsetof<FibNh>();
 export const FIB_INFO_BYTES: u32 = offsetof<FibInfo>();
+/** Next hops that one route may have. */
+export const FIB_NH_MAX: u32 = 256;
 
 /** Several routes of one prefix. */
 @unmanaged
@@ -140,7 +198,7 @@ const ALIAS_TAG: u32 = 1;
 export const FIB_ROUTES_MAX: u32 = 2_000_000;
 
 export function fibNh(info: FibInfo, i: u32): FibNh {
-  return changetype<FibNh>(changetype<usize>(info) + FIB_INFO_BYTES + i * FIB_NH_BYTES);
+  return changetype<FibNh>(info.nhs + i * FIB_NH_BYTES);
 }
 
 export function nhGwPtr(nh: FibNh): usize {
@@ -155,36 +213,33 @@ export function infoPrefSrcPtr(info: FibInfo): usize {
   return changetype<usize>(info) + offsetof<FibInfo>('prefSrc0');
 }
 
-/** A table for addresses of `bits` bits; 0 when memory ran out. */
-export function fibCreate(bits: u32): usize {
+/** A table of `owner`, not yet in its list; 0 when memory ran out. */
+export function fibCreate(owner: FibNet, id: u32): usize {
   const p = kzalloc(offsetof<Fib>());
   if (p === 0) return 0;
   const fib = changetype<Fib>(p);
-  fib.bits = bits;
-  fib.max = FIB_ROUTES_MAX;
-  fib.trie = kzalloc(64);
-  fib.infos = kzalloc(offsetof<HashTable>());
-  if (
-    fib.trie === 0 ||
-    fib.infos === 0 ||
-    !hashInit(changetype<HashTable>(fib.infos), 4, FIB_ROUTES_MAX) ||
-    !poptrieInit(fib.trie, bits)
-  ) {
+  fib.bits = owner.family === AF_INET ? 32 : 128;
+  fib.id = id;
+  fib.owner = changetype<usize>(owner);
+  fib.trie = kzalloc(POPTRIE_BYTES);
+  if (fib.trie === 0 || !poptrieInit(fib.trie, fib.bits)) {
     fibDestroy(p);
     return 0;
   }
   return p;
 }
 
-/** Frees the table; all routes must have been flushed (fibFlush). */
+/** Frees the table; all routes must have been flushed (fibFlushAll). */
 export function fibDestroy(p: usize): void {
   if (p === 0) return;
   const fib = changetype<Fib>(p);
   if (fib.trie !== 0) poptrieDestroy(fib.trie);
-  if (fib.infos !== 0) hashDestroy(changetype<HashTable>(fib.infos));
   kfree(fib.trie);
-  kfree(fib.infos);
   kfree(p);
+}
+
+function ownerOf(fib: Fib): FibNet {
+  return changetype<FibNet>(fib.owner);
 }
 
 function firstInfo(value: u32): FibInfo | null {
@@ -208,6 +263,15 @@ export function fibLookup6(fib: Fib, daddr: usize): FibInfo | null {
   return firstInfo(poptrieLookup6(fib.trie, daddr));
 }
 
+/** The first next hop of the route that leaves by `dev` and is not dead, or null. */
+export function fibNhOf(info: FibInfo, dev: usize): FibNh | null {
+  for (let i: u32 = 0; i < info.nhCount; i++) {
+    const nh = fibNh(info, i);
+    if (nh.dev === dev && (nh.flags & RTNH_F_DEAD) === 0) return nh;
+  }
+  return null;
+}
+
 /**
  * The most specific route for the address at `key` (network order, 4 or 16 bytes) that leaves by `dev`; routes
  * without device do not count. Slow: for sockets bound to a device and for link-local destinations.
@@ -218,12 +282,12 @@ export function fibLookupDev(fib: Fib, key: usize, dev: usize): FibInfo | null {
     if (value === 0) continue;
     if ((value & ALIAS_TAG) === 0) {
       const info = changetype<FibInfo>(value);
-      if (info.nhCount > 0 && fibNh(info, 0).dev === dev) return info;
+      if (fibNhOf(info, dev) !== null) return info;
       continue;
     }
     for (let at = <usize>(value - ALIAS_TAG); at !== 0; at = changetype<FibAlias>(at).next) {
       const info = changetype<FibInfo>(changetype<FibAlias>(at).info);
-      if (info.nhCount > 0 && fibNh(info, 0).dev === dev) return info;
+      if (fibNhOf(info, dev) !== null) return info;
     }
   }
   return null;
@@ -252,9 +316,10 @@ function sameAlias(a: FibInfo, b: FibInfo, whole: bool): bool {
   return !whole || changetype<usize>(a) === changetype<usize>(b);
 }
 
-/** Local before main, then by metric: the order in which routes of one prefix are tried. */
+/** Local before main, then by tos, then by metric: the order in which routes of one prefix are tried. */
 function aliasBefore(a: FibInfo, b: FibInfo): bool {
   if (a.table !== b.table) return a.table > b.table;
+  if (a.tos !== b.tos) return a.tos > b.tos;
   if (a.metric !== b.metric) return a.metric < b.metric;
   return a.rank < b.rank;
 }
@@ -265,7 +330,7 @@ function aliasBefore(a: FibInfo, b: FibInfo): bool {
  * then the reference stays the caller's.
  */
 export function fibInsert(fib: Fib, key: usize, plen: u32, info: FibInfo, append: bool): i32 {
-  if (fib.count >= fib.max) return -Errno.ENFILE;
+  if (ownerOf(fib).routes >= ownerOf(fib).max) return -Errno.ENFILE;
   const value = poptrieGet(fib.trie, key, plen);
   const p = changetype<usize>(info);
   if (value === 0) {
@@ -308,6 +373,7 @@ export function fibInsert(fib: Fib, key: usize, plen: u32, info: FibInfo, append
     poptrieInsert(fib.trie, key, plen, list | ALIAS_TAG);
   }
   fib.count++;
+  ownerOf(fib).routes++;
   fib.genId++;
   return 0;
 }
@@ -340,6 +406,7 @@ export function fibRemove(fib: Fib, key: usize, plen: u32, info: FibInfo): bool 
     }
   }
   fib.count--;
+  ownerOf(fib).routes--;
   fib.genId++;
   fibInfoPut(fib, info);
   return true;
@@ -348,42 +415,98 @@ export function fibRemove(fib: Fib, key: usize, plen: u32, info: FibInfo): bool 
 const IDENTITY: usize = offsetof<FibInfo>('type');
 
 /**
- * The table's own FibInfo equal to the one at `draft` (a filled FibInfo with its nhCount FibNh behind it), with one
- * more reference; made when there is none. Null when memory ran out. Each of its next hops counts in its device.
+ * A blank route with `nhCount` next hops of weight 1 to be filled in and given to fibInfoIntern or fibAdd, null when
+ * memory ran out. It is the caller's to free (fibDraftFree), which fibAdd does.
  */
-export function fibInfoIntern(fib: Fib, draft: usize): FibInfo | null {
-  const infos = changetype<HashTable>(fib.infos);
-  const n = changetype<FibInfo>(draft).nhCount;
-  const bytes = FIB_INFO_BYTES + n * FIB_NH_BYTES;
-  let hash = jhash2(draft + IDENTITY, (FIB_INFO_BYTES - IDENTITY) >> 2, n);
+export function fibDraft(nhCount: u32): FibInfo | null {
+  const p = kzalloc(FIB_INFO_BYTES + nhCount * FIB_NH_BYTES);
+  if (p === 0) return null;
+  const info = changetype<FibInfo>(p);
+  info.nhs = p + FIB_INFO_BYTES;
+  info.nhCount = nhCount;
+  for (let i: u32 = 0; i < nhCount; i++) fibNh(info, i).weight = 1;
+  return info;
+}
+
+export function fibDraftFree(draft: FibInfo): void {
+  kfree(changetype<usize>(draft));
+}
+
+/** Adds the route that the draft says for the prefix and frees the draft: fibInfoIntern and fibInsert. */
+export function fibAdd(fib: Fib, key: usize, plen: u32, draft: FibInfo, append: bool): i32 {
+  const info = fibInfoIntern(fib, draft);
+  fibDraftFree(draft);
+  if (info === null) return -Errno.ENOMEM;
+  const err = fibInsert(fib, key, plen, info, append);
+  if (err !== 0) fibInfoPut(fib, info);
+  return err;
+}
+
+function contentHash(info: FibInfo): u32 {
+  const n = info.nhCount;
+  let hash = jhash2(changetype<usize>(info) + IDENTITY, <u32>((FIB_INFO_BYTES - IDENTITY) >> 2), n);
   for (let i: u32 = 0; i < n; i++) {
-    const nh = fibNh(changetype<FibInfo>(draft), i);
+    const nh = fibNh(info, i);
     hash = jhash2(nhGwPtr(nh), 4, hash ^ <u32>nh.dev);
   }
+  return hash;
+}
+
+/**
+ * The namespace's own FibInfo equal to the draft, with one more reference; made when there is none. Null when memory
+ * ran out.
+ */
+export function fibInfoIntern(fib: Fib, draft: FibInfo): FibInfo | null {
+  const infos = changetype<HashTable>(ownerOf(fib).infos);
+  const n = draft.nhCount;
+  const hash = contentHash(draft);
   let at = hashHead(infos, hash);
   while (at !== 0) {
     const have = changetype<FibInfo>(at);
-    if (have.hash === hash && sameInfo(have, changetype<FibInfo>(draft))) {
+    if (have.hash === hash && have.dead === 0 && sameInfo(have, draft)) {
       have.refs++;
       return have;
     }
     at = have.hnext;
   }
-  const p = kmalloc(bytes);
+  // Those of an object lie apart: they may become others, and more.
+  const apart = draft.nhId !== 0;
+  const p = kmalloc(FIB_INFO_BYTES + (apart ? 0 : n * FIB_NH_BYTES));
   if (p === 0) return null;
-  memory.copy(p, draft, bytes);
+  memory.copy(p, changetype<usize>(draft), FIB_INFO_BYTES);
   const info = changetype<FibInfo>(p);
+  info.nhs = apart ? kmalloc(n * FIB_NH_BYTES) : p + FIB_INFO_BYTES;
   info.refs = 1;
-  info.hash = hash;
-  if (!hashInsert(infos, changetype<HashNode>(p), hash)) {
+  info.burst = 0;
+  info.dead = 0;
+  info.family = ownerOf(fib).family;
+  info.object = 0;
+  info.objectNext = 0;
+  if (info.nhs === 0 || !hashInsert(infos, changetype<HashNode>(p), hash)) {
+    if (apart) kfree(info.nhs);
     kfree(p);
     return null;
   }
-  for (let i: u32 = 0; i < n; i++) {
-    fibNh(info, i).info = p;
-    fibNh(info, i).neigh = 0;
-  }
+  memory.copy(info.nhs, draft.nhs, n * FIB_NH_BYTES);
+  fibNhsOwned(info);
   return info;
+}
+
+/** The next hops of `info` were written anew: they are its own, and hold no neighbour. */
+export function fibNhsOwned(info: FibInfo): void {
+  for (let i: u32 = 0; i < info.nhCount; i++) {
+    const nh = fibNh(info, i);
+    nh.info = changetype<usize>(info);
+    nh.neigh = 0;
+  }
+}
+
+/** Its content has changed: it is found by the new one from now on. */
+export function fibInfoRehash(owner: FibNet, info: FibInfo): void {
+  const infos = changetype<HashTable>(owner.infos);
+  const node = changetype<HashNode>(changetype<usize>(info));
+  hashRemove(infos, node);
+  hashInsert(infos, node, contentHash(info));
 }
 
 function sameInfo(a: FibInfo, b: FibInfo): bool {
@@ -400,12 +523,23 @@ function sameInfo(a: FibInfo, b: FibInfo): bool {
   return true;
 }
 
-/** One reference less; the last frees it. Neighbours held by next hops must be put by the caller's layer: see fibInfoPut. */
+/** One reference less; the last frees it. */
 export function fibInfoPut(fib: Fib, info: FibInfo): void {
   if (--info.refs !== 0) return;
-  hashRemove(changetype<HashTable>(fib.infos), changetype<HashNode>(changetype<usize>(info)));
+  hashRemove(changetype<HashTable>(ownerOf(fib).infos), changetype<HashNode>(changetype<usize>(info)));
+  if (info.object !== 0) nhObjectForget(info);
   for (let i: u32 = 0; i < info.nhCount; i++) nhForgetNeigh(fibNh(info, i));
+  if (info.nhId !== 0) kfree(info.nhs);
   kfree(changetype<usize>(info));
+}
+
+/** An NhObject begins with the head of the list of its routes: FibInfo by objectNext. */
+function nhObjectForget(info: FibInfo): void {
+  let slot = info.object;
+  const p = changetype<usize>(info);
+  while (load<u32>(slot) !== p) slot = load<u32>(slot) + offsetof<FibInfo>('objectNext');
+  store<u32>(slot, info.objectNext);
+  info.object = 0;
 }
 
 /** Lets go of the neighbour that a next hop remembered. */

@@ -9,10 +9,12 @@ import { requestLink } from './link';
 import { requestIp6 } from './ip6';
 import { requestNeigh } from './neigh';
 import { requestNet } from './netns';
+import { requestNexthop } from './nexthop';
 import { requestPacket } from './packet';
 import { requestPktgen } from './pktgen';
 import { requestRaw, requestXmit } from './raw';
 import { requestRoute } from './route';
+import { requestRule } from './rule';
 import { requestTrace } from './trace';
 import { requestRss } from './rss';
 import { requestMemory, requestMib, requestSeed, requestSysctl } from './sysctl';
@@ -65,5 +67,9 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.TRACE_SET) return requestTrace(body, len);
   if (type >= <u32>MsgType.PKTGEN_STREAM_NEW && type <= <u32>MsgType.PKTGEN_HISTOGRAM)
     return requestPktgen(type, body, len);
+  if (type >= <u32>MsgType.RULE_NEW && type <= <u32>MsgType.RULE_DUMP)
+    return requestRule(type, flags, body, len);
+  if (type >= <u32>MsgType.NEXTHOP_NEW && type <= <u32>MsgType.NEXTHOP_BUCKETS)
+    return requestNexthop(type, flags, body, len);
   return -Errno.EOPNOTSUPP;
 }

@@ -1,50 +1,37 @@
 /** ROUTE_*: the FIB. Linux: net/ipv4/fib_frontend.c, fib_semantics.c, net/ipv6/route.c, `ip route`. */
 import { EventType } from '../abi/event';
-import { Dump, MsgType, ROUTE_F_APPEND, ROUTE_F_REPLACE, RouteRec } from '../abi/request';
+import { Dump, MsgType, ROUTE_F_APPEND, ROUTE_F_REPLACE, RouteNhRec, RouteRec } from '../abi/request';
 import { eventEmit } from '../dev/event';
-import { IFF_UP, NetDevice, devGetByIndex } from '../dev/net_device';
-import { inetAddrType, ipRouteOutput, FlowI4 } from '../ipv4/route';
-import { ip6RouteGet } from '../ipv6/route';
-import { raRouteLeft, raRoutePref } from '../ipv6/ra_routes';
+import { NetDevice } from '../dev/net_device';
 import { poptrieNext } from '../lib/poptrie';
 import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
+import { exceptionFlush } from '../route/exception';
 import {
   FIB_INFO_BYTES,
   FIB_NH_BYTES,
   Fib,
   FibInfo,
   FibNh,
-  RTNH_F_LINKDOWN,
-  RTNH_F_ONLINK,
-  RTPROT_STATIC,
-  RT_SCOPE_HOST,
-  RT_SCOPE_LINK,
-  RT_SCOPE_NOWHERE,
-  RT_SCOPE_UNIVERSE,
-  RT_TABLE_LOCAL,
-  RT_TABLE_MAIN,
   RtType,
+  fibAdd,
+  fibDraft,
+  fibDraftFree,
   fibFirst,
   fibInfoIntern,
   fibInfoPut,
   fibInsert,
-  fibLookup4,
-  fibLookup6,
-  fibLookupDev,
   fibNextAlias,
   fibNh,
   fibRemove,
-  infoPrefSrcPtr,
   nhGwPtr,
-  nhInfo,
 } from '../route/fib';
-import { exceptionFlush } from '../route/exception';
-import { netFib } from '../route/fib_dev';
-
-/** Linux: IP6_RT_PRIO_USER, the metric of an IPv6 route that names none. */
-const IP6_RT_PRIO_USER: u32 = 1024;
+import { fibGetTable, fibNet, fibNewTable } from '../route/fib_table';
+import { fibRebalance } from '../route/fib_select';
+import { nhAttach } from '../route/nexthop';
+import { recTable, routeDraft } from './route_draft';
+import { fillRoute, routeGet } from './route_get';
 
 export function requestRoute(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.ROUTE_DUMP) return routeDump(body, len);
@@ -56,7 +43,7 @@ export function requestRoute(type: u32, flags: u32, body: usize, len: u32): i32 
   if (type === <u32>MsgType.ROUTE_GET) return routeGet(net, family, body);
   const err = checkPrefix(family, body);
   if (err !== 0) return err;
-  if (type === <u32>MsgType.ROUTE_NEW) return routeNew(net, family, flags, body);
+  if (type === <u32>MsgType.ROUTE_NEW) return routeNew(net, family, flags, body, len);
   if (type === <u32>MsgType.ROUTE_DEL) return routeDel(net, family, body);
   return -Errno.EOPNOTSUPP;
 }
@@ -74,141 +61,134 @@ function checkPrefix(family: u32, body: usize): i32 {
   return 0;
 }
 
-function routeNew(net: Net, family: u32, flags: u32, body: usize): i32 {
-  const fib = netFib(net, family);
-  const draft = scratch(Scratch.RTNL_ROUTE_DRAFT);
-  const err = makeDraft(net, family, body, draft);
+function routeNew(net: Net, family: u32, flags: u32, body: usize, len: u32): i32 {
+  const out = scratch(Scratch.RTNL_ROUTE_DRAFT_PTR);
+  let err = routeDraft(net, family, body, len, out);
   if (err !== 0) return err;
-  const info = fibInfoIntern(fib, draft);
-  if (info === null) return -Errno.ENOMEM;
+  let draft = changetype<FibInfo>(load<u32>(out));
+  const fib = fibNewTable(fibNet(net, family), draft.table);
+  if (fib === null) {
+    fibDraftFree(draft);
+    return -Errno.ENOBUFS;
+  }
   const key = body + RouteRec.DST;
   const plen = <u32>load<u8>(body, RouteRec.PLEN);
   let old: FibInfo | null = null;
   if ((flags & ROUTE_F_REPLACE) !== 0) {
-    old = fibFirst(fib, key, plen);
-    while (old !== null && (old.table !== info.table || old.tos !== info.tos || old.metric !== info.metric)) {
-      old = fibNextAlias(fib, key, plen, old);
+    old = sameKey(fib, key, plen, draft);
+  } else if ((flags & ROUTE_F_APPEND) !== 0 && family === AF_INET6) {
+    // Linux: rt6_qualify_for_ecmp: routes by gateways that differ in nothing else are one route.
+    old = sibling(fib, key, plen, draft);
+    if (old !== null) {
+      const joined = join(old, draft);
+      fibDraftFree(draft);
+      if (joined === null) return -Errno.EEXIST;
+      draft = joined;
     }
-    if (changetype<usize>(old) === changetype<usize>(info)) {
-      fibInfoPut(fib, info);
-      return 0;
-    }
+  }
+  const info = fibInfoIntern(fib, draft);
+  fibDraftFree(draft);
+  if (info === null) return -Errno.ENOMEM;
+  if (changetype<usize>(old) === changetype<usize>(info)) {
+    fibInfoPut(fib, info);
+    return 0;
   }
   // The new one stands before the old one goes: no packet finds the prefix missing.
-  const added = fibInsert(fib, key, plen, info, old !== null || (flags & ROUTE_F_APPEND) !== 0);
-  if (added !== 0) {
+  err = fibInsert(fib, key, plen, info, old !== null || (flags & ROUTE_F_APPEND) !== 0);
+  if (err !== 0) {
     fibInfoPut(fib, info);
-    return added;
+    return err;
   }
+  if (info.nhId !== 0) nhAttach(net, info);
   if (old !== null) fibRemove(fib, key, plen, old);
   exceptionFlush(net, family);
   emitRoute(net, family, body, info, false);
   return 0;
 }
 
+/** The route of the prefix that the draft would replace: of its table, tos and metric. */
+function sameKey(fib: Fib, key: usize, plen: u32, draft: FibInfo): FibInfo | null {
+  let old = fibFirst(fib, key, plen);
+  while (
+    old !== null &&
+    (old.table !== draft.table || old.tos !== draft.tos || old.metric !== draft.metric)
+  ) {
+    old = fibNextAlias(fib, key, plen, old);
+  }
+  return old;
+}
+
+function sibling(fib: Fib, key: usize, plen: u32, draft: FibInfo): FibInfo | null {
+  if (!byGateways(draft)) return null;
+  let old = fibFirst(fib, key, plen);
+  while (old !== null) {
+    if (
+      old.table === draft.table &&
+      old.metric === draft.metric &&
+      old.type === draft.type &&
+      byGateways(old)
+    )
+      return old;
+    old = fibNextAlias(fib, key, plen, old);
+  }
+  return null;
+}
+
+function byGateways(info: FibInfo): bool {
+  if (info.type !== <u8>RtType.UNICAST || info.nhCount === 0 || info.nhId !== 0) return false;
+  for (let i: u32 = 0; i < info.nhCount; i++) if (fibNh(info, i).gwFamily === 0) return false;
+  return true;
+}
+
+/** The draft `more` with the next hops of `info` in front, null when one of its own is there already. */
+function join(info: FibInfo, more: FibInfo): FibInfo | null {
+  for (let i: u32 = 0; i < info.nhCount; i++) {
+    for (let j: u32 = 0; j < more.nhCount; j++) if (sameHop(fibNh(info, i), fibNh(more, j))) return null;
+  }
+  const draft = fibDraft(info.nhCount + more.nhCount);
+  if (draft === null) return null;
+  copyButHops(draft, info, info.nhCount + more.nhCount);
+  memory.copy(draft.nhs, info.nhs, info.nhCount * FIB_NH_BYTES);
+  memory.copy(draft.nhs + info.nhCount * FIB_NH_BYTES, more.nhs, more.nhCount * FIB_NH_BYTES);
+  fibRebalance(draft);
+  return draft;
+}
+
+function copyButHops(draft: FibInfo, from: FibInfo, nhCount: u32): void {
+  const nhs = draft.nhs;
+  memory.copy(changetype<usize>(draft), changetype<usize>(from), FIB_INFO_BYTES);
+  draft.nhs = nhs;
+  draft.nhCount = nhCount;
+  draft.object = 0;
+}
+
+function sameHop(a: FibNh, b: FibNh): bool {
+  return a.dev === b.dev && a.gwFamily === b.gwFamily && a.gw0 === b.gw0 && a.gw1 === b.gw1;
+}
+
 function emitRoute(net: Net, family: u32, body: usize, info: FibInfo, removed: bool): void {
-  const oif = info.nhCount > 0 ? changetype<NetDevice>(fibNh(info, 0).dev).ifindex : 0;
+  const dev: usize = info.nhCount > 0 ? fibNh(info, 0).dev : 0;
+  const oif = dev === 0 ? 0 : changetype<NetDevice>(dev).ifindex;
   const b = ((<u32>load<u8>(body, RouteRec.PLEN)) << 8) | <u32>removed;
   eventEmit(EventType.ROUTE, family, net, oif, b, body + RouteRec.DST);
 }
 
-/** Fills the FibInfo at `draft` from a RouteRec, as Linux's fib_create_info checks it. */
-function makeDraft(net: Net, family: u32, body: usize, draft: usize): i32 {
-  memory.fill(draft, 0, FIB_INFO_BYTES + FIB_NH_BYTES);
-  const info = changetype<FibInfo>(draft);
-  const type = load<u8>(body, RouteRec.TYPE);
-  info.type = type === 0 ? <u8>RtType.UNICAST : type;
-  if (info.type > <u8>RtType.THROW || info.type === <u8>RtType.MULTICAST) return -Errno.EINVAL;
-  info.protocol = load<u8>(body, RouteRec.PROTOCOL);
-  info.scope = load<u8>(body, RouteRec.SCOPE);
-  info.tos = load<u8>(body, RouteRec.TOS);
-  info.metric = load<u32>(body, RouteRec.METRIC);
-  if (family === AF_INET6 && info.metric === 0) info.metric = IP6_RT_PRIO_USER;
-  info.mtu = load<u32>(body, RouteRec.MTU);
-  info.hopLimit = load<u32>(body, RouteRec.HOPLIMIT);
-  const table = load<u32>(body, RouteRec.TABLE);
-  const local = info.type === <u8>RtType.LOCAL || info.type === <u8>RtType.BROADCAST;
-  info.table = table === 0 ? (local ? RT_TABLE_LOCAL : RT_TABLE_MAIN) : table;
-  if (info.table !== RT_TABLE_MAIN && info.table !== RT_TABLE_LOCAL) return -Errno.EINVAL;
-  memory.copy(infoPrefSrcPtr(info), body + RouteRec.PREFSRC, 16);
-  const src4 = bswap<u32>(load<u32>(infoPrefSrcPtr(info)));
-  if (family === AF_INET && src4 !== 0 && inetAddrType(net, src4) !== RtType.LOCAL) return -Errno.EINVAL;
-
-  const oif = load<i32>(body, RouteRec.OIF);
-  const gwFamily = load<u8>(body, RouteRec.GW_FAMILY);
-  if (info.type >= <u8>RtType.BLACKHOLE) {
-    // fib_props: these have no next hop.
-    if (gwFamily !== 0 || (family === AF_INET && oif !== 0)) return -Errno.EINVAL;
-    if (family === AF_INET) return 0;
-    return 0;
-  }
-  info.nhCount = 1;
-  const nh = fibNh(info, 0);
-  nh.weight = 1;
-  nh.gwFamily = gwFamily;
-  nh.flags = load<u8>(body, RouteRec.NH_FLAGS) & RTNH_F_ONLINK;
-  memory.copy(nhGwPtr(nh), body + RouteRec.GW, 16);
-  return gwFamily === 0 ? connected(net, info, nh, oif, family) : viaGateway(net, info, nh, oif, family);
-}
-
-function connected(net: Net, info: FibInfo, nh: FibNh, oif: i32, family: u32): i32 {
-  const dev = devGetByIndex(net, oif);
-  if (dev === null) return -Errno.ENODEV;
-  if ((dev.flags & IFF_UP) === 0) return -Errno.ENETDOWN;
-  nh.dev = changetype<usize>(dev);
-  nh.scope = info.type === <u8>RtType.LOCAL ? RT_SCOPE_NOWHERE : RT_SCOPE_HOST;
-  // iproute2 sends scope link for a route without gateway; a record that leaves it open gets the same.
-  if (family === AF_INET && info.scope === RT_SCOPE_UNIVERSE) {
-    info.scope = info.type === <u8>RtType.LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK;
-  }
-  if (dev.carrier === 0) nh.flags |= RTNH_F_LINKDOWN;
-  return 0;
-}
-
-/** Linux: fib_check_nh: the gateway must be a neighbour, reached by a route of a narrower scope. */
-function viaGateway(net: Net, info: FibInfo, nh: FibNh, oif: i32, family: u32): i32 {
-  if (nh.gwFamily !== <u8>family) return -Errno.EINVAL;
-  if (family === AF_INET && info.scope >= RT_SCOPE_LINK) return -Errno.EINVAL;
-  const gw = nhGwPtr(nh);
-  let dev: NetDevice | null = null;
-  if (oif !== 0) dev = devGetByIndex(net, oif);
-  if (oif !== 0 && dev === null) return -Errno.ENODEV;
-  if ((nh.flags & RTNH_F_ONLINK) !== 0) {
-    if (dev === null) return -Errno.EINVAL;
-  } else if (family === AF_INET6 && load<u8>(gw) === 0xfe && (load<u8>(gw, 1) & 0xc0) === 0x80) {
-    // A link-local gateway says nothing without its link.
-    if (dev === null) return -Errno.EINVAL;
-  } else {
-    const fib = netFib(net, family);
-    let via: FibInfo | null;
-    if (dev !== null) via = fibLookupDev(fib, gw, changetype<usize>(dev));
-    else via = family === AF_INET ? fibLookup4(fib, bswap<u32>(load<u32>(gw))) : fibLookup6(fib, gw);
-    if (via === null || via.nhCount === 0) return -Errno.ENETUNREACH;
-    if (via.type === <u8>RtType.LOCAL) return -Errno.EINVAL;
-    const hop = fibNh(via, 0);
-    // RFC 1122: a gateway behind another gateway is none.
-    if (via.type !== <u8>RtType.UNICAST || hop.gwFamily !== 0)
-      return family === AF_INET ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
-    dev = changetype<NetDevice>(hop.dev);
-  }
-  const out = changetype<NetDevice>(changetype<usize>(dev));
-  if ((out.flags & IFF_UP) === 0) return -Errno.ENETDOWN;
-  nh.dev = changetype<usize>(out);
-  nh.scope = RT_SCOPE_LINK;
-  if (out.carrier === 0) nh.flags |= RTNH_F_LINKDOWN;
-  return 0;
-}
-
 /** The first route of the prefix that agrees with all that the record names. Linux: fib_table_delete. */
 function routeDel(net: Net, family: u32, body: usize): i32 {
-  const fib = netFib(net, family);
+  const fib = fibGetTable(fibNet(net, family), recTable(body));
+  if (fib === null) return -Errno.ESRCH;
   const key = body + RouteRec.DST;
   const plen = <u32>load<u8>(body, RouteRec.PLEN);
   let info = fibFirst(fib, key, plen);
   while (info !== null) {
-    if (matches(info, body)) {
+    if (matches(info, family, body)) {
       // Tell first: removing may free it.
       emitRoute(net, family, body, info, true);
+      const rest = family === AF_INET6 ? withoutHop(info, body) : null;
+      if (rest !== null) {
+        const err = fibAdd(fib, key, plen, rest, true);
+        if (err !== 0) return err;
+      }
       fibRemove(fib, key, plen, info);
       exceptionFlush(net, family);
       return 0;
@@ -218,129 +198,137 @@ function routeDel(net: Net, family: u32, body: usize): i32 {
   return -Errno.ESRCH;
 }
 
-function matches(info: FibInfo, body: usize): bool {
+/** IPv6: a draft of the route without the one next hop of several that the record names, or null. */
+function withoutHop(info: FibInfo, body: usize): FibInfo | null {
+  const named = load<u8>(body, RouteRec.GW_FAMILY) !== 0;
+  if (info.nhCount < 2 || info.nhId !== 0 || !named || load<u16>(body, RouteRec.NH_COUNT) !== 0) return null;
+  const draft = fibDraft(info.nhCount - 1);
+  if (draft === null) return null;
+  copyButHops(draft, info, info.nhCount - 1);
+  let kept: u32 = 0;
+  let gone = false;
+  for (let i: u32 = 0; i < info.nhCount; i++) {
+    if (!gone && hopMatches(fibNh(info, i), body)) {
+      gone = true;
+      continue;
+    }
+    memory.copy(draft.nhs + kept++ * FIB_NH_BYTES, info.nhs + i * FIB_NH_BYTES, FIB_NH_BYTES);
+  }
+  fibRebalance(draft);
+  return draft;
+}
+
+function matches(info: FibInfo, family: u32, body: usize): bool {
   const type = load<u8>(body, RouteRec.TYPE);
   const protocol = load<u8>(body, RouteRec.PROTOCOL);
   const metric = load<u32>(body, RouteRec.METRIC);
-  const table = load<u32>(body, RouteRec.TABLE);
-  const oif = load<i32>(body, RouteRec.OIF);
-  const gwFamily = load<u8>(body, RouteRec.GW_FAMILY);
-  if (
-    info.table !==
-    (table === 0
-      ? type === <u8>RtType.LOCAL || type === <u8>RtType.BROADCAST
-        ? RT_TABLE_LOCAL
-        : RT_TABLE_MAIN
-      : table)
-  )
-    return false;
+  if (info.table !== recTable(body)) return false;
   if ((type !== 0 && info.type !== type) || (protocol !== 0 && info.protocol !== protocol)) return false;
   if ((metric !== 0 && info.metric !== metric) || info.tos !== load<u8>(body, RouteRec.TOS)) return false;
-  if (oif === 0 && gwFamily === 0) return true;
+  const id = load<u32>(body, RouteRec.NH_ID);
+  if (id !== 0) return info.nhId === id;
+  const several = <u32>load<u16>(body, RouteRec.NH_COUNT);
+  if (several !== 0) return sameHops(info, body, several);
+  if (load<i32>(body, RouteRec.OIF) === 0 && load<u8>(body, RouteRec.GW_FAMILY) === 0) return true;
   if (info.nhCount === 0) return false;
-  const nh = fibNh(info, 0);
-  if (oif !== 0 && changetype<NetDevice>(nh.dev).ifindex !== oif) return false;
-  return (
-    gwFamily === 0 || (nh.gwFamily === gwFamily && memory.compare(nhGwPtr(nh), body + RouteRec.GW, 16) === 0)
-  );
+  if (family === AF_INET) return hopMatches(fibNh(info, 0), body);
+  for (let i: u32 = 0; i < info.nhCount; i++) if (hopMatches(fibNh(info, i), body)) return true;
+  return false;
 }
 
-function fill(net: Net, family: u32, info: FibInfo, key: usize, plen: u32, rec: usize): void {
-  memory.fill(rec, 0, RouteRec.SIZE);
-  store<u32>(rec, net.handle, RouteRec.NET);
-  store<u8>(rec, <u8>family, RouteRec.FAMILY);
-  store<u8>(rec, <u8>plen, RouteRec.PLEN);
-  store<u8>(rec, info.type, RouteRec.TYPE);
-  store<u8>(rec, info.protocol, RouteRec.PROTOCOL);
-  store<u8>(rec, info.scope, RouteRec.SCOPE);
-  store<u8>(rec, info.tos, RouteRec.TOS);
-  store<u32>(rec, info.table, RouteRec.TABLE);
-  store<u32>(rec, info.metric, RouteRec.METRIC);
-  store<u32>(rec, info.mtu, RouteRec.MTU);
-  store<u32>(rec, info.hopLimit, RouteRec.HOPLIMIT);
-  memory.copy(rec + RouteRec.DST, key, family === AF_INET ? 4 : 16);
-  memory.copy(rec + RouteRec.PREFSRC, infoPrefSrcPtr(info), 16);
-  if (info.nhCount === 0) return;
-  const nh = fibNh(info, 0);
-  store<u8>(rec, nh.flags, RouteRec.NH_FLAGS);
-  store<u8>(rec, nh.gwFamily, RouteRec.GW_FAMILY);
-  memory.copy(rec + RouteRec.GW, nhGwPtr(nh), 16);
-  const dev = changetype<NetDevice>(nh.dev);
-  store<i32>(rec, dev.ifindex, RouteRec.OIF);
-  if (family === AF_INET || info.protocol === RTPROT_STATIC) return;
-  store<u32>(rec, raRouteLeft(dev, info, key, plen), RouteRec.EXPIRES);
-  store<i32>(rec, raRoutePref(info), RouteRec.PREF);
+function hopMatches(nh: FibNh, body: usize): bool {
+  const oif = load<i32>(body, RouteRec.OIF);
+  const gwFamily = load<u8>(body, RouteRec.GW_FAMILY);
+  if (oif !== 0 && (nh.dev === 0 || changetype<NetDevice>(nh.dev).ifindex !== oif)) return false;
+  if (gwFamily === 0) return true;
+  const bytes: usize = gwFamily === <u8>AF_INET ? 4 : 16;
+  return nh.gwFamily === gwFamily && memory.compare(nhGwPtr(nh), body + RouteRec.GW, bytes) === 0;
 }
 
-/** Where a packet to DST would go (OIF, PREFSRC narrow it): the record is filled with the route. `ip route get`. */
-function routeGet(net: Net, family: u32, body: usize): i32 {
-  const key = scratch(Scratch.RTNL_ROUTE_KEY);
-  memory.copy(key, body + RouteRec.DST, 16);
-  if (family === AF_INET6) {
-    const nh6 = ip6RouteGet(net, key, load<i32>(body, RouteRec.OIF), body + RouteRec.PREFSRC);
-    if (nh6 < 0) return nh6;
-    const source = scratch(Scratch.RTNL_ROUTE_SOURCE);
-    memory.copy(source, body + RouteRec.PREFSRC, 16);
-    fill(net, family, nhInfo(changetype<FibNh>(nh6)), key, 128, body);
-    memory.copy(body + RouteRec.PREFSRC, source, 16);
-    return 0;
+function sameHops(info: FibInfo, body: usize, several: u32): bool {
+  if (info.nhCount !== several) return false;
+  for (let i: u32 = 0; i < several; i++) {
+    const rec = body + RouteRec.SIZE + i * <u32>RouteNhRec.SIZE;
+    const nh = fibNh(info, i);
+    const oif = load<i32>(rec, RouteNhRec.OIF);
+    if (oif !== 0 && (nh.dev === 0 || changetype<NetDevice>(nh.dev).ifindex !== oif)) return false;
+    const gwFamily = load<u8>(rec, RouteNhRec.GW_FAMILY);
+    if (gwFamily !== nh.gwFamily) return false;
+    const bytes: usize = gwFamily === <u8>AF_INET ? 4 : 16;
+    if (gwFamily !== 0 && memory.compare(nhGwPtr(nh), rec + RouteNhRec.GW, bytes) !== 0) return false;
   }
-  const fl = changetype<FlowI4>(scratch(Scratch.RTNL_ROUTE_FL));
-  memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
-  fl.daddr = bswap<u32>(load<u32>(key));
-  fl.saddr = bswap<u32>(load<u32>(body, RouteRec.PREFSRC));
-  fl.oif = load<i32>(body, RouteRec.OIF);
-  const err = ipRouteOutput(net, fl);
-  if (err !== 0) return err;
-  fill(net, family, nhInfo(changetype<FibNh>(fl.nh)), key, 32, body);
-  store<u32>(body, bswap<u32>(fl.saddr), RouteRec.PREFSRC);
-  return 0;
+  return true;
 }
 
-/** CURSOR: [0] family, [1] prefix length | 0x100 when begun, [2..5] prefix; aliases of a prefix are told together. */
+/**
+ * CURSOR: [0] family | place of the table in the list << 8, [1] prefix length | 0x100 when begun, [2..5] prefix; the
+ * routes of a prefix are told together.
+ */
 function routeDump(body: usize, len: u32): i32 {
   if (len < <u32>Dump.RECORDS) return -Errno.EINVAL;
   const net = netByHandle(load<u32>(body, Dump.NET));
   if (net === null) return -Errno.ENOENT;
   const family = load<u32>(body, Dump.FAMILY);
   const cursor = body + Dump.CURSOR;
-  const room = (len - Dump.RECORDS) / RouteRec.SIZE;
   if (load<u32>(cursor) === 0) store<u32>(cursor, family === AF_INET6 ? AF_INET6 : AF_INET);
-  let n = dumpFamily(net, load<u32>(cursor), cursor, body, 0, room);
-  if (n === 0 && family === 0 && load<u32>(cursor) === AF_INET) {
+  let n: u32 = 0;
+  for (;;) {
+    const now = load<u32>(cursor) & 0xff;
+    n = dumpTables(net, now, cursor, body, len - <u32>Dump.RECORDS);
+    if (n !== 0 || family !== 0 || now === AF_INET6) break;
     store<u32>(cursor, AF_INET6);
     memory.fill(cursor + 4, 0, 20);
-    n = dumpFamily(net, AF_INET6, cursor, body, 0, room);
   }
   store<u32>(body, n, Dump.COUNT);
   return 0;
 }
 
-function dumpFamily(net: Net, family: u32, cursor: usize, body: usize, n: u32, room: u32): u32 {
-  const fib: Fib = netFib(net, family);
+/** Table after table in the order of the list. */
+function dumpTables(net: Net, family: u32, cursor: usize, body: usize, room: u32): u32 {
+  let place = load<u32>(cursor) >> 8;
+  let fib = changetype<Fib | null>(fibNet(net, family).tables);
+  for (let i: u32 = 0; i < place && fib !== null; i++) fib = changetype<Fib | null>(fib.next);
+  while (fib !== null) {
+    const n = dumpTable(net, fib, family, cursor, body, room);
+    if (n !== 0) return n;
+    place++;
+    store<u32>(cursor, family | (place << 8));
+    memory.fill(cursor + 4, 0, 20);
+    fib = changetype<Fib | null>(fib.next);
+  }
+  return 0;
+}
+
+function recBytes(info: FibInfo): u32 {
+  return RouteRec.SIZE + (info.nhCount > 1 ? info.nhCount * <u32>RouteNhRec.SIZE : 0);
+}
+
+function dumpTable(net: Net, fib: Fib, family: u32, cursor: usize, body: usize, room: u32): u32 {
   const key = scratch(Scratch.RTNL_ROUTE_KEY2);
   const plenPtr = scratch(Scratch.RTNL_ROUTE_PLEN_PTR);
   memory.copy(key, cursor + 8, 16);
   store<u32>(plenPtr, load<u32>(cursor, 4) === 0 ? 0xff : load<u32>(cursor, 4) & 0xff);
+  let n: u32 = 0;
+  let used: u32 = 0;
   while (poptrieNext(fib.trie, key, plenPtr) !== 0) {
     const plen = load<u32>(plenPtr);
     let at = fibFirst(fib, key, plen);
-    let count: u32 = 0;
+    let bytes: u32 = 0;
     while (at !== null) {
-      count++;
+      bytes += recBytes(at);
       at = fibNextAlias(fib, key, plen, at);
     }
     // The routes of a prefix are told together, or the cursor could not say where to go on.
-    if (count > room - n && n > 0) break;
+    if (bytes > room - used && n > 0) break;
     at = fibFirst(fib, key, plen);
-    while (at !== null && n < room) {
-      fill(net, family, at, key, plen, body + Dump.RECORDS + n * RouteRec.SIZE);
+    while (at !== null && recBytes(at) <= room - used) {
+      fillRoute(net, family, at, key, plen, body + Dump.RECORDS + used);
+      used += recBytes(at);
       n++;
       at = fibNextAlias(fib, key, plen, at);
     }
     memory.copy(cursor + 8, key, 16);
     store<u32>(cursor, plen | 0x100, 4);
-    if (n === room) break;
   }
   return n;
 }

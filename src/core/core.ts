@@ -57,6 +57,8 @@ export interface Core {
     what: string,
     /** Only of this device, where the dump can tell. */
     ifindex?: number,
+    /** Bytes of a record, when they are not all as long. */
+    size?: (view: DataView, at: number) => number,
   ): Promise<void>;
   /** Closes the driver behind a port, if there is one: its rings are about to go. */
   removePort(handle: number): Promise<void>;
@@ -135,8 +137,9 @@ export class LocalCore implements Core {
     read: (view: DataView, at: number) => void,
     what: string,
     ifindex = 0,
+    size?: (view: DataView, at: number) => number,
   ): Promise<void> {
-    this.requests.dump(type, net, family, recordBytes, read, what, ifindex);
+    this.requests.dump(type, net, family, recordBytes, read, what, ifindex, size);
   }
 
   onEvent(listener: (event: CoreEvent) => void): () => void {

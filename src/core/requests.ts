@@ -80,7 +80,10 @@ export class Requests {
     return results;
   }
 
-  /** All records of a dump. `read` is called with the place of each, within one crossing's answer. */
+  /**
+   * All records of a dump. `read` is called with the place of each, within one crossing's answer; `size` says how many
+   * bytes a record takes when they are not all as long.
+   */
   dump(
     type: MsgType,
     net: number,
@@ -89,6 +92,7 @@ export class Requests {
     read: (view: DataView, at: number) => void,
     what: string,
     ifindex = 0,
+    size: (view: DataView, at: number) => number = () => recordBytes,
   ): void {
     const { view, u8 } = this.core;
     const room = Math.max(1, Math.min(512, Math.floor((this.recordMax - Dump.RECORDS) / recordBytes)));
@@ -110,7 +114,11 @@ export class Requests {
       const count = view.getUint32(body + Dump.COUNT, true);
       if (count === 0) return;
       cursor.set(u8.subarray(body + Dump.CURSOR, body + Dump.CURSOR + 24));
-      for (let i = 0; i < count; i++) read(view, body + Dump.RECORDS + i * recordBytes);
+      let at = body + Dump.RECORDS;
+      for (let i = 0; i < count; i++) {
+        read(view, at);
+        at += size(view, at);
+      }
     }
   }
 

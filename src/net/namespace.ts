@@ -13,10 +13,14 @@ import {
   MsgType,
   NeighRec,
   NetRec,
+  NexthopBucketRec,
+  NexthopBucketsRec,
+  NexthopRec,
   ROUTE_F_APPEND,
   ROUTE_F_REPLACE,
   RawRec,
   RouteRec,
+  RuleRec,
   SysctlRec,
   XmitRec,
 } from '../../assembly/abi/request.js';
@@ -31,12 +35,35 @@ import { type LinkCommon, type LinkSpec, putLinkSpec } from './link_kind.js';
 import { putMac, putName } from './link_name.js';
 import { MulticastRouting } from './mroute.js';
 import { neighbourInfo, type NeighbourInfo, type NeighbourSpec, putNeighbour } from './neighbour.js';
-import { putRoute, routeInfo, type RouteInfo, type RouteSpec } from './route.js';
+import {
+  type NexthopBucket,
+  nexthopBuckets,
+  nexthopBytes,
+  nexthopInfo,
+  type NexthopInfo,
+  nexthopRecordBytes,
+  type NexthopSpec,
+  putNexthop,
+} from './nexthop.js';
+import {
+  putRoute,
+  putRouteQuery,
+  routeBytes,
+  routeInfo,
+  type RouteInfo,
+  type RouteQuery,
+  routeRecordBytes,
+  type RouteSpec,
+} from './route.js';
+import { putRule, ruleInfo, type RuleInfo, type RuleSpec } from './rule.js';
 import { type RouterOptionEvent, RouterOptionReader } from './router_option.js';
 import { sysctlPlace } from './sysctl.js';
 
 const KIND_VETH = 2;
 const KIND_PORT = 3;
+
+/** Buckets asked for in one request. */
+const BUCKETS_AT_ONCE = 256;
 
 export interface PortLinkSpec {
   name: string;
@@ -249,21 +276,113 @@ export class Namespace {
 
   private routeMessage(type: MsgType, spec: RouteSpec, how: 'add' | 'replace' | 'append'): Message {
     const flags = { add: 0, replace: ROUTE_F_REPLACE, append: ROUTE_F_APPEND }[how];
-    return { type, flags, bytes: RouteRec.SIZE, fill: (v, at) => putRoute(v, at, this.handle, spec) };
+    return { type, flags, bytes: routeBytes(spec), fill: (v, at) => putRoute(v, at, this.handle, spec) };
   }
 
   async routes(family: AddressFamily | 0 = 0): Promise<RouteInfo[]> {
     const found: RouteInfo[] = [];
     const read = (v: DataView, at: number) => found.push(routeInfo(v, at));
-    await this.core.dump(MsgType.ROUTE_DUMP, this.handle, family, RouteRec.SIZE, read, 'routes');
+    const { core, handle } = this;
+    await core.dump(MsgType.ROUTE_DUMP, handle, family, RouteRec.SIZE, read, 'routes', 0, routeRecordBytes);
     return found;
   }
 
   /** Which way a packet to `to` would go, and with which source. `ip route get`. */
-  async routeGet(to: string, options: { oif?: number; src?: string } = {}): Promise<RouteInfo> {
-    const spec: RouteSpec = { to, ...options };
-    const view = await this.core.request(this.routeMessage(MsgType.ROUTE_GET, spec, 'add'), `route to ${to}`);
+  async routeGet(to: string, query: RouteQuery = {}): Promise<RouteInfo> {
+    const view = await this.core.request(
+      {
+        type: MsgType.ROUTE_GET,
+        bytes: RouteRec.SIZE,
+        fill: (v, at) => putRouteQuery(v, at, this.handle, to, query),
+      },
+      `route to ${to}`,
+    );
     return routeInfo(view, 0);
+  }
+
+  /** Adds a policy rule and answers its priority. */
+  async addRule(spec: RuleSpec): Promise<number> {
+    const view = await this.core.request(this.ruleMessage(MsgType.RULE_NEW, spec), 'rule');
+    return view.getUint32(RuleRec.PRIORITY, true);
+  }
+
+  /** Deletes the first rule that agrees with all that is said. */
+  async deleteRule(spec: RuleSpec): Promise<void> {
+    await this.core.request(this.ruleMessage(MsgType.RULE_DEL, spec), 'rule');
+  }
+
+  private ruleMessage(type: MsgType, spec: RuleSpec): Message {
+    const remove = type === MsgType.RULE_DEL;
+    return { type, bytes: RuleRec.SIZE, fill: (v, at) => putRule(v, at, this.handle, spec, remove) };
+  }
+
+  /** The rules in the order in which they are asked. */
+  async rules(family: AddressFamily | 0 = 0): Promise<RuleInfo[]> {
+    const found: RuleInfo[] = [];
+    const read = (v: DataView, at: number) => found.push(ruleInfo(v, at));
+    await this.core.dump(MsgType.RULE_DUMP, this.handle, family, RuleRec.SIZE, read, 'rules');
+    return found;
+  }
+
+  /** Adds a next-hop object or group, or has the one of its id become it; answers the id. */
+  async addNexthop(spec: NexthopSpec, how: 'add' | 'replace' = 'add'): Promise<number> {
+    const view = await this.core.request(
+      {
+        type: MsgType.NEXTHOP_NEW,
+        flags: how === 'replace' ? ROUTE_F_REPLACE : 0,
+        bytes: nexthopBytes(spec),
+        fill: (v, at) => putNexthop(v, at, this.handle, spec),
+      },
+      `next hop ${spec.id ?? ''}`.trimEnd(),
+    );
+    return view.getUint32(NexthopRec.ID, true);
+  }
+
+  /** Deletes a next-hop object, and with it the routes that name it. */
+  async deleteNexthop(id: number): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.NEXTHOP_DEL,
+        bytes: NexthopRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + NexthopRec.NET, this.handle, true);
+          v.setUint32(at + NexthopRec.ID, id, true);
+        },
+      },
+      `next hop ${id}`,
+    );
+  }
+
+  async nexthops(): Promise<NexthopInfo[]> {
+    const found: NexthopInfo[] = [];
+    const read = (v: DataView, at: number) => found.push(nexthopInfo(v, at));
+    const { core, handle } = this;
+    const type = MsgType.NEXTHOP_DUMP;
+    await core.dump(type, handle, 0, NexthopRec.SIZE, read, 'next hops', 0, nexthopRecordBytes);
+    return found;
+  }
+
+  /** Who has the buckets of a resilient group. `ip nexthop bucket`. */
+  async nexthopBuckets(id: number): Promise<NexthopBucket[]> {
+    const found: NexthopBucket[] = [];
+    for (;;) {
+      const first = found.length;
+      const view = await this.core.request(
+        {
+          type: MsgType.NEXTHOP_BUCKETS,
+          bytes: NexthopBucketsRec.RECORDS + BUCKETS_AT_ONCE * NexthopBucketRec.SIZE,
+          fill: (v, at) => {
+            v.setUint32(at + NexthopBucketsRec.NET, this.handle, true);
+            v.setUint32(at + NexthopBucketsRec.ID, id, true);
+            v.setUint32(at + NexthopBucketsRec.FIRST, first, true);
+          },
+        },
+        `buckets of next hop ${id}`,
+      );
+      const more = nexthopBuckets(view, first);
+      if (more.length === 0) return found;
+      found.push(...more);
+    }
   }
 
   async addNeighbour(link: { ifindex: number }, spec: NeighbourSpec): Promise<void> {

@@ -11,6 +11,8 @@ import { ipv6Fragment } from './cases/ipv6_fragment.js';
 import { ipv6Headers } from './cases/ipv6_headers.js';
 import { ipv6Local } from './cases/ipv6_local.js';
 import { ndiscCases } from './cases/ndisc.js';
+import { multipath } from './cases/multipath.js';
+import { policyRouting } from './cases/policy_routing.js';
 import { proxyCases } from './cases/proxy.js';
 import { routerDiscovery } from './cases/router_discovery.js';
 import { sourceAddress } from './cases/source_address.js';
@@ -33,6 +35,8 @@ export const cases: readonly OracleCase[] = [
   ...routerDiscovery,
   ...sourceAddress,
   ...configuration,
+  ...policyRouting,
+  ...multipath,
   ...trains,
   ...vlanCases,
   ...bridgeVlanCases,

@@ -5,7 +5,15 @@ import type { BridgeOptions } from '../../src/net/bridge.js';
 import type { VlanSpec } from '../../src/net/link_vlan.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import type { NudState } from '../../src/net/neighbour.js';
-import { ROUTE_TYPES, type RouteSpec, type RouteType } from '../../src/net/route.js';
+import type { NexthopSpec } from '../../src/net/nexthop.js';
+import {
+  type NextHopSpec,
+  ROUTE_METRICS,
+  ROUTE_TYPES,
+  type RouteSpec,
+  type RouteType,
+} from '../../src/net/route.js';
+import type { RuleAction, RuleSpec } from '../../src/net/rule.js';
 
 /** Words that stand for themselves; every other word of a line is followed by its value. */
 const FLAGS = new Set(['nodad', 'onlink', 'up', 'down', 'router']);
@@ -28,7 +36,8 @@ function parse(words: readonly string[], keys: readonly string[]): Line {
 }
 
 export async function configureByIp(namespace: Namespace, text: string): Promise<void> {
-  const [object, verb, ...words] = text.split(' ');
+  const six = text.startsWith('-6 ');
+  const [object, verb, ...words] = text.replace(/^-6 /, '').split(' ');
   switch (`${object} ${verb}`) {
     case 'link add':
       return linkAdd(namespace, words);
@@ -46,7 +55,23 @@ export async function configureByIp(namespace: Namespace, text: string): Promise
     case 'addrlabel add':
       return addrLabelAdd(namespace, words);
     case 'route add':
-      return routeAdd(namespace, words);
+      return namespace.addRoute(await routeSpec(namespace, words));
+    case 'route append':
+      return namespace.addRoute(await routeSpec(namespace, words), 'append');
+    case 'route replace':
+      return namespace.addRoute(await routeSpec(namespace, words), 'replace');
+    case 'route del':
+      return namespace.deleteRoute(await routeSpec(namespace, words));
+    case 'rule add':
+      return void (await namespace.addRule(ruleSpec(words, six)));
+    case 'rule del':
+      return namespace.deleteRule(ruleSpec(words, six));
+    case 'nexthop add':
+      return void (await namespace.addNexthop(await nexthopSpec(namespace, words)));
+    case 'nexthop replace':
+      return void (await namespace.addNexthop(await nexthopSpec(namespace, words), 'replace'));
+    case 'nexthop del':
+      return namespace.deleteNexthop((await nexthopSpec(namespace, words)).id!);
     default:
       throw new Error(`test/oracle/ip_line.ts does not know: ip ${text}`);
   }
@@ -193,26 +218,170 @@ async function addrLabelAdd(namespace: Namespace, words: readonly string[]): Pro
   await namespace.addAddressLabel({ prefix: w.get('prefix')!, label: Number(w.get('label')) });
 }
 
-async function routeAdd(namespace: Namespace, words: readonly string[]): Promise<void> {
-  const { words: w, rest } = parse(words, ['via', 'dev', 'metric', 'mtu', 'src', 'hoplimit']);
-  const type = rest[0]! in ROUTE_TYPES ? (rest.shift() as RouteType) : undefined;
-  const to = rest[0]!;
-  const spec: RouteSpec = { to, family: text6(to, w.get('via')) ? AF_INET6 : AF_INET };
-  if (type !== undefined) spec.type = type;
-  const via = w.get('via');
-  if (via !== undefined) spec.via = via;
-  const dev = w.get('dev');
-  if (dev !== undefined) spec.oif = (await namespace.link(dev)).ifindex;
-  const metric = w.get('metric');
-  if (metric !== undefined) spec.metric = Number(metric);
-  const mtu = w.get('mtu');
-  if (mtu !== undefined) spec.mtu = Number(mtu);
-  const src = w.get('src');
-  if (src !== undefined) spec.src = src;
-  if (w.has('onlink')) spec.onLink = true;
-  await namespace.addRoute(spec);
+/** Words of `ip route` that stand in front of a number that is a metric by that name. */
+const METRICS = new Set<string>(Object.keys(ROUTE_METRICS));
+
+/** The words of a route or of one `nexthop` of it, read into `spec`; the ifindex of `dev` is asked of the namespace. */
+async function readHop(namespace: Namespace, words: string[], hop: NextHopSpec): Promise<boolean> {
+  switch (words[0]) {
+    case 'via':
+      words.shift();
+      hop.via = words.shift()!;
+      if (hop.via.startsWith('inet')) hop.via = words.shift()!;
+      return true;
+    case 'dev':
+      words.shift();
+      hop.oif = (await namespace.link(words.shift()!)).ifindex;
+      return true;
+    case 'weight':
+      words.shift();
+      hop.weight = Number(words.shift());
+      return true;
+    case 'onlink':
+      words.shift();
+      hop.onLink = true;
+      return true;
+    default:
+      return false;
+  }
 }
 
-function text6(to: string, via: string | undefined): boolean {
-  return to.includes(':') || (via?.includes(':') ?? false);
+async function routeSpec(namespace: Namespace, given: readonly string[]): Promise<RouteSpec> {
+  const words = [...given];
+  const type = words[0]! in ROUTE_TYPES ? (words.shift() as RouteType) : undefined;
+  const spec: RouteSpec = { to: words.shift()! };
+  if (type !== undefined) spec.type = type;
+  const hops: NextHopSpec[] = [];
+  let hop: NextHopSpec = spec;
+  while (words.length > 0) {
+    if (await readHop(namespace, words, hop)) continue;
+    const word = words.shift()!;
+    if (word === 'nexthop') {
+      hop = {};
+      hops.push(hop);
+    } else if (word === 'mtu') {
+      if (words[0] === 'lock') spec.mtuLock = words.shift() === 'lock';
+      spec.mtu = Number(words.shift());
+    } else if (word === 'metric') spec.metric = Number(words.shift());
+    else if (word === 'src') spec.src = words.shift()!;
+    else if (word === 'hoplimit') spec.hopLimit = Number(words.shift());
+    else if (word === 'table') spec.table = TABLES[words[0]!] ?? Number(words[0]);
+    else if (word === 'tos') spec.tos = Number(words[0]);
+    else if (word === 'nhid') spec.nhid = Number(words.shift());
+    else if (word === 'scope') spec.scope = SCOPES[words.shift()!]!;
+    else if (METRICS.has(word)) {
+      spec.metrics = { ...spec.metrics, [word]: Number(words.shift()) };
+    } else throw new Error(`test/oracle/ip_line.ts does not know "${word}" of ip route ${given.join(' ')}`);
+    if (word === 'table' || word === 'tos') words.shift();
+  }
+  if (hops.length > 0) spec.nextHops = hops;
+  return spec;
+}
+
+const TABLES: Readonly<Record<string, number>> = { local: 255, main: 254, default: 253 };
+const SCOPES: Readonly<Record<string, number>> = { global: 0, link: 253, host: 254 };
+/** Words of `ip rule` that name an action. */
+const ACTIONS = new Set(['nop', 'blackhole', 'unreachable', 'prohibit']);
+const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, 'ipv6-icmp': 58 };
+
+function range(text: string): { first: number; last: number } {
+  const [first, last] = text.split('-').map(Number);
+  return { first: first!, last: last ?? first! };
+}
+
+function ruleSpec(given: readonly string[], six: boolean): RuleSpec {
+  const words = [...given];
+  const spec: RuleSpec = {};
+  while (words.length > 0) {
+    const word = words.shift()!;
+    if (ACTIONS.has(word)) spec.action = word as RuleAction;
+    else if (word === 'not') spec.not = true;
+    else if (word === 'l3mdev') spec.l3mdev = true;
+    else readSelector(spec, word, words.shift()!);
+  }
+  return { ...spec, family: six ? AF_INET6 : AF_INET };
+}
+
+function readSelector(spec: RuleSpec, word: string, value: string): void {
+  switch (word) {
+    case 'from':
+      spec.from = value;
+      return;
+    case 'to':
+      spec.to = value;
+      return;
+    case 'iif':
+      spec.iif = value;
+      return;
+    case 'oif':
+      spec.oif = value;
+      return;
+    case 'fwmark': {
+      const [mark, mask] = value.split('/').map(Number);
+      spec.fwmark = mark!;
+      if (mask !== undefined) spec.fwmask = mask;
+      return;
+    }
+    case 'tos':
+    case 'dsfield':
+      spec.tos = Number(value);
+      return;
+    case 'ipproto':
+      spec.ipproto = PROTOCOLS[value] ?? Number(value);
+      return;
+    case 'sport':
+      spec.sport = range(value);
+      return;
+    case 'dport':
+      spec.dport = range(value);
+      return;
+    case 'uidrange':
+      spec.uidrange = range(value);
+      return;
+    case 'pref':
+      spec.priority = Number(value);
+      return;
+    case 'table':
+    case 'lookup':
+      spec.table = TABLES[value] ?? Number(value);
+      return;
+    case 'goto':
+      spec.goto = Number(value);
+      return;
+    case 'suppress_prefixlength':
+      spec.suppressPrefixlength = Number(value);
+      return;
+    case 'suppress_ifgroup':
+      spec.suppressIfgroup = Number(value);
+      return;
+    default:
+      throw new Error(`test/oracle/ip_line.ts does not know "${word}" of ip rule`);
+  }
+}
+
+async function nexthopSpec(namespace: Namespace, given: readonly string[]): Promise<NexthopSpec> {
+  const words = [...given];
+  const spec: NexthopSpec = {};
+  while (words.length > 0) {
+    if (await readHop(namespace, words, spec)) continue;
+    const word = words.shift()!;
+    if (word === 'id') spec.id = Number(words.shift());
+    else if (word === 'blackhole') spec.blackhole = true;
+    else if (word === 'group') {
+      spec.group = words
+        .shift()!
+        .split('/')
+        .map((member) => {
+          const [id, weight] = member.split(',').map(Number);
+          return { id: id!, weight: weight ?? 1 };
+        });
+    } else if (word === 'type') {
+      if (words.shift() === 'resilient') spec.resilient = {};
+    } else if (word === 'buckets') spec.resilient = { ...spec.resilient, buckets: Number(words.shift()) };
+    else if (word === 'idle_timer') spec.resilient = { ...spec.resilient, idleTimer: Number(words.shift()) };
+    else if (word === 'unbalanced_timer')
+      spec.resilient = { ...spec.resilient, unbalancedTimer: Number(words.shift()) };
+    else throw new Error(`test/oracle/ip_line.ts does not know "${word}" of ip nexthop ${given.join(' ')}`);
+  }
+  return spec;
 }

@@ -146,7 +146,7 @@ export class LinuxRouter implements Target {
   private configure(setup: Setup): void {
     sysctl({ ...EARLY_SYSCTL, ...LINUX_SYSCTL });
     const links = PORTS.map((port) => `link set ${port} address ${ROUTER_MAC[port]} up`);
-    this.batch('ip', ['link set lo up', ...links, ...ipLines(setup)]);
+    this.ip(['link set lo up', ...links, ...ipLines(setup)]);
     if (setup.bridge !== undefined) this.batch('bridge', setup.bridge);
     sysctl(STANDARD_SYSCTL);
     sysctl(setup.sysctl ?? {});
@@ -179,9 +179,19 @@ export class LinuxRouter implements Target {
     }
   }
 
-  private batch(command: 'ip' | 'bridge', lines: readonly string[]): void {
+  /** Lines with `-6` in front, which ip -batch does not take, are batches of their own. */
+  private ip(lines: readonly string[]): void {
+    for (let from = 0, to = 0; from < lines.length; from = to) {
+      const six = lines[from]!.startsWith('-6 ');
+      while (to < lines.length && lines[to]!.startsWith('-6 ') === six) to++;
+      const part = lines.slice(from, to).map((line) => line.replace(/^-6 /, ''));
+      this.batch('ip', part, six ? ['-6'] : []);
+    }
+  }
+
+  private batch(command: 'ip' | 'bridge', lines: readonly string[], options: readonly string[] = []): void {
     try {
-      execFileSync(command, ['-batch', '-'], {
+      execFileSync(command, [...options, '-batch', '-'], {
         input: `${lines.join('\n')}\n`,
         stdio: ['pipe', 'pipe', 'pipe'],
       });

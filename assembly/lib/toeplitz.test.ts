@@ -23,7 +23,7 @@ describe('the Toeplitz hash', () => {
   let m: AsModule;
   let u8: Uint8Array;
   const toeplitz = (at: number, len: number, before = 0, hash = 0) =>
-    m.exports['toeplitz']!(KEY_AT, at, len, before, hash) >>> 0;
+    m.exports.toeplitz!(KEY_AT, at, len, before, hash) >>> 0;
 
   beforeAll(async () => {
     m = await loadAs(['lib/toeplitz']);

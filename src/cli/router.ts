@@ -72,7 +72,10 @@ async function openControl({ links, ports }: Router, { log }: UpContext): Promis
   const folder = controlFolder();
   if (folder === null) return null;
   try {
-    return await ControlServer.open(folder, new Map(links.map(({ name }, i) => [name, ports[i]!.listener ?? null])));
+    return await ControlServer.open(
+      folder,
+      new Map(links.map(({ name }, i) => [name, ports[i]!.listener ?? null])),
+    );
   } catch (error) {
     log.warn({ why: (error as Error).message }, 'no control socket');
     return null;

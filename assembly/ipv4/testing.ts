@@ -47,21 +47,21 @@ const DELIVERIES: u32 = 64;
 
 /** The log's record of frame `i`. */
 export function testLog(i: u32): usize {
-  return root().reserved0 + 16 + i * (LOG_BYTES + 8);
+  return root().reserved1 + 16 + i * (LOG_BYTES + 8);
 }
 
 export function testLogCount(): u32 {
-  return load<u32>(root().reserved0);
+  return load<u32>(root().reserved1);
 }
 
 export function testLogClear(): void {
-  store<u32>(root().reserved0, 0);
+  store<u32>(root().reserved1, 0);
 }
 
 /** Behind testInit and testSkbInit; `area` is memory for the log. */
 export function testIpInit(area: usize): void {
   const r = root();
-  r.reserved0 = area;
+  r.reserved1 = area;
   store<u32>(area, 0);
   r.devs = kzalloc(DEVICES << 2);
   r.devCount = DEVICES;
@@ -194,7 +194,7 @@ function logXmit(p: usize, dev: usize): i32 {
   store<u32>(at, skb.len - head);
   store<u32>(at, changetype<NetDevice>(dev).ifindex, 4);
   skbCopyBits(skb, head, at + 8, min(skb.len - head, LOG_BYTES));
-  store<u32>(root().reserved0, n + 1);
+  store<u32>(root().reserved1, n + 1);
   consumeSkb(skb);
   return NETDEV_TX_OK;
 }

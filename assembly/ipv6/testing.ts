@@ -58,19 +58,19 @@ const EVENTS: u32 = 64;
 const DELIVERIES: u32 = 64;
 
 export function testLog(i: u32): usize {
-  return root().trace + 16 + i * (LOG_BYTES + 8);
+  return root().reserved1 + 16 + i * (LOG_BYTES + 8);
 }
 export function testLogCount(): u32 {
-  return load<u32>(root().trace);
+  return load<u32>(root().reserved1);
 }
 export function testLogClear(): void {
-  store<u32>(root().trace, 0);
+  store<u32>(root().reserved1, 0);
 }
 
 /** Behind testInit and testSkbInit; `area` is memory for the log. */
 export function testIp6Init(area: usize): void {
   const r = root();
-  r.trace = area;
+  r.reserved1 = area;
   store<u32>(area, 0);
   r.devs = kzalloc(DEVICES << 2);
   r.devCount = DEVICES;
@@ -276,7 +276,7 @@ function logXmit(p: usize, dev: usize): i32 {
   store<u32>(at, skb.len);
   store<u32>(at, changetype<NetDevice>(dev).ifindex, 4);
   skbCopyBits(skb, 0, at + 8, min(skb.len, LOG_BYTES));
-  store<u32>(root().trace, n + 1);
+  store<u32>(root().reserved1, n + 1);
   consumeSkb(skb);
   return NETDEV_TX_OK;
 }

@@ -61,13 +61,13 @@ export const NET_SYSCTLS: u32 = offsetof<Net>('sysctls');
 export const NET_NEIGH4_ENTRIES: u32 = offsetof<Net>('neigh4Entries');
 
 function scratch(): usize {
-  return root().reserved0;
+  return root().reserved1;
 }
 
 /** Behind testInit and testSkbInit: tables, ops, the event ring and the scratch area at `area` (256 KB). */
 export function testNeighInit(area: usize): void {
   const r = root();
-  r.reserved0 = area;
+  r.reserved1 = area;
   memory.fill(area, 0, FRAMES + 16);
   r.devs = kzalloc(DEVICES << 2);
   r.devCount = DEVICES;

@@ -26,7 +26,19 @@ describe.each(Object.entries(BUILDS))('the %s build', (kind, path) => {
   test('exports what the boundary names', () => {
     const exported = WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map(({ name }) => name);
     expect(exported.sort()).toEqual(
-      ['attach', 'forget', 'init', 'memory', 'poll', 'request', 'rssQueue', 'rx', 'setOp', 'status', 'table'].sort(),
+      [
+        'attach',
+        'forget',
+        'init',
+        'memory',
+        'poll',
+        'request',
+        'rssQueue',
+        'rx',
+        'setOp',
+        'status',
+        'table',
+      ].sort(),
     );
   });
 

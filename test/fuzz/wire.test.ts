@@ -239,6 +239,18 @@ const PARSERS: Record<string, Parser> = {
       if (code === 0) readNdOptions(p, length);
     },
   },
+  checkSlowPdu: {
+    seeds: ['01 01 01 14', '02 01 01 10 0002'].map((start) => start.replaceAll(' ', '').padEnd(220, '0')),
+    longest: 130,
+    run: (p, length) => {
+      if (call('checkSlowPdu', p, length) !== 0) return;
+      must(length >= 110, `a slow protocol's PDU of ${length} bytes`);
+      read(p, 'slowSubtype', 'markerTlvType');
+      for (const info of [call('lacpActor', p), call('lacpPartner', p)])
+        read(info, 'lacpSysPrio', 'lacpSystem', 'lacpKey', 'lacpPortPrio', 'lacpPort', 'lacpState');
+      call('markerSetResponse', p);
+    },
+  },
   checkBpdu: {
     seeds: ['00000000 81 8000020000000001 00000004 8000020000000002 8001 0100 1400 0200 0f00', '00000080'],
     longest: 40,

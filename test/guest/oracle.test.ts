@@ -10,7 +10,11 @@ const EVERY = 10;
 
 describe("the same packets through Debian's kernel and through our router", () => {
   const common = cases.filter(
-    ({ needs, steps }) => needs === undefined && steps.every(({ kind }) => kind === 'frame'),
+    ({ name, needs, steps }) =>
+      needs === undefined &&
+      // Before 6.11 the seed of the hash that chooses a next hop cannot be set (fib_multipath_hash_seed).
+      !name.startsWith('Multipath: ') &&
+      steps.every(({ kind }) => kind === 'frame'),
   );
   const sample = common.filter((_one, i) => i % EVERY === 0);
   // Emulated, so that one build has to do; the kernel tier runs them all.

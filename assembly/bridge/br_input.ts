@@ -10,18 +10,17 @@
  */
 import { BrState } from '../abi/bridge';
 import { SkbDropReason } from '../abi/drop_reason';
-import { Port, TxDesc } from '../abi/layout';
+import { Port } from '../abi/layout';
 import { Op } from '../abi/ops';
+import { FastXmit, fastXmitAllowed } from '../dev/fast_xmit';
 import { nfHook } from '../dev/nf_hook';
-import { IFF_PROMISC, NetDevice, netifRunning } from '../dev/net_device';
-import { Qdisc, qdiscEmpty } from '../dev/qdisc';
+import { IFF_PROMISC, NetDevice } from '../dev/net_device';
 import { netifReceiveSkbList } from '../dev/receive';
 import { SCRATCH_PROTO, scratchList } from '../dev/scratch';
 import { root } from '../lib/root';
 import { NFPROTO_BRIDGE, NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
 import { CHECKSUM_PARTIAL, PACKET_HOST, PACKET_LOOPBACK, SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
-import { ETH_HLEN } from '../wire/ethernet';
 import { FDB_LOCAL, FDB_TICK_SHIFT, Fdb, FdbEntry, fdbFind, fdbKey, fdbTick, fdbUpdate } from './br_fdb';
 import { BR_LOCAL_RCV, brFlood, brForward, brMulticastFlood } from './br_forward';
 import {
@@ -117,9 +116,7 @@ function fastAllowed(br: Bridge, p: BrPort, dev: NetDevice): bool {
 /** Whether frames may go straight to the ring of `to`; remembered until the burst's number changes. */
 function qualify(to: BrPort, burst: u32): bool {
   if (to.state !== <u8>BrState.FORWARDING) return false;
-  const out = changetype<NetDevice>(to.dev);
-  if (out.xmitOp !== Op.XMIT_PORT || out.egressHooks !== 0 || !netifRunning(out)) return false;
-  if (out.qdisc === 0 || !qdiscEmpty(changetype<Qdisc>(out.qdisc))) return false;
+  if (!fastXmitAllowed(changetype<NetDevice>(to.dev))) return false;
   to.burst = burst;
   return true;
 }
@@ -157,37 +154,13 @@ class FastBridge {
     if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
     const out = changetype<NetDevice>(to.dev);
     if (skb.len > out.mtu) return false;
-    const port = out.priv;
-    const head = load<u32>(port, Port.TX_HEAD);
-    const ring = load<u32>(port, Port.TX_MASK);
-    if (head - load<u32>(port, Port.TX_CLEAN) > ring) return false;
+    const head = load<u32>(out.priv, Port.TX_HEAD);
+    if (FastXmit.full(out.priv, head)) return false;
     if (eth - skb.head < HEADROOM) return false;
 
     if (changetype<FdbEntry>(from).updated !== tick) changetype<FdbEntry>(from).updated = tick;
     if (entry.used !== tick) entry.used = tick;
-    const len = skb.len + ETH_HLEN;
-    skb.data = eth;
-    skb.len = len;
-    skb.dev = to.dev;
-    const vnet = load<u32>(port, Port.VNET_HDR_LEN);
-    const start = eth - vnet;
-    if (vnet !== 0) {
-      // A header of zeros: nothing is left for the device to do.
-      store<u64>(start, 0);
-      store<u16>(start, 0, 8);
-      if (vnet > 10) store<u16>(start, 0, 10);
-    }
-    const desc = load<u32>(port, Port.TX_RING) + (head & ring) * TxDesc.SIZE;
-    store<u32>(desc, start, TxDesc.BUF);
-    store<u32>(desc, len + vnet, TxDesc.LEN);
-    store<u32>(desc, 0, TxDesc.FRAGS);
-    store<u32>(desc, changetype<usize>(skb), TxDesc.SKB);
-    store<u32>(port, head + 1, Port.TX_HEAD);
-    out.txPackets++;
-    out.txBytes += len;
-    const q = changetype<Qdisc>(out.qdisc);
-    q.packets++;
-    q.bytes += len;
+    FastXmit.xmit(skb, out, eth, head);
     return true;
   }
 }

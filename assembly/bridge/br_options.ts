@@ -207,7 +207,6 @@ export function brPortSet(p: BrPort, attr: u32, value: u32): i32 {
   if (attr >= <u32>BrPortAttr.HAIRPIN && attr <= <u32>BrPortAttr.LOCKED) {
     if (value > 1) return -Errno.EINVAL;
     const bit = load<u32>(PORT_FLAGS + ((attr - <u32>BrPortAttr.HAIRPIN) << 2));
-    // Linux: br_process_... locked ports learn nothing by themselves; both may be set, learning wins nothing.
     p.flags = value !== 0 ? p.flags | bit : p.flags & ~bit;
     if (bit === BR_ROOT_BLOCK) brPortStateSelection(changetype<Bridge>(p.br));
     return 0;

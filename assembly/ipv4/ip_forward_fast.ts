@@ -9,20 +9,19 @@
  * unicast route by a gateway whose neighbour is reachable, another device out than in, small enough, an idle port. All
  * of that is looked at before the first byte is written, so that a packet may still take the whole way.
  */
-import { Port, TxDesc } from '../abi/layout';
+import { Port } from '../abi/layout';
 import { Ipv4Conf } from '../abi/sysctl';
-import { NetDevice, conf4Max, conf4Or, netifRunning } from '../dev/net_device';
-import { Op } from '../abi/ops';
-import { Qdisc, qdiscEmpty } from '../dev/qdisc';
+import { FastXmit, fastXmitAllowed } from '../dev/fast_xmit';
+import { NetDevice, conf4Max, conf4Or } from '../dev/net_device';
 import { root } from '../lib/root';
 import { NUD_CONNECTED, Neighbour } from '../neigh/neighbour';
 import { AF_INET, Net } from '../net/net';
 import { FibInfo, FibNh, RtType, fibNh } from '../route/fib';
 import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
 import { traceEvents } from '../skb/trace';
+import { ETH_HLEN } from '../wire/ethernet';
 import { ifaddrBucket } from './devinet';
 
-const ETH_HLEN: u32 = 14;
 /** Headroom that the MAC header and the widest vnet header take. */
 const HEADROOM: u32 = 32;
 const ALIAS_TAG: u32 = 1;
@@ -59,9 +58,7 @@ function qualify(info: FibInfo, dev: usize): bool {
   if (nh.gwFamily !== <u8>AF_INET || nh.neigh === 0 || nh.dev === dev) return false;
   const neigh = changetype<Neighbour>(nh.neigh);
   if (neigh.dead !== 0 || (<u32>neigh.nudState & NUD_CONNECTED) === 0) return false;
-  const out = changetype<NetDevice>(nh.dev);
-  if (out.xmitOp !== Op.XMIT_PORT || out.egressHooks !== 0 || !netifRunning(out)) return false;
-  if (out.qdisc === 0 || !qdiscEmpty(changetype<Qdisc>(out.qdisc))) return false;
+  if (!fastXmitAllowed(changetype<NetDevice>(nh.dev))) return false;
   info.burst = root().burst;
   return true;
 }
@@ -97,10 +94,8 @@ export class FastPath {
     const nh: FibNh = fibNh(info, 0);
     const out = changetype<NetDevice>(nh.dev);
     if (skb.len > out.mtu) return false;
-    const port = out.priv;
-    const head = load<u32>(port, Port.TX_HEAD);
-    const mask = load<u32>(port, Port.TX_MASK);
-    if (head - load<u32>(port, Port.TX_CLEAN) > mask) return false;
+    const head = load<u32>(out.priv, Port.TX_HEAD);
+    if (FastXmit.full(out.priv, head)) return false;
     if (skb.data - skb.head < HEADROOM) return false;
 
     // RFC 1141: TTL one less, checksum one more.
@@ -110,30 +105,7 @@ export class FastPath {
     const neigh = changetype<Neighbour>(nh.neigh);
     store<u64>(eth - 2, neigh.hh0);
     store<u64>(eth - 2, neigh.hh1, 8);
-    const len = skb.len + ETH_HLEN;
-    skb.data = eth;
-    skb.len = len;
-    skb.dev = nh.dev;
-
-    const vnet = load<u32>(port, Port.VNET_HDR_LEN);
-    const start = eth - vnet;
-    if (vnet !== 0) {
-      // A header of zeros: nothing is left for the device to do.
-      store<u64>(start, 0);
-      store<u16>(start, 0, 8);
-      if (vnet > 10) store<u16>(start, 0, 10);
-    }
-    const desc = load<u32>(port, Port.TX_RING) + (head & mask) * TxDesc.SIZE;
-    store<u32>(desc, start, TxDesc.BUF);
-    store<u32>(desc, len + vnet, TxDesc.LEN);
-    store<u32>(desc, 0, TxDesc.FRAGS);
-    store<u32>(desc, changetype<usize>(skb), TxDesc.SKB);
-    store<u32>(port, head + 1, Port.TX_HEAD);
-    out.txPackets++;
-    out.txBytes += len;
-    const q = changetype<Qdisc>(out.qdisc);
-    q.packets++;
-    q.bytes += len;
+    FastXmit.xmit(skb, out, eth, head);
     return true;
   }
 }

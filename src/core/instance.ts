@@ -120,7 +120,7 @@ export class CoreInstance {
     const memory = scalar
       ? new WebAssembly.Memory({ initial: pages, maximum: pages })
       : new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    adviseHugePages(new Uint8Array(memory.buffer));
+    adviseHugePages(new Uint8Array(memory.buffer, 0, own * PAGE_BYTES));
     const abort = (_message: number, _file: number, line: number, column: number): never => {
       throw new Error(`the core aborted at ${line}:${column}`);
     };

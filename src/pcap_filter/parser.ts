@@ -8,40 +8,10 @@ import { type Token, tokens } from './lexer.js';
 
 const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
   ...(
-    [
-      ...[
-        'ip',
-        'ip6',
-        'arp',
-        'rarp',
-        'tcp',
-        'udp',
-        'sctp',
-        'icmp',
-        'icmp6',
-        'igmp',
-        'igrp',
-        'pim',
-        'vrrp',
-        'carp',
-      ],
-      ...[
-        'ah',
-        'esp',
-        'atalk',
-        'aarp',
-        'decnet',
-        'lat',
-        'sca',
-        'moprc',
-        'mopdl',
-        'iso',
-        'esis',
-        'isis',
-        'clnp',
-      ],
-      ...['stp', 'ipx', 'netbeui', 'ether'],
-    ] as Protocol[]
+    (
+      'ip ip6 arp rarp tcp udp sctp icmp icmp6 igmp igrp pim vrrp carp ' +
+      'ah esp atalk aarp decnet lat sca moprc mopdl iso esis isis clnp stp ipx netbeui ether'
+    ).split(' ') as Protocol[]
   ).map((name) => [name, name] as const),
   ['link', 'ether'],
   ['ppp', 'ether'],

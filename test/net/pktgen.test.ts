@@ -10,7 +10,8 @@ import { Pktgen, type RxFigures, type StreamSpec } from '../../src/net/pktgen.js
 import { createStack, type Stack } from '../../src/stack.js';
 import { be16, cat, echo, echo6, ip4, ip6, mac, tcp, udp } from '../oracle/packet.js';
 import { freeOf, twoNetworks, type TwoNetworks } from './lab.js';
-import { DST_MAC, payloadOf, type Sender, sender, SRC_MAC, WireEnd } from './pktgen_frames.js';
+import { DST_MAC, payloadOf, type Sender, sender, SRC_MAC } from './pktgen_frames.js';
+import { WireEnd } from './wire_end.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const sizesOf = (frames: readonly Uint8Array[]) => frames.map(({ length }) => length);

@@ -107,6 +107,8 @@ export enum MsgType {
   NEXTHOP_DEL,
   NEXTHOP_DUMP,
   NEXTHOP_BUCKETS,
+  /** abi/nfnl has its record. */
+  NFNL_MSG = 220,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */

@@ -34,6 +34,7 @@ import { Link, linkInfo, type LinkInfo, u64 } from './link.js';
 import { type LinkCommon, type LinkSpec, putLinkSpec } from './link_kind.js';
 import { putMac, putName } from './link_name.js';
 import { MulticastRouting } from './mroute.js';
+import { Nfnl } from './nfnl.js';
 import { neighbourInfo, type NeighbourInfo, type NeighbourSpec, putNeighbour } from './neighbour.js';
 import {
   type NexthopBucket,
@@ -114,6 +115,11 @@ export class Namespace {
     readonly handle: number,
     readonly name: string,
   ) {}
+
+  /** Netfilter's netlink: nf_tables, conntrack. */
+  get nfnl(): Nfnl {
+    return new Nfnl(this.core, this.handle);
+  }
 
   /** Sets a sysctl by Linux's name. ENOENT when there is none of that name, ENODEV when there is no such device. */
   async setSysctl(name: string, value: number): Promise<void> {

@@ -73,7 +73,7 @@ export function groReceive(dev: NetDevice, skb: SkBuff, list: usize, n: u32): u3
   } else if (skb.protocol === ETH_P_IPV6 && headlen >= IPV6_HDR_LEN) {
     nhlen = IPV6_HDR_LEN;
     proto = ipv6Nexthdr(skb.data);
-  } else if (skbTagged(skb)) {
+  } else if (skb.vlanProto === 0 && skbTagged(skb)) {
     // Linux: napi_skb_finish comes behind skb_vlan_untag for a tag that the driver left in the frame.
     if (!skbVlanUntag(skb)) return n;
     return groReceive(dev, skb, list, n);

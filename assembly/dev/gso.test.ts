@@ -150,6 +150,26 @@ describe.each([
     }
   });
 
+  it.each([
+    ['one VLAN tag', [0x81, 0, 0x60, 5]],
+    ['QinQ', [0x88, 0xa8, 0, 100, 0x81, 0, 0, 7]],
+  ])('cuts a packet behind %s, which every segment has', (_n, tags) => {
+    const tagged = (f: Uint8Array) => new Uint8Array([...f.subarray(0, 12), ...tags, ...f.subarray(12)]);
+    for (const part of [{}, { v6: true }, { udp: true }]) {
+      const spec = { ...part, payload: bytesOf(5000, 8) };
+      const skb = gsoSkb(spec, 1000, 1920);
+      // As vlanInsertTag leaves it: the Ethernet header moved down.
+      ex('skbPush')(skb, tags.length);
+      const data = get32(skb, 'SKB_DATA');
+      u8.copyWithin(data, data + tags.length, data + tags.length + 12);
+      u8.set(tags, data + 12);
+      const list = ex('gsoSegment')(skb, SG);
+      expect(readList(list)).toEqual(expected(spec, 1000).map(tagged));
+      expect(get32(list, 'SKB_NETWORK_HEADER')).toBe(get32(list, 'SKB_DATA') + 14 + tags.length);
+      ex('testSkbFree')(list);
+    }
+  });
+
   it('sets the headers and takes over what belongs to the packet', () => {
     const spec = { payload: bytesOf(3000, 8) };
     const list = ex('gsoSegment')(gsoSkb(spec, 1000, 1920), 0);

@@ -16,6 +16,7 @@ import { gsoTransportHdrLen, gsoTransportOffset } from './gso_headers';
 import { gsoIpSegments } from './gso_ip';
 import { gsoTcpSegments } from './gso_tcp';
 import { gsoUdpSegments } from './gso_udp';
+import { VLAN_DEPTH_BAD, vlanDepth } from './vlan_depth';
 
 /**
  * Consumes a GSO skb, data at its Ethernet header, and returns its segments linked by `next`, in order, each complete
@@ -23,10 +24,9 @@ import { gsoUdpSegments } from './gso_udp';
  */
 export function gsoSegment(skb: SkBuff, features: u32): SkBuff | null {
   const gsoType: u32 = skb.gsoType;
-  // Behind a VLAN tag the network header is further away.
-  const known = skb.networkHeader - skb.data;
-  const network = skb.networkHeader !== 0 && known >= ETH_HLEN && known < skb.len ? known : ETH_HLEN;
-  const transport = skb.gsoSize === 0 ? 0 : gsoTransportOffset(skb, network, gsoType);
+  const network = vlanDepth(skb, ETH_HLEN);
+  const whole = skb.gsoSize !== 0 && network !== VLAN_DEPTH_BAD;
+  const transport = whole ? gsoTransportOffset(skb, network, gsoType) : 0;
   if (transport === 0 || transport > 0xffff - SKB_HEADROOM) {
     kfreeSkbReason(skb, SkbDropReason.SKB_GSO_SEG);
     return null;

@@ -51,6 +51,7 @@ import { xdpPass } from './port';
 import { netifReceiveSkbList } from './receive';
 import { SCRATCH_RECEIVE, scratchList } from './scratch';
 import { virtioNetHdrToSkb } from './virtio_net';
+import { VLAN_DEPTH_BAD, vlanDepth } from './vlan_depth';
 
 const RX_LINEAR: u32 = SLOT_BYTES - SKB_HEADROOM;
 const ETH_HLEN: u32 = 14;
@@ -322,10 +323,13 @@ function take(dev: NetDevice, ring: Ring, own: ForeignSlot, slot: usize, status:
 /** Without a vnet header nothing says where the missing checksum goes; the packet does, if it is TCP or UDP. */
 function notReady(skb: SkBuff): void {
   let check: u32 = TCP_CHECK_OFFSET;
-  let at = gsoTransportOffset(skb, 0, skb.protocol === <u16>ETH_P_IP ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
+  const network = vlanDepth(skb, 0);
+  if (network === VLAN_DEPTH_BAD) return;
+  const ipv4 = load<u16>(skb.data + network - 2) === bswap<u16>(<u16>ETH_P_IP);
+  let at = gsoTransportOffset(skb, network, ipv4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
   if (at === 0) {
     check = UDP_CHECK_OFFSET;
-    at = gsoTransportOffset(skb, 0, SKB_GSO_UDP_L4);
+    at = gsoTransportOffset(skb, network, SKB_GSO_UDP_L4);
   }
   if (at === 0) return;
   skb.ipSummed = CHECKSUM_PARTIAL;

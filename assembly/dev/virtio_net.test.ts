@@ -164,6 +164,80 @@ describe('virtio_net_hdr and partial checksums', () => {
     },
   );
 
+  /** The frame with 4 bytes of tag each between addresses and ethertype. */
+  const tagged = (frame: Uint8Array, tags: number[]) =>
+    new Uint8Array([...frame.subarray(0, 12), ...tags, ...frame.subarray(12)]);
+  const Q = [0x81, 0, 0xa0, 5];
+  const AD = [0x88, 0xa8, 0, 100];
+
+  it.each([
+    ['TCPv4 in a VLAN', {}, TCPV4, Q],
+    ['TCPv6 in a VLAN', { v6: true }, TCPV6, Q],
+    ['UDP_L4 in a VLAN', { udp: true }, UDP_L4, Q],
+    ['TCPv4 in QinQ', {}, TCPV4, [...AD, ...Q]],
+    ['UDP_L4 over IPv6 in QinQ', { udp: true, v6: true }, UDP_L4, [...AD, ...Q]],
+    ['TCPv4 in eight tags', {}, TCPV4, new Array(8).fill(Q).flat()],
+  ] as [string, Partial<FrameSpec>, number, number[]][])(
+    'takes a GSO frame of %s, tags in the frame, and gives the same header back',
+    (_n, part, type, tags) => {
+      for (const linear of [9999, 1920, 50, 15]) {
+        const spec = { ...part, payload: bytesOf(5000, 3) };
+        const { frame, start, offset } = partial(spec);
+        const whole = tagged(frame, tags);
+        const skb = receive(whole, Math.min(linear, whole.length));
+        header(NEEDS_CSUM, type, 1400, start + tags.length, offset);
+        expect(ex('virtioNetHdrToSkb')(skb, HDR)).toBe(1);
+        expect([get16(skb, 'SKB_GSO_SIZE'), get16(skb, 'SKB_GSO_SEGS')]).toEqual([1400, 4]);
+        ex('skbPush')(skb, 14);
+        ex('virtioNetHdrFromSkb')(skb, HDR, 10);
+        const hlen = layout(spec).hlen + tags.length;
+        const out = [0, 1, 2, 3].map((i) => dv.getUint16(HDR + 2 + i * 2, true));
+        expect([u8[HDR], u8[HDR + 1], ...out]).toEqual([
+          NEEDS_CSUM,
+          type,
+          hlen,
+          1400,
+          start + tags.length,
+          offset,
+        ]);
+        expect(read(skb)).toEqual(whole);
+        ex('testSkbFree')(skb);
+      }
+    },
+  );
+
+  it('makes the checksum of a tagged GSO frame partial that comes without NEEDS_CSUM', () => {
+    const spec = { payload: bytesOf(3000, 3) };
+    const skb = receive(tagged(buildFrame(spec), Q));
+    header(0, TCPV4, 1000);
+    expect(ex('virtioNetHdrToSkb')(skb, HDR)).toBe(1);
+    expect(get8(skb, 'SKB_IP_SUMMED')).toBe(PARTIAL);
+    expect(read(skb)).toEqual(tagged(partial(spec).frame, Q).subarray(14));
+    ex('testSkbFree')(skb);
+  });
+
+  it.each([
+    ['more than eight tags', new Array(9).fill(Q).flat(), TCPV4, 0],
+    ['an IPv6 GSO type for IPv4 behind a tag', Q, TCPV6, 0],
+    ['a start that does not count the tag', Q, TCPV4, -4],
+  ] as [string, number[], number, number][])('refuses a GSO frame with %s', (_n, tags, type, shift) => {
+    const { frame, start, offset } = partial({ payload: bytesOf(3000, 3) });
+    const skb = receive(tagged(frame, tags));
+    header(NEEDS_CSUM, type, 1000, start + tags.length + shift, offset);
+    expect(ex('virtioNetHdrToSkb')(skb, HDR)).toBe(0);
+    ex('testSkbFree')(skb);
+  });
+
+  it('refuses a GSO frame that ends within its tags', () => {
+    for (const bytes of [14, 15, 17, 18, 21]) {
+      const { frame } = partial({ payload: bytesOf(3000, 3) });
+      const skb = receive(tagged(frame, [...AD, ...Q]).subarray(0, bytes));
+      header(0, TCPV4, 1000);
+      expect(ex('virtioNetHdrToSkb')(skb, HDR)).toBe(0);
+      ex('testSkbFree')(skb);
+    }
+  });
+
   it('makes the checksum partial when a GSO frame comes without NEEDS_CSUM', () => {
     const spec = { payload: bytesOf(3000, 3) };
     const skb = receive(buildFrame(spec));
@@ -223,14 +297,20 @@ describe('virtio_net_hdr and partial checksums', () => {
         fc.array(fc.tuple(fc.integer({ min: 0, max: 79 }), fc.integer({ min: 0, max: 255 })), {
           maxLength: 4,
         }),
-        (hdr, v6, udp, size, linear, flips) => {
-          const frame = buildFrame({ v6, udp, payload: bytesOf(size, 9) });
+        fc.integer({ min: 0, max: 3 }),
+        (hdr, v6, udp, size, linear, flips, tags) => {
+          const plain = buildFrame({ v6, udp, payload: bytesOf(size, 9) });
+          const frame = tagged(plain, new Array(tags).fill(Q).flat());
           for (const [at, x] of flips) if (at >= 14 && at < frame.length) frame[at] = x;
           const skb = receive(frame, Math.min(linear, frame.length));
           u8.set(hdr, HDR);
           u8[HDR] = hdr[0]! & 3;
           u8[HDR + 1] = hdr[1]! % 7;
-          dv.setUint16(HDR + 6, hdr[6]! < 128 ? (v6 ? 54 : 34) : dv.getUint16(HDR + 6, true), true);
+          dv.setUint16(
+            HDR + 6,
+            hdr[6]! < 128 ? (v6 ? 54 : 34) + tags * 4 : dv.getUint16(HDR + 6, true),
+            true,
+          );
           dv.setUint16(HDR + 8, hdr[8]! < 128 ? (udp ? 6 : 16) : dv.getUint16(HDR + 8, true), true);
           if (ex('virtioNetHdrToSkb')(skb, HDR) === 1) {
             expect(ex('testSkbSane')(skb)).toBe(1);

@@ -41,6 +41,7 @@ import {
 } from '../wire/virtio_net';
 import { pseudoSum, skbPartialCsumSet } from './checksum_help';
 import { gsoTransportHdrLen, gsoTransportOffset } from './gso_headers';
+import { VLAN_DEPTH_BAD, vlanDepth } from './vlan_depth';
 
 /** Linux: GSO_BY_FRAGS, no size. */
 const GSO_BY_FRAGS: u32 = 0xffff;
@@ -64,9 +65,12 @@ export function virtioNetHdrToSkb(skb: SkBuff, hdr: usize): bool {
     skb.ipSummed = CHECKSUM_UNNECESSARY;
   }
   if (type === VIRTIO_NET_HDR_GSO_NONE) return true;
-  const gsoType = gsoTypeOf(type, skb.protocol);
+  // A trunk's frame has its tags between the Ethernet header and the packet.
+  const network = vlanDepth(skb, 0);
+  if (network === VLAN_DEPTH_BAD) return false;
+  const gsoType = gsoTypeOf(type, bswap<u16>(load<u16>(skb.data + network - 2)));
   if (gsoType === 0 || gsoSize === 0 || gsoSize === GSO_BY_FRAGS) return false;
-  return gso(skb, gsoType, gsoSize);
+  return gso(skb, network, gsoType, gsoSize);
 }
 
 /** CHECKSUM_PARTIAL, every bound checked; the bytes up to the field become linear. */
@@ -99,8 +103,9 @@ function gsoTypeOf(type: u32, protocol: u32): u32 {
   }
 }
 
-function gso(skb: SkBuff, gsoType: u32, gsoSize: u32): bool {
-  const offset = gsoTransportOffset(skb, 0, gsoType);
+/** `network`: offset of the IP header from skb.data. */
+function gso(skb: SkBuff, network: u32, gsoType: u32, gsoSize: u32): bool {
+  const offset = gsoTransportOffset(skb, network, gsoType);
   if (offset === 0) return false;
   const udp = (gsoType & SKB_GSO_UDP_L4) !== 0;
   const checkOffset = udp ? UDP_CHECK_OFFSET : TCP_CHECK_OFFSET;
@@ -110,7 +115,7 @@ function gso(skb: SkBuff, gsoType: u32, gsoSize: u32): bool {
     if (skb.head + skb.csumStart !== transport || <u32>skb.csumOffset !== checkOffset) return false;
   } else {
     if (transport - skb.head > 0xffff) return false;
-    const sum = pseudoSum(skb.data, skb.len - offset, udp ? IPPROTO_UDP : IPPROTO_TCP);
+    const sum = pseudoSum(skb.data + network, skb.len - offset, udp ? IPPROTO_UDP : IPPROTO_TCP);
     skbPartialCsumSet(skb, transport, checkOffset, sum);
   }
   skb.transportHeader = transport;

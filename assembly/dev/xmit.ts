@@ -19,7 +19,8 @@ import { IFF_UP, NetDevice, netifRunning } from './net_device';
 import { nfHookDevice } from './nf_hook';
 import { NETDEV_TX_BUSY, NETDEV_TX_OK, portXmit } from './port';
 import { Qdisc, qdiscDequeue, qdiscEmpty, qdiscEnqueue, qdiscRequeue } from './qdisc';
-import { vlanPushInside } from './vlan_core';
+import { skbTagged, vlanPushInside } from './vlan_core';
+import { skbVlanTaggedMulti } from './vlan_depth';
 
 /** Packets that one run of a qdisc sends at most (Linux: dev_weight); the rest waits for the next poll. */
 const QDISC_RUN_MAX: u32 = 256;
@@ -119,6 +120,8 @@ function validateXmitSkb(skb: SkBuff, dev: NetDevice): SkBuff | null {
 
 function deviceSegments(skb: SkBuff, dev: NetDevice): bool {
   if (skb.len > dev.gsoMaxSize + 64 || (dev.features & NetifF.HW_CSUM) === 0) return false;
+  // Linux: vlan_features_check.
+  if (skbTagged(skb) && skbVlanTaggedMulti(skb)) return false;
   if ((skb.gsoType & SKB_GSO_TCPV4) !== 0) return (dev.features & NetifF.TSO) !== 0;
   if ((skb.gsoType & SKB_GSO_TCPV6) !== 0) return (dev.features & NetifF.TSO6) !== 0;
   if ((skb.gsoType & SKB_GSO_UDP_L4) !== 0) return (dev.features & NetifF.GSO_UDP_L4) !== 0;

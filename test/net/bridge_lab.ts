@@ -26,7 +26,11 @@ export interface BridgeLab {
   send(port: number, ...frames: Uint8Array[]): number[];
 }
 
-export async function bridgeLab(ports: number, options: BridgeOptions = {}): Promise<BridgeLab> {
+export async function bridgeLab(
+  ports: number,
+  options: BridgeOptions = {},
+  driverOf: (port: number) => ScriptDriver = () => new ScriptDriver(),
+): Promise<BridgeLab> {
   const stack = await createStack({ clock: 'virtual' });
   const ns = await stack.namespace('br');
   await ns.setSysctl('net.ipv6.conf.default.disable_ipv6', 1);
@@ -34,7 +38,7 @@ export async function bridgeLab(ports: number, options: BridgeOptions = {}): Pro
   const drivers: ScriptDriver[] = [];
   const links: Link[] = [];
   for (let i = 0; i < ports; i++) {
-    const driver = new ScriptDriver();
+    const driver = driverOf(i);
     drivers.push(driver);
     links.push(await stack.port(ns, driver, { name: `p${i}`, mac: `02:00:00:00:00:0${i + 1}` }));
     await bridge.addPort(links[i]!);

@@ -63,7 +63,7 @@ const TIERS = {
       isLinux,
       isRoot,
       hasTun,
-      ...commands('ip', 'ping', 'traceroute', 'iperf3', 'tcpdump', 'nft', 'socat', 'ethtool'),
+      ...commands('ip', 'ping', 'traceroute', 'iperf3', 'tcpdump', 'nft', 'socat', 'ethtool', 'radvd'),
     ],
     run: vitest,
   },

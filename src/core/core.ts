@@ -80,6 +80,10 @@ export class LocalCore implements Core {
   private readonly events: HostRingReader;
   private readonly deliveries: HostRingReader;
   private readonly eventListeners = new Set<(event: CoreEvent) => void>();
+  /** Taken from the rings, not yet told. */
+  private readonly heard: CoreEvent[] = [];
+  private readonly delivered: CoreDelivery[] = [];
+  private telling = false;
   private readonly deliveryListeners = new Set<(delivery: CoreDelivery) => boolean>();
   private readonly drivers = new Map<number, Driver>();
   private readonly window: ForeignWindow;
@@ -262,24 +266,23 @@ export class LocalCore implements Core {
   private drainEvents(): void {
     this.events.drain((view, at) => {
       if (this.eventListeners.size === 0) return;
-      const event: CoreEvent = {
+      this.heard.push({
         type: view.getUint16(at + Event.TYPE, true),
         family: view.getUint16(at + Event.FAMILY, true),
         net: view.getUint32(at + Event.NET, true),
         ifindex: view.getInt32(at + Event.IFINDEX, true),
         b: view.getUint32(at + Event.B, true),
         address: this.instance.u8.slice(at + Event.ADDR, at + Event.SIZE),
-      };
-      for (const listener of this.eventListeners) listener(event);
+      });
     });
+    this.tell();
   }
 
   private drainDeliveries(): void {
-    const taken: CoreDelivery[] = [];
     this.deliveries.drain((view, at) => {
       const ptr = view.getUint32(at + Delivery.PTR, true);
       const len = view.getUint32(at + Delivery.LEN, true);
-      taken.push({
+      this.delivered.push({
         handle: view.getUint32(at + Delivery.HANDLE, true),
         kind: view.getUint16(at + Delivery.KIND, true),
         socket: view.getUint32(at + Delivery.SOCKET, true),
@@ -290,10 +293,31 @@ export class LocalCore implements Core {
         packet: this.instance.u8.slice(ptr, ptr + len),
       });
     });
-    for (const delivery of taken) {
-      let kept = false;
-      for (const listener of this.deliveryListeners) kept = listener(delivery) || kept;
-      if (!kept) this.release(delivery.handle);
+    this.tell();
+  }
+
+  /**
+   * A listener may ask the core something, which makes and drains more: that waits here until its turn, so that each
+   * listener hears everything once and in order.
+   */
+  private tell(): void {
+    if (this.telling) return;
+    this.telling = true;
+    try {
+      for (;;) {
+        const event = this.heard.shift();
+        if (event !== undefined) {
+          for (const listener of this.eventListeners) listener(event);
+          continue;
+        }
+        const delivery = this.delivered.shift();
+        if (delivery === undefined) return;
+        let kept = false;
+        for (const listener of this.deliveryListeners) kept = listener(delivery) || kept;
+        if (!kept) this.release(delivery.handle);
+      }
+    } finally {
+      this.telling = false;
     }
   }
 

@@ -77,6 +77,24 @@ describe('events', () => {
     await stack.close();
   });
 
+  test('a listener that makes more of them within itself hears each once, in order', async () => {
+    const { stack, r, lan, events } = await watch('address');
+    const made = ['10.44.0.1', '10.44.0.2', '10.44.0.3'];
+    const stop = stack.on('address', () => {
+      const next = made.shift();
+      if (next !== undefined) void lan.addAddress(`${next}/24`);
+    });
+    await lan.addAddress('10.44.0.9/24');
+    await r.links();
+    expect(
+      events
+        .filter(({ family, b }) => family === AF_INET && (b & 1) === 0)
+        .map(({ address }) => address.slice(0, 4).join('.')),
+    ).toEqual(['10.44.0.9', '10.44.0.1', '10.44.0.2', '10.44.0.3']);
+    stop();
+    await stack.close();
+  });
+
   test('those that nobody takes are counted as lost, and later ones arrive', async () => {
     const { stack, r } = await twoNetworks({ sizes: { events: 8 } });
     const events: CoreEvent[] = [];

@@ -28,6 +28,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { peggyForEsbuild } from './peggy_plugin.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const CHUNK_LIFE_MS = 24 * 3600 * 1000;
@@ -157,7 +158,7 @@ async function bundle(entryPoints, outdir, chunkDir) {
     sourcemap: 'linked',
     define: { WW_VERSION: JSON.stringify(version) },
     logLevel: 'warning',
-    plugins: [missingLazyModules],
+    plugins: [missingLazyModules, peggyForEsbuild],
   });
   const chunks = join(root, outdir, chunkDir);
   mkdirSync(chunks, { recursive: true });

@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { guestPool } from './hil/guest/pool.js';
+import { peggyForVitest } from './peggy_plugin.mjs';
 
 /** One project per tier (design: unit, net, kernel, guest, fuzz); `test/run.mjs` chooses which of them can run here. */
 export default defineConfig({
+  plugins: [peggyForVitest],
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,

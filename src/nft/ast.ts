@@ -41,8 +41,6 @@ export interface Table {
   readonly loc: Loc;
 }
 
-export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting' | 'ingress' | 'egress';
-
 /** `filter - 10` is {name: 'filter', offset: -10}; `-150` is {offset: -150}. */
 export interface Priority {
   readonly name?: string;

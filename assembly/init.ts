@@ -28,6 +28,7 @@ import { NetDevice, devByHandle, devIsPort } from './dev/net_device';
 import { portPoll, portXmit, portsTxPending } from './dev/port';
 import { netifReceiveSkb } from './dev/receive';
 import { upperOpsInit } from './dev/upper';
+import { vrfOpsInit } from './dev/vrf';
 import { tpacketForget, tpacketOpsInit } from './dev/tpacket';
 import { vethXmit } from './dev/veth';
 import { vlanOpsInit } from './dev/vlan';
@@ -231,6 +232,7 @@ function fillOps(): void {
   dummyOpsInit();
   vlanOpsInit();
   macvlanOpsInit();
+  vrfOpsInit();
   opSet(Op.TIMER_PKTGEN, timerPktgen.index);
   opSet(Op.PKTGEN_RCV, rcvPktgen.index);
   bondOpsInit();

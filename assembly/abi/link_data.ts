@@ -152,3 +152,9 @@ export enum PortData {
   /** u32: receive queues, 1 to RX_QUEUES_MAX (abi/rss); 0 in LINK_NEW: one. */
   QUEUES = 0,
 }
+
+/** IFLA_VRF_*. */
+export enum VrfData {
+  /** u32: routing table of both families; only in LINK_NEW. */
+  TABLE = 0,
+}

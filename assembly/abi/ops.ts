@@ -131,6 +131,11 @@ export enum Op {
   PROXY_REDO_NDISC,
   // timer: a resilient next-hop group is looked after
   TIMER_NH_RES = 380,
+  // VRF: what is sent by one; (skb at its network header, dev) => i32 of VrfOutput (dev/vrf); its Ndo block
+  XMIT_VRF = 381,
+  VRF_OUTPUT_IPV4,
+  VRF_OUTPUT_IPV6,
+  NDO_VRF = 384,
   // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   HOOK_BASE = 512,
   MAX = 1024,

@@ -439,13 +439,17 @@ export enum HookRec {
   SIZE = 32,
 }
 
-/** RAW_BIND: u32 net, u32 family, u32 protocol, u32 socket id (chosen by the host) */
+/**
+ * RAW_BIND: u32 net, u32 family, u32 protocol, u32 socket id (chosen by the host), i32 ifindex that it is bound to
+ * (SO_BINDTODEVICE; 0: none)
+ */
 export enum RawRec {
   NET = 0,
   FAMILY = 4,
   PROTOCOL = 8,
   SOCKET = 12,
-  SIZE = 16,
+  IFINDEX = 16,
+  SIZE = 20,
 }
 
 /** HANDLE_RELEASE: u32 handle. HANDLE_VERDICT: u32 handle, i32 verdict (NF_*). */

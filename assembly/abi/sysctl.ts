@@ -59,6 +59,8 @@ export enum Sysctl {
   NEIGH6_GC_THRESH1,
   NEIGH6_GC_THRESH2,
   NEIGH6_GC_THRESH3,
+  // net.vrf.*: no two VRFs with one table
+  VRF_STRICT_MODE,
   MAX,
 }
 

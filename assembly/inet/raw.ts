@@ -6,13 +6,16 @@
  */
 import { DeliveryKind } from '../abi/event';
 import { SkbDropReason } from '../abi/drop_reason';
+import { Sysctl } from '../abi/sysctl';
+import { l3mdevDif, l3mdevSdif } from '../dev/l3mdev';
 import { kfree, kmalloc } from '../lib/kmalloc';
 import { Errno } from '../net/errno';
-import { Net } from '../net/net';
+import { Net, sysctl } from '../net/net';
 import { kfreeSkbReason } from '../skb/free';
 import { handleGive } from '../skb/handles';
 import { SkBuff } from '../skb/sk_buff';
 import { skbClone } from '../skb/skbuff';
+import { inetBoundDevEq } from './lookup';
 
 @unmanaged
 @final
@@ -22,14 +25,15 @@ class RawSocket {
   family: u16;
   /** IPPROTO_*, 255: all. */
   protocol: u16;
-  count: u32;
+  /** ifindex that it is bound to, 0: none. */
+  bound: i32;
 }
 
 /** Raw sockets of one namespace at most. */
 const RAW_SOCKETS_MAX: u32 = 64;
 
-/** Lets socket `id` see packets of `protocol`. 0, -EADDRINUSE, -ENOBUFS, -ENOMEM. */
-export function rawBind(net: Net, family: u32, protocol: u32, id: u32): i32 {
+/** Lets socket `id`, bound to a device or VRF (0: to none), see packets of `protocol`. 0, -EADDRINUSE, -ENOBUFS, -ENOMEM. */
+export function rawBind(net: Net, family: u32, protocol: u32, id: u32, bound: i32): i32 {
   let n: u32 = 0;
   for (let at = net.sockets; at !== 0; at = changetype<RawSocket>(at).next) {
     if (changetype<RawSocket>(at).id === id) return -Errno.EADDRINUSE;
@@ -42,6 +46,7 @@ export function rawBind(net: Net, family: u32, protocol: u32, id: u32): i32 {
   sk.id = id;
   sk.family = <u16>family;
   sk.protocol = <u16>protocol;
+  sk.bound = bound;
   sk.next = net.sockets;
   net.sockets = p;
   return 0;
@@ -72,9 +77,11 @@ export function rawNetExit(net: Net): void {
  */
 export function rawLocalDeliver(net: Net, family: u32, skb: SkBuff, protocol: u8): bool {
   let delivered = false;
+  const accept = sysctl(net, Sysctl.RAW_L3MDEV_ACCEPT) !== 0;
   for (let at = net.sockets; at !== 0; at = changetype<RawSocket>(at).next) {
     const sk = changetype<RawSocket>(at);
     if (sk.family !== <u16>family || (sk.protocol !== <u16>protocol && sk.protocol !== 255)) continue;
+    if (!inetBoundDevEq(accept, sk.bound, l3mdevDif(skb), l3mdevSdif(skb))) continue;
     delivered = true;
     const clone = skbClone(skb);
     if (clone === null) continue;

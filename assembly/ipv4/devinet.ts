@@ -7,7 +7,7 @@ import { EventType } from '../abi/event';
 import { Op } from '../abi/ops';
 import { Ipv4Conf } from '../abi/sysctl';
 import { eventEmit } from '../dev/event';
-import { l3mdevFibTable } from '../dev/l3mdev';
+import { changesVrf, l3mdevFibTable } from '../dev/l3mdev';
 import { IFF_LOOPBACK, IFF_UP, NetDevice, conf4Or, netifRunning } from '../dev/net_device';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opIndex } from '../lib/ops';
@@ -124,21 +124,33 @@ export function devSelectAddr(dev: NetDevice, dst: u32, scope: u8): u32 {
 }
 
 /**
- * Source address for packets to `dst` by `dev` (0: any). Linux: inet_select_addr: the device's own first, then any
- * device's of the namespace whose scope is not link.
+ * Source address for packets to `dst` by `dev` (0: any). Linux: inet_select_addr: the device's own first, then its
+ * VRF's, then any whose scope is not link of a device in the same VRF.
  */
 export function inetSelectAddr(net: Net, dev: usize, dst: u32, scope: u8): u32 {
   if (dev !== 0) {
     const addr = devSelectAddr(changetype<NetDevice>(dev), dst, scope);
     if (addr !== 0) return addr;
   }
+  const vrf = dev === 0 ? 0 : changetype<NetDevice>(dev).l3mdev;
+  if (vrf !== 0) {
+    const addr = unboundAddr(changetype<NetDevice>(vrf), scope);
+    if (addr !== 0) return addr;
+  }
   for (let at = net.devHead; at !== 0; at = changetype<NetDevice>(at).nextDev) {
     const other = changetype<NetDevice>(at);
-    if (other.ipPtr === 0) continue;
-    for (let p = changetype<InDevice>(other.ipPtr).addrs; p !== 0; p = changetype<Ifaddr>(p).next) {
-      const ifa = changetype<Ifaddr>(p);
-      if (ifa.secondary === 0 && ifa.scope !== RT_SCOPE_LINK && ifa.scope <= scope) return ifa.addr;
-    }
+    const addr = other.l3mdev === vrf ? unboundAddr(other, scope) : 0;
+    if (addr !== 0) return addr;
+  }
+  return 0;
+}
+
+/** First address of the device that other devices may use. Linux: in_dev_select_addr. */
+function unboundAddr(dev: NetDevice, scope: u8): u32 {
+  if (dev.ipPtr === 0) return 0;
+  for (let p = changetype<InDevice>(dev.ipPtr).addrs; p !== 0; p = changetype<Ifaddr>(p).next) {
+    const ifa = changetype<Ifaddr>(p);
+    if (ifa.secondary === 0 && ifa.scope !== RT_SCOPE_LINK && ifa.scope <= scope) return ifa.addr;
   }
   return 0;
 }
@@ -420,6 +432,12 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
       for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
         announce(dev, changetype<Ifaddr>(at).addr);
     }
+  } else if (event === NetdevEvent.CHANGEUPPER) {
+    // Into a VRF, or out of it: what was said of the device is not true in the other table. Linux: fib_disable_ip.
+    if (!changesVrf(dev)) return;
+    fibFlushDev(dev.net, AF_INET, dev, FibDown.FORCE);
+    exceptionFlush(dev.net, AF_INET);
+    neighIfdownFamily(AF_INET, dev);
   } else if (event === NetdevEvent.NOTIFY_PEERS) {
     for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
       gratuitousArp(dev, changetype<Ifaddr>(at).addr);

@@ -12,7 +12,7 @@ import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
-import { l3mdevMasterIfindex } from '../dev/l3mdev';
+import { l3mdevIfindexOf, l3mdevMasterIfindex } from '../dev/l3mdev';
 import { IFF_LOOPBACK, NetDevice, devGetByIndex } from '../dev/net_device';
 import { csumFold, csumPartial, csumReplace2 } from '../lib/checksum';
 import { Scratch, scratch } from '../lib/scratch';
@@ -249,7 +249,7 @@ function xrlimAllow(net: Net, fl: FlowI4, type: u32, code: u32): bool {
   const key = scratch(Scratch.IPV4_ICMP_KEY);
   store<u32>(key, bswap<u32>(fl.daddr));
   const timeout = <u64>max(sysctl(net, Sysctl.ICMP_RATELIMIT), 0) * NS_PER_MS;
-  if (inetPeerXrlimAllow(net, AF_INET, key, timeout)) {
+  if (inetPeerXrlimAllow(net, AF_INET, key, l3mdevIfindexOf(dev), timeout)) {
     icmpGlobalConsume(net);
     return true;
   }

@@ -6,6 +6,7 @@
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Ipv4Conf, Sysctl } from '../abi/sysctl';
+import { l3mdevDif, l3mdevIfindexOf, l3mdevSdif } from '../dev/l3mdev';
 import { NetDevice, conf4Or } from '../dev/net_device';
 import { tcp4Lookup, udp4Lookup } from '../inet/lookup';
 import { root } from '../lib/root';
@@ -39,7 +40,7 @@ import {
 } from '../wire/ipv4';
 import { ipv4IsLbcast, ipv4IsMulticast, ipv4IsZeronet } from '../wire/ipv4_addr';
 import { inetAddrOnlink } from './devinet';
-import { FlowI4, acceptRedirects, inetAddrType, ipDstMtu, ipRouteOutput } from './route';
+import { FlowI4, acceptRedirects, inetAddrTypeDev, ipDstMtu, ipRouteOutput } from './route';
 
 const NS_PER_SEC: u64 = 1_000_000_000;
 /** RFC 1191 §7.1: MTUs in use, for routers that do not tell theirs; largest first. */
@@ -64,11 +65,13 @@ export function icmpUnreach(net: Net, skb: SkBuff): SkbDropReason {
   // RFC 1122 §3.2.2: errors about packets to a broadcast address come from routers that break it.
   if (sysctl(net, Sysctl.ICMP_IGNORE_BOGUS_ERROR_RESPONSES) === 0) {
     const to = ipv4Daddr(skb.data + ICMP_HDR_LEN);
-    if (inetAddrType(net, to) === RtType.BROADCAST) return SkbDropReason.NOT_DROPPED_YET;
+    if (inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), to) === RtType.BROADCAST)
+      return SkbDropReason.NOT_DROPPED_YET;
   }
   if (!quotesOurs(net, skb)) return SkbDropReason.NOT_DROPPED_YET;
   const learns = fragNeeded && sysctl(net, Sysctl.IP_NO_PMTU_DISC) === 0;
-  if (learns) updatePmtu(net, skb.data + ICMP_HDR_LEN, icmpFragMtu(skb.data));
+  const vif = l3mdevIfindexOf(skb.dev);
+  if (learns) updatePmtu(net, skb.data + ICMP_HDR_LEN, icmpFragMtu(skb.data), vif);
   return SkbDropReason.NOT_DROPPED_YET;
 }
 
@@ -84,7 +87,8 @@ function quotesOurs(net: Net, skb: SkBuff): bool {
   }
   const inner = skb.data + ICMP_HDR_LEN;
   const saddr = ipv4Saddr(inner);
-  if (inetAddrType(net, saddr) !== RtType.LOCAL) return false;
+  const dev = changetype<NetDevice>(skb.dev);
+  if (inetAddrTypeDev(net, dev, saddr) !== RtType.LOCAL) return false;
   const proto = ipv4Protocol(inner);
   if (proto !== IPPROTO_TCP && proto !== IPPROTO_UDP) return true;
   const sport = <u32>bswap<u16>(load<u16>(inner + ihl));
@@ -92,8 +96,8 @@ function quotesOurs(net: Net, skb: SkBuff): bool {
   const daddr = ipv4Daddr(inner);
   const socket =
     proto === IPPROTO_TCP
-      ? tcp4Lookup(net, daddr, dport, saddr, sport, skb.iif)
-      : udp4Lookup(net, daddr, dport, saddr, sport, skb.iif);
+      ? tcp4Lookup(net, daddr, dport, saddr, sport, l3mdevDif(skb), l3mdevSdif(skb))
+      : udp4Lookup(net, daddr, dport, saddr, sport, l3mdevDif(skb), l3mdevSdif(skb));
   if (socket !== 0) return true;
   mibInc(net, Mib.IcmpInErrors);
   return false;
@@ -112,15 +116,16 @@ function plateauBelow(totLen: u32): u32 {
  * The path of the packet quoted at `inner` takes `mtu` bytes. Linux: __ip_rt_update_pmtu. Differs: an MTU of 0 (from
  * a router older than RFC 1191) means the next plateau; Linux takes route_min_pmtu at once.
  */
-function updatePmtu(net: Net, inner: usize, mtu: u32): void {
+function updatePmtu(net: Net, inner: usize, mtu: u32, vif: i32): void {
   const fl = changetype<FlowI4>(scratch(Scratch.IPV4_ICMP_ERR_FL));
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = ipv4Daddr(inner);
   fl.saddr = ipv4Saddr(inner);
+  fl.oif = vif;
   if (ipRouteOutput(net, fl) !== 0 || fl.type === RtType.LOCAL) return;
   if (mtu === 0) mtu = plateauBelow(ipv4TotLen(inner));
   const key = inner + 16;
-  const known = exceptionFind(net, AF_INET, key);
+  const known = exceptionFind(net, AF_INET, key, vif);
   if (known !== null && known.locked !== 0) return;
   const old = ipDstMtu(net, changetype<FibNh>(fl.nh), fl.daddr, false);
   // RFC 1191 §3: "A host MUST not increase its estimate of the Path MTU in response to the contents of a Datagram
@@ -133,6 +138,7 @@ function updatePmtu(net: Net, inner: usize, mtu: u32): void {
     net,
     AF_INET,
     key,
+    vif,
     mtu,
     locked,
     root().now + <u64>sysctl(net, Sysctl.ROUTE_MTU_EXPIRES) * NS_PER_SEC,
@@ -154,6 +160,7 @@ export function icmpRedirect(net: Net, skb: SkBuff): SkbDropReason {
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   fl.daddr = ipv4Daddr(inner);
   fl.saddr = ipv4Saddr(inner);
+  fl.oif = l3mdevIfindexOf(skb.dev);
   if (ipRouteOutput(net, fl) !== 0 || fl.nh === 0) return SkbDropReason.NOT_DROPPED_YET;
   const nh = changetype<FibNh>(fl.nh);
   // RFC 1122 §3.2.2.2: only the gateway that we use now may send us elsewhere, and only to a neighbour.
@@ -169,7 +176,7 @@ export function icmpRedirect(net: Net, skb: SkBuff): SkbDropReason {
     return SkbDropReason.NOT_DROPPED_YET;
   }
   if (conf4Or(dev, Ipv4Conf.SHARED_MEDIA)) {
-    if (inetAddrType(net, gw) !== RtType.UNICAST) return SkbDropReason.NOT_DROPPED_YET;
+    if (inetAddrTypeDev(net, dev, gw) !== RtType.UNICAST) return SkbDropReason.NOT_DROPPED_YET;
   } else {
     if (!inetAddrOnlink(dev, gw) || !inetAddrOnlink(dev, sender)) return SkbDropReason.NOT_DROPPED_YET;
     if (conf4Or(dev, Ipv4Conf.SECURE_REDIRECTS) && !isDefaultGw(net, gw, nh.dev))
@@ -181,7 +188,7 @@ export function icmpRedirect(net: Net, skb: SkBuff): SkbDropReason {
 
 /** The gateway to the address at `key` (network order, as is the answer); 0: it is on the link. */
 function currentGw(net: Net, nh: FibNh, key: usize): u32 {
-  const learnt = exceptionFind(net, AF_INET, key);
+  const learnt = exceptionFind(net, AF_INET, key, l3mdevIfindexOf(nh.dev));
   if (learnt !== null && learnt.dev !== 0) return <u32>learnt.gw0;
   return nh.gwFamily === AF_INET ? load<u32>(nhGwPtr(nh)) : 0;
 }
@@ -192,6 +199,7 @@ function isDefaultGw(net: Net, gw: u32, dev: usize): bool {
   memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
   // No route but the default one leads to an address that is nobody's (class E).
   fl.daddr = 0xf0000001;
+  fl.oif = l3mdevIfindexOf(dev);
   if (ipRouteOutput(net, fl) !== 0) return false;
   const nh = changetype<FibNh>(fl.nh);
   return nh.dev === dev && nh.gwFamily === AF_INET && load<u32>(nhGwPtr(nh)) === bswap<u32>(gw);

@@ -10,6 +10,7 @@
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Ipv4Conf } from '../abi/sysctl';
+import { l3mdevIngress } from '../dev/l3mdev';
 import { IFF_LOOPBACK, IFF_MULTICAST, IFF_UP, NetDevice, conf4Max, netifRunning } from '../dev/net_device';
 import { csumFold, csumPartial, ipFastCsum } from '../lib/checksum';
 import { kfree, kzalloc } from '../lib/kmalloc';
@@ -294,7 +295,7 @@ function send(inDev: InDevice, skb: SkBuff, daddr: u32): void {
 
 /** A message of IGMP, data at it; owns the skb. Linux: igmp_rcv. */
 export function igmpRcv(skb: SkBuff): void {
-  const dev = changetype<NetDevice>(skb.dev);
+  const dev = l3mdevIngress(skb);
   if (dev.ipPtr === 0 || !pskbMayPull(skb, 8) || !pskbMayPull(skb, skb.len)) {
     kfreeSkbReason(skb, SkbDropReason.PKT_TOO_SMALL);
     return;

@@ -12,6 +12,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
+import { l3mdevIfindexOf } from '../dev/l3mdev';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { ipFastCsum } from '../lib/checksum';
 import { opSet } from '../lib/ops';
@@ -66,7 +67,7 @@ import {
   ipFragEcn,
 } from './inet_fragment';
 import { IPSKB_FRAGLIST, IPSKB_FRAG_COMPLETE, IPSKB_FRAG_PMTU, ipCb } from './ip_cb';
-import { inetAddrType, ipRouteInput } from './route';
+import { inetAddrTypeDev, ipRouteInput } from './route';
 
 /** Who wants the packet whole: fragments of different users do not mix (Linux: enum ip_defrag_users). */
 export const IP_DEFRAG_LOCAL_DELIVER: u32 = 0;
@@ -78,8 +79,9 @@ const IP_DEFRAG_IN_BETWEEN: u32 = IP_DEFRAG_CONNTRACK_IN;
 const NS_PER_SEC: u64 = 1_000_000_000;
 
 /** Key: saddr, daddr, id and protocol, user. */
-const KEY_BYTES: u32 = 16;
+const KEY_BYTES: u32 = 20;
 const KEY_USER: usize = 12;
+const KEY_VIF: usize = 16;
 
 /** At init and after every restore. */
 export function ipFragOpsInit(): void {
@@ -106,12 +108,13 @@ function timeoutNs(net: Net): u64 {
   return <u64>max(sysctl(net, Sysctl.IPFRAG_TIME), 0) * NS_PER_SEC;
 }
 
-function keyOf(iph: usize, user: u32): usize {
+function keyOf(iph: usize, user: u32, vif: i32): usize {
   const key = scratch(Scratch.IP_FRAGMENT_KEY);
   store<u32>(key, ipv4SaddrBe(iph));
   store<u32>(key, ipv4DaddrBe(iph), 4);
   store<u32>(key, ipv4IdBe(iph) | (ipv4Protocol(iph) << 16), 8);
   store<u32>(key, user, KEY_USER);
+  store<i32>(key, vif, KEY_VIF);
   return key;
 }
 
@@ -123,7 +126,7 @@ export function ipDefrag(net: Net, skb: SkBuff, user: u32): SkBuff | null {
   mibInc(net, Mib.IpReasmReqds);
   const high = <u32>max(sysctl(net, Sysctl.IPFRAG_HIGH_THRESH), 0);
   const frags = changetype<Frags>(net.frags4);
-  const q = fragFind(frags, keyOf(skb.data, user), KEY_BYTES, high, timeoutNs(net));
+  const q = fragFind(frags, keyOf(skb.data, user, l3mdevIfindexOf(skb.dev)), KEY_BYTES, high, timeoutNs(net));
   if (q === null) {
     mibInc(net, Mib.IpReasmFails);
     kfreeSkbReason(skb, SkbDropReason.FRAG_LIMIT);
@@ -210,7 +213,7 @@ function queue(net: Net, q: FragQueue, skb: SkBuff): SkBuff | null {
 function tooFar(net: Net, q: FragQueue, iph: usize): bool {
   const most = sysctl(net, Sysctl.IPFRAG_MAX_DIST);
   if (most <= 0) return false;
-  const end = inetPeerRid(net, AF_INET, iph + 12);
+  const end = inetPeerRid(net, AF_INET, iph + 12, load<i32>(fragKeyPtr(q), KEY_VIF));
   const start = q.rid;
   q.rid = end;
   if (q.tail === 0 || end - start <= <u32>most) return false;
@@ -300,5 +303,5 @@ function mayReport(net: Net, head: SkBuff, dev: NetDevice, user: u32): bool {
   const way = ipRouteInput(head, net, dev, daddr, ipv4Saddr(iph), value);
   head.dst = 0;
   if (way < 0) return false;
-  return user < IP_DEFRAG_IN_BETWEEN || inetAddrType(net, daddr) === RtType.LOCAL;
+  return user < IP_DEFRAG_IN_BETWEEN || inetAddrTypeDev(net, dev, daddr) === RtType.LOCAL;
 }

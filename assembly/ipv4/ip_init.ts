@@ -34,6 +34,7 @@ import { ipForwardResume } from './ip_forward';
 import { ipFragNetExit, ipFragNetInit, ipFragOpsInit } from './ip_fragment';
 import { ipListRcv, ipLocalDeliverFinish, ipRcvResume } from './ip_input';
 import { ipFinishOutput, ipLocalOutFinish } from './ip_output';
+import { ipVrfOpsInit } from './ip_vrf';
 import { ipmrInit, ipmrOpsInit } from './ipmr';
 import { RouteInput, inetAddrType, inetAddrTypeDev, ipRouteAgain, ipRouteDev, ipRouteInput } from './route';
 import { ipv4SysctlDefaults } from './sysctl_defaults';
@@ -65,6 +66,7 @@ export function ipOpsInit(): void {
   opSet(Op.ARP_PROXY, arpProxyRoute.index);
   ipmrOpsInit();
   igmpOpsInit();
+  ipVrfOpsInit();
   opSet(Op.OKFN_IPV4, resumePreRouting.index);
   opSet(Op.OKFN_IPV4 + 1, resumeLocalIn.index);
   opSet(Op.OKFN_IPV4 + 2, resumeForward.index);
@@ -160,8 +162,9 @@ function arpProxyRoute(skb: usize, dev: usize): i32 {
   return nh !== 0 && changetype<FibNh>(nh).dev !== dev ? 1 : 0;
 }
 
-function arpRouteDev(net: usize, dst: u32, src: u32): usize {
-  return ipRouteDev(changetype<Net>(net), dst, src);
+function arpRouteDev(devPtr: usize, dst: u32, src: u32): usize {
+  const dev = changetype<NetDevice>(devPtr);
+  return ipRouteDev(dev.net, dev, dst, src);
 }
 
 function arpOnlink(dev: usize, a: u32, b: u32): i32 {

@@ -11,8 +11,10 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
 import { Ipv4Conf } from '../abi/sysctl';
+import { isL3Slave, l3mdevIngress, l3mdevMasterIfindex } from '../dev/l3mdev';
 import { NetDevice, conf4Or } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
+import { vrfRxStats } from '../dev/vrf';
 import { SCRATCH_KEYS, SCRATCH_ROUTES, scratchList } from '../dev/scratch';
 import { rawLocalDeliver } from '../inet/raw';
 import { ipFastCsum } from '../lib/checksum';
@@ -176,7 +178,12 @@ export function ipRcvResume(skb: SkBuff): void {
 
 /** Linux: ip_rcv_finish: the route is known; options, then forward or deliver. */
 function rcvFinish(net: Net, skb: SkBuff, daddr: u32, value: u32): void {
-  const dev = changetype<NetDevice>(skb.dev);
+  let dev = changetype<NetDevice>(skb.dev);
+  if (dev.l3mdev !== 0) {
+    if (!vrfIpRcv(net, skb, dev)) return;
+    dev = l3mdevIngress(skb);
+    daddr = bswap<u32>(load<u32>(skb.networkHeader, 16));
+  }
   const iph = skb.networkHeader;
   const way = ipRouteInput(skb, net, dev, daddr, bswap<u32>(load<u32>(iph, 12)), value);
   if (root().trace !== 0) traceRoute(skb, way);
@@ -212,6 +219,19 @@ function rcvFinish(net: Net, skb: SkBuff, daddr: u32, value: u32): void {
     return;
   }
   ipForward(net, skb, changetype<FibNh>(skb.dst), daddr, way === RouteInput.FORWARD_REDIRECT);
+}
+
+/**
+ * A packet of a port in a VRF becomes the VRF's; routing still asks its port. Linux: l3mdev_ip_rcv, vrf_ip_rcv. False: a
+ * hook took it.
+ */
+function vrfIpRcv(net: Net, skb: SkBuff, port: NetDevice): bool {
+  if (!isL3Slave(port)) return true;
+  skb.dev = port.l3mdev;
+  if (load<u8>(skb.networkHeader, 16) >> 4 === 0xe) return true;
+  vrfRxStats(changetype<NetDevice>(skb.dev), skb.len);
+  if (net.hookCount === 0) return true;
+  return nfHook(net, NFPROTO_IPV4, NetfilterHook.PRE_ROUTING, skb, skb.dev, 0);
 }
 
 /** Type, device and gateway of the way that was found, or why there is none. */
@@ -272,7 +292,7 @@ function ipError(net: Net, skb: SkBuff, dev: NetDevice, err: i32): void {
     return;
   }
   // Linux answers one sender once a second, five times at once (error_cost, error_burst).
-  const tell = inetPeerErrorAllow(net, AF_INET, skb.networkHeader + 12);
+  const tell = inetPeerErrorAllow(net, AF_INET, skb.networkHeader + 12, l3mdevMasterIfindex(dev));
   if (err === -Errno.EHOSTUNREACH) {
     if (tell) icmpSend(skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
     kfreeSkbReason(skb, SkbDropReason.IP_UNREACHABLE);

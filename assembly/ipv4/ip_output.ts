@@ -11,6 +11,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { skbGsoValidateNetworkLen } from '../dev/gso_len';
 import { gsoSegment } from '../dev/gso';
+import { isL3Slave, l3mdevIfindexOf, l3mdevLoopback } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { ipFastCsum } from '../lib/checksum';
@@ -111,7 +112,7 @@ function neighFor(net: Net, nh: FibNh, daddr: usize): Neighbour | null {
   const dev = changetype<NetDevice>(nh.dev);
   if (net.exceptions4 !== 0) {
     // A redirect that we believed: another gateway for this destination.
-    const exception = exceptionFind(net, AF_INET, daddr);
+    const exception = exceptionFind(net, AF_INET, daddr, l3mdevIfindexOf(nh.dev));
     if (exception !== null && exception.dev !== 0) {
       return neighCreate(AF_INET, exceptionGwPtr(exception), changetype<NetDevice>(exception.dev));
     }
@@ -180,11 +181,25 @@ export function ipLocalOut(net: Net, skb: SkBuff): void {
   store<u16>(iph, 0, 10);
   store<u16>(iph, ipFastCsum(iph, <u32>load<u8>(iph) & 15), 10);
   const nh = changetype<FibNh>(skb.dst);
-  if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, nh.dev)) return;
+  if (net.hookCount !== 0 && !localOutHooks(net, skb, nh)) return;
   ipLocalOutFinish(net, skb, nh);
 }
 
-/** Behind LOCAL_OUT: to ourselves by lo, to a group, or out. */
+/** LOCAL_OUT; a packet that leaves a VRF passes it and POSTROUTING as the VRF's first. Linux: vrf_ip_out_direct. */
+function localOutHooks(net: Net, skb: SkBuff, nh: FibNh): bool {
+  if (nhInfo(nh).type === RtType.LOCAL)
+    return nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, l3mdevLoopback(net, nh.dev));
+  const out = changetype<NetDevice>(nh.dev);
+  // "Don't divert multicast or local broadcast."
+  if (isL3Slave(out) && load<u8>(skb.data, 16) < 0xe0) {
+    skb.dev = out.l3mdev;
+    if (!nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, out.l3mdev)) return false;
+    if (!nfHook(net, NFPROTO_IPV4, NetfilterHook.POST_ROUTING, skb, 0, out.l3mdev)) return false;
+  }
+  return nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, nh.dev);
+}
+
+/** Behind LOCAL_OUT: to ourselves by lo or the VRF, to a group, or out. */
 export function ipLocalOutFinish(net: Net, skb: SkBuff, nh: FibNh): void {
   const type = nhInfo(nh).type;
   if (type === RtType.LOCAL) {
@@ -194,15 +209,14 @@ export function ipLocalOutFinish(net: Net, skb: SkBuff, nh: FibNh): void {
   ipOutput(net, skb, nh);
 }
 
-/** Our own address: the packet goes round by lo. */
+/** Our own address: the packet goes round by lo, or by the VRF that the address is in. */
 function loopBack(net: Net, skb: SkBuff, nh: FibNh): void {
   mibInc(net, Mib.IpOutTransmits);
   mibAdd(net, Mib.IpExtOutOctets, skb.len);
   skb.dst = changetype<usize>(nh);
-  skb.dev = net.loopback;
-  if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.POST_ROUTING, skb, 0, net.loopback))
-    return;
-  const neigh = neighCreate(AF_INET, skb.data + 16, changetype<NetDevice>(net.loopback));
+  skb.dev = l3mdevLoopback(net, nh.dev);
+  if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.POST_ROUTING, skb, 0, skb.dev)) return;
+  const neigh = neighCreate(AF_INET, skb.data + 16, changetype<NetDevice>(skb.dev));
   if (neigh === null) {
     kfreeSkbReason(skb, SkbDropReason.NEIGH_CREATEFAIL);
     return;

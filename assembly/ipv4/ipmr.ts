@@ -10,6 +10,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
 import { Ipv4Conf } from '../abi/sysctl';
+import { l3mdevIngress } from '../dev/l3mdev';
 import { NetDevice, netifRunning } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { opSet } from '../lib/ops';
@@ -115,7 +116,7 @@ export function ipmrMfcAdd(
     const skb = changetype<SkBuff>(at);
     at = skb.next;
     skb.next = 0;
-    forward(net, table, skb, changetype<NetDevice>(skb.dev), c, false);
+    forward(net, table, skb, l3mdevIngress(skb), c, false);
   }
   return 0;
 }

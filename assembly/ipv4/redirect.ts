@@ -4,6 +4,7 @@
  * silent for redirect_silence.
  */
 import { Sysctl } from '../abi/sysctl';
+import { l3mdevIfindexOf } from '../dev/l3mdev';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { FibNh, nhGwPtr } from '../route/fib';
 import { inetPeerRedirectAllow } from '../route/inet_peer';
@@ -18,7 +19,8 @@ export function ipSendRedirect(net: Net, skb: SkBuff, nh: FibNh, daddr: u32): vo
   const load_ = <u32>sysctl(net, Sysctl.ROUTE_REDIRECT_LOAD);
   const number = <u32>sysctl(net, Sysctl.ROUTE_REDIRECT_NUMBER);
   const silence = <u32>sysctl(net, Sysctl.ROUTE_REDIRECT_SILENCE);
-  if (!inetPeerRedirectAllow(net, AF_INET, skb.networkHeader + 12, load_, number, silence)) return;
+  const vif = l3mdevIfindexOf(nh.dev);
+  if (!inetPeerRedirectAllow(net, AF_INET, skb.networkHeader + 12, vif, load_, number, silence)) return;
   const gw = nh.gwFamily === AF_INET ? load<u32>(nhGwPtr(nh)) : bswap<u32>(daddr);
   icmpSend(skb, ICMP_REDIRECT, ICMP_REDIR_HOST, gw);
 }

@@ -17,7 +17,7 @@ import {
 import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { Errno } from '../net/errno';
-import { l3mdevFibTable, l3mdevMasterIfindex, isL3Master } from '../dev/l3mdev';
+import { isL3Master, l3mdevFibTable, l3mdevIfindexOf, l3mdevMasterIfindex } from '../dev/l3mdev';
 import { exceptionFind, exceptionMtu } from '../route/exception';
 import {
   Fib,
@@ -127,9 +127,10 @@ export function ipRouteAgain(net: Net, skb: SkBuff): FibNh | null {
   return changetype<FibNh>(fl.nh);
 }
 
-/** The device by which a packet of ours from `saddr` (0: any) to `daddr` would leave, 0: none. */
-export function ipRouteDev(net: Net, daddr: u32, saddr: u32): usize {
+/** The device by which a packet of ours from `saddr` (0: any) to `daddr` would leave in the VRF of `dev`, 0: none. */
+export function ipRouteDev(net: Net, dev: NetDevice, daddr: u32, saddr: u32): usize {
   const fl = flow4(scratch(Scratch.FIB_FLOW), daddr, saddr);
+  fl.l3mdev = l3mdevMasterIfindex(dev);
   fl.iif = net.loopback === 0 ? 0 : changetype<NetDevice>(net.loopback).ifindex;
   if (fibFlowLookup(net, fl) !== 0 || fl.nh === 0) return 0;
   return changetype<FibNh>(fl.nh).dev;
@@ -161,6 +162,11 @@ function flowOfSkb(net: Net, fl: FibFlow, skb: SkBuff, dev: NetDevice): void {
   fl.dport = bswap<u16>(load<u16>(transport, 2));
 }
 
+/** lo, or a VRF, which is that for its own: what comes by it was sent by us. */
+function loopsBack(dev: NetDevice): bool {
+  return (dev.flags & IFF_LOOPBACK) !== 0 || isL3Master(dev);
+}
+
 /** What validating a source gave: its sender may be told of a better route only if it is on the link (Linux: itag/err). */
 const SOURCE_OK: i32 = 0;
 const SOURCE_ONLINK: i32 = 1;
@@ -177,14 +183,15 @@ function validateSource(
   skb: SkBuff | null,
   daddr: u32,
 ): i32 {
-  // Only our own output comes by lo, and its source was checked there: Linux keeps that route (loopback_xmit).
-  if ((dev.flags & IFF_LOOPBACK) !== 0) return SOURCE_OK;
+  // Only our own output comes by these, and its source was checked there: Linux keeps that route (loopback_xmit).
+  if (loopsBack(dev)) return SOURCE_OK;
   const rpf = conf4Max(dev, Ipv4Conf.RP_FILTER);
   const acceptLocal = conf4Or(dev, Ipv4Conf.ACCEPT_LOCAL);
   if (
     rpf === 0 &&
     (out !== changetype<usize>(dev) || !conf4Or(dev, Ipv4Conf.SEND_REDIRECTS)) &&
-    dev.l3mdev === 0
+    // With rules of one's own an address may be ours in one table and somebody's in another.
+    fibNet(net, AF_INET).custom === 0
   ) {
     if (!acceptLocal && inetLookupIfaddr(net, saddr) !== null) return -Errno.EINVAL;
     return SOURCE_OK;
@@ -246,7 +253,7 @@ export function ipRouteInput(skb: SkBuff, net: Net, dev: NetDevice, daddr: u32, 
   if (daddr === 0xffffffff || (saddr === 0 && daddr === 0)) return broadcastInput(net, dev, saddr);
   if (isZeronet(saddr)) return E_MARTIAN_SOURCE;
   if (isZeronet(daddr)) return E_MARTIAN_DESTINATION;
-  const loopbackOk = (dev.flags & IFF_LOOPBACK) !== 0 || conf4Or(dev, Ipv4Conf.ROUTE_LOCALNET);
+  const loopbackOk = loopsBack(dev) || conf4Or(dev, Ipv4Conf.ROUTE_LOCALNET);
   if (isLoopback(daddr) && !loopbackOk) return E_LOCALNET;
   if (isLoopback(saddr) && !loopbackOk) return E_MARTIAN_SOURCE;
   if (ipv4IsMulticast(daddr)) return multicastInput(net, dev, daddr, saddr);
@@ -362,7 +369,8 @@ export function ipRouteOutput(net: Net, fl: FlowI4): i32 {
     const ifa = inetLookupIfaddr(net, fl.saddr);
     if (ifa !== null) out = changetype<NetDevice>(ifa.dev);
   }
-  if (out !== null && !isL3Master(out) && (err !== 0 || group)) {
+  // A device in a VRF has the routes of its table and no others.
+  if (out !== null && !isL3Master(out) && (group || (err !== 0 && key.l3mdev === 0))) {
     const own = fl.oif !== 0 && inetAddrTypeDev(net, out, fl.daddr) === RtType.LOCAL;
     if (own) {
       key.oif = 0;
@@ -443,7 +451,7 @@ export function ipDstMtu(net: Net, nh: FibNh, daddr: u32, forward: bool): u32 {
   if (net.exceptions4 === 0 || (forward && sysctl(net, Sysctl.IP_FORWARD_USE_PMTU) === 0)) return link;
   const key = scratch(Scratch.IPV4_ROUTE_KEY4);
   store<u32>(key, bswap<u32>(daddr));
-  const exception = exceptionFind(net, AF_INET, key);
+  const exception = exceptionFind(net, AF_INET, key, l3mdevIfindexOf(nh.dev));
   if (exception === null) return link;
   const learned = exceptionMtu(exception);
   return learned === 0 ? link : min(link, learned);

@@ -6,7 +6,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { DeliveryKind } from '../abi/event';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
-import { l3mdevMasterIfindex } from '../dev/l3mdev';
+import { l3mdevDif, l3mdevMasterIfindex, l3mdevSdif } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { tcp4Lookup } from '../inet/lookup';
 import { transportCsumOk4 } from '../inet/transport_csum';
@@ -82,7 +82,15 @@ export function tcpV4Rcv(skb: SkBuff): void {
   const th = skb.data;
   const iph = skb.networkHeader;
   skb.transportHeader = th;
-  const socket = tcp4Lookup(net, ipv4Saddr(iph), tcpSource(th), ipv4Daddr(iph), tcpDest(th), skb.iif);
+  const socket = tcp4Lookup(
+    net,
+    ipv4Saddr(iph),
+    tcpSource(th),
+    ipv4Daddr(iph),
+    tcpDest(th),
+    l3mdevDif(skb),
+    l3mdevSdif(skb),
+  );
   if (socket !== 0) {
     skbPush(skb, th - iph);
     if (!handleGive(skb, DeliveryKind.RAW, socket, net, 0, 0))

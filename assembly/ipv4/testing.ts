@@ -203,6 +203,6 @@ function logXmit(p: usize, dev: usize): i32 {
 export function testExceptionGw(net: usize, addr: u32): u32 {
   const key = memory.data(4, 4);
   store<u32>(key, bswap<u32>(addr));
-  const found = exceptionFind(changetype<Net>(net), AF_INET, key);
+  const found = exceptionFind(changetype<Net>(net), AF_INET, key, 0);
   return found === null || found.dev === 0 ? 0 : bswap<u32>(<u32>found.gw0);
 }

@@ -5,6 +5,7 @@
 import { SkbDropReason } from '../abi/drop_reason';
 import { DeliveryKind } from '../abi/event';
 import { Mib } from '../abi/snmp';
+import { l3mdevDif, l3mdevSdif } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { udp4Lookup } from '../inet/lookup';
 import { transportCsumOk4 } from '../inet/transport_csum';
@@ -39,7 +40,15 @@ export function udpRcv(skb: SkBuff): void {
   }
   const iph = skb.networkHeader;
   const daddr = ipv4Daddr(iph);
-  const socket = udp4Lookup(net, ipv4Saddr(iph), udpSource(uh), daddr, udpDest(uh), skb.iif);
+  const socket = udp4Lookup(
+    net,
+    ipv4Saddr(iph),
+    udpSource(uh),
+    daddr,
+    udpDest(uh),
+    l3mdevDif(skb),
+    l3mdevSdif(skb),
+  );
   if (socket !== 0) {
     skbPush(skb, uh - iph);
     if (handleGive(skb, DeliveryKind.RAW, socket, net, 0, 0)) mibInc(net, Mib.UdpInDatagrams);

@@ -228,6 +228,19 @@ export function ipv6ChkAddr(net: Net, addr: usize, dev: usize): bool {
   return false;
 }
 
+/** The same among the devices of the VRF `l3mdev` (NetDevice, 0: of none). Linux: ipv6_chk_addr_and_flags. */
+export function ipv6ChkAddrIn(net: Net, addr: usize, dev: usize, l3mdev: usize): bool {
+  let at = load<u32>(bucketOf(net, addr));
+  while (at !== 0) {
+    const ifa = changetype<Inet6Ifaddr>(at);
+    at = ifa.hnext;
+    if (!ipv6AddrEqual(ifaAddr(ifa), addr) || (dev !== 0 && ifa.dev !== dev)) continue;
+    if (changetype<NetDevice>(ifa.dev).l3mdev !== l3mdev) continue;
+    if ((ifa.flags & IFA_F_TENTATIVE) === 0) return true;
+  }
+  return false;
+}
+
 /** A link-local address of the device that bears none of `banned` flags, or 0. Linux: ipv6_get_lladdr. */
 export function ipv6GetLladdr(dev: NetDevice, banned: u32): usize {
   if (dev.ip6Ptr === 0) return 0;

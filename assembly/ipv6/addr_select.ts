@@ -10,6 +10,7 @@
  */
 import { Ipv6Conf } from '../abi/sysctl';
 import { NetDevice, IFF_UP, conf6 } from '../dev/net_device';
+import { Scratch, scratch } from '../lib/scratch';
 import { Net } from '../net/net';
 import {
   IPV6_ADDR_LOOPBACK,
@@ -46,24 +47,53 @@ export function ipv6DevGetSaddr(net: Net, dstDev: usize, daddr: usize, out: usiz
       load<i32>(net.conf6All + (Ipv6Conf.USE_OIF_ADDRS_ONLY << 2)) !== 0);
   const scope = ipv6AddrScope(daddr);
   const label = ipv6AddrLabel(net, daddr, dstDev);
-  let best: u64 = 0;
-  let found: usize = 0;
-  for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
-    const dev = changetype<NetDevice>(p);
-    if (dev.ip6Ptr === 0 || (own && p !== dstDev) || ((dev.flags & IFF_UP) === 0 && p !== dstDev)) continue;
-    for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
-      const ifa = changetype<Inet6Ifaddr>(at);
-      if ((ifa.flags & IFA_F_TENTATIVE) !== 0) continue;
-      const score = scoreOf(ifa, daddr, scope, label, p === dstDev);
-      if (score > best) {
-        best = score;
-        found = ifaAddr(ifa);
-      }
+  const ask = changetype<SaddrQuery>(scratch(Scratch.ADDR_SELECT));
+  ask.daddr = daddr;
+  ask.dstDev = dstDev;
+  ask.scope = scope;
+  ask.label = label;
+  ask.best = 0;
+  ask.found = 0;
+  const vrf: usize = dstDev === 0 ? 0 : changetype<NetDevice>(dstDev).l3mdev;
+  // In a VRF the addresses of the outgoing device and of the VRF go before those of its other ports.
+  if (own || vrf !== 0) consider(ask, dstDev);
+  if (!own && vrf !== 0) consider(ask, vrf);
+  const enough = vrf !== 0 && ask.found !== 0 && sourceScope(ask.found) >= scope;
+  if (!own && !enough) {
+    for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev) {
+      // "Only consider addresses on devices in the same L3 domain."
+      if (changetype<NetDevice>(p).l3mdev === vrf) consider(ask, p);
     }
   }
-  if (found === 0) return false;
-  ipv6AddrCopy(out, found);
+  if (ask.found === 0) return false;
+  ipv6AddrCopy(out, ask.found);
   return true;
+}
+
+/** What is asked, and the best answer so far. */
+@unmanaged
+@final
+class SaddrQuery {
+  best: u64;
+  daddr: usize;
+  dstDev: usize;
+  scope: u32;
+  label: u32;
+  found: usize;
+}
+
+/** The addresses of one device. */
+function consider(ask: SaddrQuery, p: usize): void {
+  const dev = changetype<NetDevice>(p);
+  if (dev.ip6Ptr === 0 || ((dev.flags & IFF_UP) === 0 && p !== ask.dstDev)) return;
+  for (let at = inet6Dev(dev).addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next) {
+    const ifa = changetype<Inet6Ifaddr>(at);
+    if ((ifa.flags & IFA_F_TENTATIVE) !== 0) continue;
+    const score = scoreOf(ifa, ask.daddr, ask.scope, ask.label, p === ask.dstDev);
+    if (score <= ask.best) continue;
+    ask.best = score;
+    ask.found = ifaAddr(ifa);
+  }
 }
 
 function scoreOf(ifa: Inet6Ifaddr, daddr: usize, scope: u32, label: u32, outgoing: bool): u64 {

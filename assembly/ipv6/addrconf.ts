@@ -10,6 +10,7 @@ import { Op } from '../abi/ops';
 import { AddrRec } from '../abi/request';
 import { Ipv6Conf } from '../abi/sysctl';
 import { eventEmit } from '../dev/event';
+import { changesVrf, isL3Master } from '../dev/l3mdev';
 import {
   IFF_LOOPBACK,
   IFF_UP,
@@ -124,7 +125,8 @@ export function addrconfAdd(
   if (plen > 128 || validLft === 0 || preferredLft > validLft) return -Errno.EINVAL;
   const type = ipv6AddrType(addr);
   if (type === IPV6_ADDR_ANY || (type & IPV6_ADDR_MULTICAST) !== 0) return -Errno.EINVAL;
-  if ((type & IPV6_ADDR_LOOPBACK) !== 0 && (dev.flags & IFF_LOOPBACK) === 0) return -Errno.EADDRNOTAVAIL;
+  if ((type & IPV6_ADDR_LOOPBACK) !== 0 && (dev.flags & IFF_LOOPBACK) === 0 && !isL3Master(dev))
+    return -Errno.EADDRNOTAVAIL;
   if (dev.ip6Ptr === 0) return -Errno.ENODEV;
   if (conf6(dev, Ipv6Conf.DISABLE_IPV6) !== 0) return -Errno.EACCES;
   // Linux: temporary addresses stand beside prefixes of 64 bits only.
@@ -401,7 +403,7 @@ function ifup(dev: NetDevice): void {
   }
   for (let at = idev.addrs; at !== 0; at = changetype<Inet6Ifaddr>(at).next)
     addPrefixRoute(changetype<Inet6Ifaddr>(at));
-  addMulticastRoute(dev);
+  if (!isL3Master(dev)) addMulticastRoute(dev);
   if (netifRunning(dev)) linkReady(dev);
 }
 
@@ -414,8 +416,9 @@ function linkReady(dev: NetDevice): void {
   startAll(idev);
 }
 
-/** Linux: addrconf_addr_gen. */
+/** Linux: addrconf_addr_gen; a VRF is no link. */
 function makeLinkLocal(dev: NetDevice): void {
+  if (isL3Master(dev)) return;
   const mode = conf6(dev, Ipv6Conf.ADDR_GEN_MODE);
   if (mode === ADDR_GEN_MODE_NONE || ipv6GetLladdr(dev, 0) !== 0) return;
   const addr = scratch(Scratch.ADDRCONF_ADDR2);
@@ -539,6 +542,10 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
     case NetdevEvent.CHANGE: {
       fibSyncLinkState(dev.net, AF_INET6, dev, false);
       if (!slave && netifRunning(dev) && conf6(dev, Ipv6Conf.DISABLE_IPV6) === 0) linkReady(dev);
+      return;
+    }
+    case NetdevEvent.CHANGEUPPER: {
+      if (changesVrf(dev)) ifdown(dev);
       return;
     }
     case NetdevEvent.CHANGEADDR: {

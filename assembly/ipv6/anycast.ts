@@ -58,7 +58,11 @@ export function anycastForwardingChanged(dev: NetDevice, forwarding: bool): void
 
 /** Whether `addr` is an anycast address of the router, on `dev` only unless that is 0. Linux: ipv6_chk_acast_addr. */
 export function ipv6ChkAcastAddr(net: Net, dev: usize, addr: usize): bool {
-  const vrf = dev === 0 ? 0 : l3mdevFibTable(changetype<NetDevice>(dev));
+  return ipv6ChkAcastAddrIn(net, dev, addr, dev === 0 ? 0 : l3mdevFibTable(changetype<NetDevice>(dev)));
+}
+
+/** The same in the VRF of that table, 0: in none. */
+export function ipv6ChkAcastAddrIn(net: Net, dev: usize, addr: usize, vrf: u32): bool {
   const fib = fibGetTable(fibNet(net, AF_INET6), vrf !== 0 ? vrf : RT_TABLE_LOCAL);
   if (fib === null) return false;
   let info = fibFirst(fib, addr, 128);

@@ -7,7 +7,13 @@ import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
-import { l3mdevMasterIfindex } from '../dev/l3mdev';
+import {
+  isL3Master,
+  l3mdevFibTable,
+  l3mdevIfindexOf,
+  l3mdevIngress,
+  l3mdevMasterIfindex,
+} from '../dev/l3mdev';
 import { IFF_LOOPBACK, NetDevice, devGetByIndex } from '../dev/net_device';
 import { csumFold, csumIpv6Nofold, csumPartial } from '../lib/checksum';
 import { Scratch, scratch } from '../lib/scratch';
@@ -59,8 +65,8 @@ import {
 } from '../wire/ipv6_addr';
 import { ipv6SkipExthdr } from '../wire/ipv6_ext';
 import { NDISC_REDIRECT, NDISC_ROUTER_SOLICITATION } from '../wire/ndisc';
-import { ipv6ChkAddr } from './addr_hash';
-import { ipv6ChkAcastAddr } from './anycast';
+import { ipv6ChkAddrIn } from './addr_hash';
+import { ipv6ChkAcastAddrIn } from './anycast';
 import { ipv6DevGetSaddr } from './addr_select';
 import { icmpv6Notify } from './icmp_err';
 import { ip6EmitHeader, ip6LocalOut } from './ip6_output';
@@ -143,15 +149,18 @@ function xrlimAllow(net: Net, type: u32, fl: FlowI6): bool {
   const table = fibGetTable(fibNet(net, AF_INET6), nhInfo(nh).table);
   const plen = table === null ? 128 : fib6Plen(table, flowDaddr(fl), nhInfo(nh));
   if (plen < 128) timeout >>= (128 - plen) >> 5;
-  if (inetPeerXrlimAllow(net, AF_INET6, flowDaddr(fl), <u64>timeout * MS)) return true;
+  if (inetPeerXrlimAllow(net, AF_INET6, flowDaddr(fl), l3mdevIfindexOf(nh.dev), <u64>timeout * MS))
+    return true;
   mibInc(net, Mib.Icmp6OutRateLimitHost);
   return false;
 }
 
 /** The address that the packet was sent to, when it is ours, else 0. */
 function errorSource(skb: SkBuff, net: Net, daddr: usize): usize {
-  const dev: usize = ipv6AddrIsLinklocal(daddr) ? skb.dev : 0;
-  return ipv6ChkAddr(net, daddr, dev) || ipv6ChkAcastAddr(net, dev, daddr) ? daddr : 0;
+  const port = l3mdevIngress(skb);
+  const dev: usize = ipv6AddrIsLinklocal(daddr) ? changetype<usize>(port) : 0;
+  if (ipv6ChkAcastAddrIn(net, dev, daddr, l3mdevFibTable(port))) return daddr;
+  return ipv6ChkAddrIn(net, daddr, dev, port.l3mdev) ? daddr : 0;
 }
 
 /**
@@ -269,8 +278,7 @@ export function icmpv6Rcv(skb: SkBuff): void {
     return;
   }
   if (type === ICMPV6_MGM_QUERY) {
-    const good =
-      pskbMayPull(skb, skb.len) && igmp6EventQuery(skb, changetype<NetDevice>(skb.dev), skb.data, skb.len);
+    const good = pskbMayPull(skb, skb.len) && igmp6EventQuery(skb, l3mdevIngress(skb), skb.data, skb.len);
     if (good) consumeSkb(skb);
     else kfreeSkbReason(skb, SkbDropReason.PKT_TOO_SMALL);
     return;
@@ -284,6 +292,12 @@ export function icmpv6Rcv(skb: SkBuff): void {
   kfreeSkbReason(skb, SkbDropReason.UNHANDLED_PROTO);
 }
 
+/** ifindex by which a request is answered; in a VRF that of the device with the address. Linux: icmp6_iif. */
+function replyOif(skb: SkBuff): i32 {
+  if (skb.dst === 0 || !isL3Master(changetype<NetDevice>(skb.dev))) return skb.iif;
+  return changetype<NetDevice>(changetype<FibNh>(skb.dst).dev).ifindex;
+}
+
 /** RFC 4443 4.2: the packet itself goes back, as it is but for type, checksum and header. Linux: icmpv6_echo_reply. */
 function echoReply(skb: SkBuff, net: Net): void {
   if (sysctl(net, Sysctl.IP6_ICMP_ECHO_IGNORE_ALL) !== 0) {
@@ -293,13 +307,14 @@ function echoReply(skb: SkBuff, net: Net): void {
   const hdr = skb.networkHeader;
   // "The source address MUST be a unicast address": of a request to a group or to anybody, one that is chosen.
   const daddr = ipv6Daddr(hdr);
-  const from: usize = ipv6AddrIsMulticast(daddr) || ipv6ChkAcastAddr(net, 0, daddr) ? 0 : daddr;
+  const vrfTable = l3mdevFibTable(changetype<NetDevice>(skb.dev));
+  const from: usize = ipv6AddrIsMulticast(daddr) || ipv6ChkAcastAddrIn(net, 0, daddr, vrfTable) ? 0 : daddr;
   const tclass = ipv6Dsfield(hdr);
   if (ipv6AddrIsAny(ipv6Saddr(hdr)) || ipv6AddrIsMulticast(ipv6Saddr(hdr))) {
     kfreeSkbReason(skb, SkbDropReason.IP_INVALID_SOURCE);
     return;
   }
-  const fl = flowI6Init(scratch(Scratch.IPV6_ICMP_FL2), ipv6Saddr(hdr), from, skb.iif, NEXTHDR_ICMP);
+  const fl = flowI6Init(scratch(Scratch.IPV6_ICMP_FL2), ipv6Saddr(hdr), from, replyOif(skb), NEXTHDR_ICMP);
   if (sysctl(net, Sysctl.IP6_FWMARK_REFLECT) !== 0) fl.mark = skb.mark;
   if (ip6RouteOutput(net, fl) !== 0) {
     mibInc(net, Mib.Ip6OutNoRoutes);

@@ -7,6 +7,7 @@ import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Ipv6Conf } from '../abi/sysctl';
+import { l3mdevIngress, l3mdevMasterIfindex } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { Scratch, scratch } from '../lib/scratch';
@@ -96,7 +97,8 @@ export function ip6Forward(skb: SkBuff, net: Net, nh: FibNh): void {
     kfreeSkbReason(skb, SkbDropReason.IP_INNOROUTES);
     return;
   }
-  if (nh.dev === skb.dev && !ip6cbHas(skb, IP6SKB_SRCRT)) redirect(skb, net, nh);
+  if (nh.dev === changetype<usize>(l3mdevIngress(skb)) && !ip6cbHas(skb, IP6SKB_SRCRT))
+    redirect(skb, net, nh);
   else if (!sourceMayCross(skb, net)) return;
 
   const mtu = max(ip6DstMtu(net, nh, ipv6Daddr(hdr), true), IPV6_MIN_MTU);
@@ -126,7 +128,7 @@ export function ip6Forward(skb: SkBuff, net: Net, nh: FibNh): void {
  */
 function forProxy(skb: SkBuff, net: Net, hdr: usize): bool {
   const daddr = ipv6Daddr(hdr);
-  if (pneighLookup(AF_INET6, net, daddr, skb.dev) === null) return false;
+  if (pneighLookup(AF_INET6, net, daddr, changetype<usize>(l3mdevIngress(skb))) === null) return false;
   const out = scratch(Scratch.IP6_FORWARD_OUT);
   let offset: i32 = 0;
   let nexthdr = ipv6Nexthdr(hdr);
@@ -157,7 +159,8 @@ function forProxy(skb: SkBuff, net: Net, hdr: usize): bool {
 function redirect(skb: SkBuff, net: Net, nh: FibNh): void {
   const daddr = ipv6Daddr(skb.networkHeader);
   const target = nh.gwFamily !== 0 ? nhGwPtr(nh) : daddr;
-  if (inetPeerXrlimAllow(net, AF_INET6, daddr, SECOND_NS)) ndiscSendRedirect(skb, target);
+  if (inetPeerXrlimAllow(net, AF_INET6, daddr, l3mdevMasterIfindex(changetype<NetDevice>(nh.dev)), SECOND_NS))
+    ndiscSendRedirect(skb, target);
 }
 
 /** False, and the skb is gone, when the source address must not leave its link. */

@@ -28,6 +28,7 @@ import { ip6mrInit, ip6mrOpsInit } from './ip6mr';
 import { ip6ForwardResume } from './ip6_forward';
 import { ip6InputFinish, ip6ListRcv, ip6RcvResume } from './ip6_input';
 import { ip6FinishOutput, ip6LocalOutFinish } from './ip6_output';
+import { ip6VrfOpsInit } from './ip6_vrf';
 import { mcastOpsInit } from './mcast';
 import { ndiscOpsInit } from './ndisc';
 import { rsOpsInit } from './ndisc_rs';
@@ -60,6 +61,7 @@ export function ip6OpsInit(): void {
   raRoutesOpsInit();
   radvOpsInit();
   ip6mrOpsInit();
+  ip6VrfOpsInit();
   rsOpsInit();
   ipv6FragOpsInit();
 }

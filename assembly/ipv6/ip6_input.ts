@@ -13,6 +13,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
 import { Ipv6Conf } from '../abi/sysctl';
+import { isL3Master, l3mdevIngress } from '../dev/l3mdev';
 import { IFF_LOOPBACK, NetDevice, conf6 } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { SCRATCH_ROUTES, scratchList } from '../dev/scratch';
@@ -69,6 +70,7 @@ import { ipv6DestoptRcv, ipv6ParseHopopts, ipv6RthdrRcv } from './exthdrs';
 import { icmpv6Send } from './icmp';
 import { ip6Forward } from './ip6_forward';
 import { ip6cbInit, ip6cbNhoff } from './ip6cb';
+import { vrfIp6Rcv } from './ip6_vrf';
 import { ip6MrInput } from './ip6mr';
 import { ipv6ChkMcastAddr } from './mcast';
 import { ipv6FragRcv } from './reassembly';
@@ -162,7 +164,7 @@ function ip6RcvCore(skb: SkBuff, net: Net): bool {
   const daddr0 = load<u8>(hdr, 24);
   // "A multicast address must not be used as source" (RFC 4291 2.7).
   if (saddr0 === 0xff) return headerError(skb, net, SkbDropReason.IP_INVALID_SOURCE);
-  if ((saddr0 === 0 || daddr0 === 0) && (dev.flags & IFF_LOOPBACK) === 0) {
+  if ((saddr0 === 0 || daddr0 === 0) && (dev.flags & IFF_LOOPBACK) === 0 && !isL3Master(dev)) {
     // "A packet received on an interface with a destination address of loopback must be dropped" (RFC 4291 2.5.3),
     // and the same for the source.
     if (ipv6AddrIsLoopback(ipv6Saddr(hdr)) || ipv6AddrIsLoopback(ipv6Daddr(hdr))) {
@@ -208,6 +210,7 @@ export function ip6Trim(skb: SkBuff, len: u32): void {
 
 /** Linux: ip6_rcv_finish and dst_input. `value` is what the trie of the table main holds for the destination. */
 function ip6RcvFinish(skb: SkBuff, net: Net, value: u32): void {
+  if (changetype<NetDevice>(skb.dev).l3mdev !== 0 && !vrfIp6Rcv(net, skb)) return;
   if (load<u8>(ipv6Daddr(skb.networkHeader)) === 0xff) {
     ip6McInput(skb, net);
     return;
@@ -269,7 +272,7 @@ function ip6McInput(skb: SkBuff, net: Net): void {
     if (!isMld(skb)) copy = skbClone(skb);
     if (copy !== null) ip6MrInput(net, copy);
   }
-  if (!ipv6ChkMcastAddr(changetype<NetDevice>(skb.dev), ipv6Daddr(skb.networkHeader)) && !isMld(skb)) {
+  if (!ipv6ChkMcastAddr(l3mdevIngress(skb), ipv6Daddr(skb.networkHeader)) && !isMld(skb)) {
     kfreeSkbReason(skb, SkbDropReason.OTHERHOST);
     return;
   }
@@ -365,11 +368,7 @@ function deliver(skb: SkBuff, net: Net, nexthdr: u32, nhoff: u32, raw: bool): vo
   const fn = opIndex(protocolOp(nexthdr));
   if (fn !== 0) {
     const daddr = ipv6Daddr(skb.networkHeader);
-    if (
-      ipv6AddrIsMulticast(daddr) &&
-      !ipv6ChkMcastAddr(changetype<NetDevice>(skb.dev), daddr) &&
-      !isMld(skb)
-    ) {
+    if (ipv6AddrIsMulticast(daddr) && !ipv6ChkMcastAddr(l3mdevIngress(skb), daddr) && !isMld(skb)) {
       kfreeSkbReason(skb, SkbDropReason.OTHERHOST);
       return;
     }

@@ -9,6 +9,7 @@ import { Mib } from '../abi/snmp';
 import { Ipv6Conf } from '../abi/sysctl';
 import { ethHeader } from '../dev/eth';
 import { gsoSegment } from '../dev/gso';
+import { isL3Slave, l3mdevIfindexOf, l3mdevLoopback } from '../dev/l3mdev';
 import { IFF_LOOPBACK, NetDevice, conf6 } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { devQueueXmit } from '../dev/xmit';
@@ -39,6 +40,7 @@ import {
 } from '../wire/ipv6';
 import {
   IPV6_ADDR_SCOPE_NODELOCAL,
+  ipv6AddrIsLinklocal,
   ipv6AddrIsMulticast,
   ipv6AddrMcScope,
   ipv6MulticastMac,
@@ -172,7 +174,7 @@ function neighFor(net: Net, nh: FibNh, daddr: usize, skb: SkBuff): Neighbour | n
   const dev = changetype<NetDevice>(nh.dev);
   if (net.exceptions6 !== 0 && (skb.flags & SKB_F_FORWARDED) === 0) {
     // A router told us of a better first hop (RFC 4861 8.3).
-    const exception = exceptionFind(net, AF_INET6, daddr);
+    const exception = exceptionFind(net, AF_INET6, daddr, l3mdevIfindexOf(nh.dev));
     if (exception !== null && exception.dev === nh.dev && (exception.gw0 | exception.gw1) !== 0) {
       return neighCreate(AF_INET6, exceptionGwPtr(exception), dev);
     }
@@ -217,10 +219,29 @@ export function ip6LocalOut(net: Net, skb: SkBuff): void {
   ip6cbInit(skb);
   skb.networkHeader = skb.data;
   skb.protocol = ETH_P_IPV6;
-  skb.dev = nhInfo(nh).type === RtType.LOCAL ? net.loopback : nh.dev;
+  skb.dev = nhInfo(nh).type === RtType.LOCAL ? ip6Loopback(net, nh, ipv6Daddr(skb.data)) : nh.dev;
   mibInc(net, Mib.Ip6OutRequests);
-  if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV6, NetfilterHook.LOCAL_OUT, skb, 0, skb.dev)) return;
+  if (net.hookCount !== 0 && !localOutHooks(net, skb)) return;
   ip6LocalOutFinish(net, skb, nh);
+}
+
+/** The device of our own address: lo, or the VRF that it is in. Linux: ip6_rt_get_dev_rcu. */
+function ip6Loopback(net: Net, nh: FibNh, daddr: usize): usize {
+  return ipv6AddrIsLinklocal(daddr) ? net.loopback : l3mdevLoopback(net, nh.dev);
+}
+
+/** LOCAL_OUT; a packet that leaves a VRF passes it and POSTROUTING as the VRF's first. Linux: vrf_ip6_out_direct. */
+function localOutHooks(net: Net, skb: SkBuff): bool {
+  const out = skb.dev;
+  const port = changetype<NetDevice>(out);
+  const daddr = ipv6Daddr(skb.data);
+  if (isL3Slave(port) && !ipv6AddrIsMulticast(daddr) && !ipv6AddrIsLinklocal(daddr)) {
+    skb.dev = port.l3mdev;
+    if (!nfHook(net, NFPROTO_IPV6, NetfilterHook.LOCAL_OUT, skb, 0, skb.dev)) return false;
+    if (!nfHook(net, NFPROTO_IPV6, NetfilterHook.POST_ROUTING, skb, 0, skb.dev)) return false;
+    skb.dev = out;
+  }
+  return nfHook(net, NFPROTO_IPV6, NetfilterHook.LOCAL_OUT, skb, 0, out);
 }
 
 /** Behind LOCAL_OUT. */

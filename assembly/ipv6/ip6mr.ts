@@ -7,6 +7,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
 import { Ipv6Conf } from '../abi/sysctl';
+import { l3mdevIngress } from '../dev/l3mdev';
 import { NetDevice, netifRunning } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { opSet } from '../lib/ops';
@@ -104,14 +105,14 @@ export function ip6mrMfcAdd(
     const skb = changetype<SkBuff>(at);
     at = skb.next;
     skb.next = 0;
-    forward(net, table, skb, changetype<NetDevice>(skb.dev), c);
+    forward(net, table, skb, l3mdevIngress(skb), c);
   }
   return 0;
 }
 
 /** A packet to a group of more than link scope; a copy of what is delivered here, if it is. Owns the skb. */
 export function ip6MrInput(net: Net, skb: SkBuff): void {
-  const dev = changetype<NetDevice>(skb.dev);
+  const dev = l3mdevIngress(skb);
   const table = changetype<MrTable>(net.mrt6);
   const origin = scratch(Scratch.IPMR_ORIGIN);
   const group = scratch(Scratch.IPMR_GROUP);

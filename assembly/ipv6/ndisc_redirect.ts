@@ -4,6 +4,7 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Ipv6Conf } from '../abi/sysctl';
+import { l3mdevIngress, l3mdevMasterIfindex } from '../dev/l3mdev';
 import { NetDevice, conf6 } from '../dev/net_device';
 import { Scratch, scratch } from '../lib/scratch';
 import {
@@ -47,7 +48,7 @@ const SECOND: u64 = 1_000_000_000;
  * consume.
  */
 export function ndiscSendRedirect(skb: SkBuff, target: usize): void {
-  const dev = changetype<NetDevice>(skb.dev);
+  const dev = l3mdevIngress(skb);
   const net = dev.net;
   const hdr = skb.networkHeader;
   const from = ipv6GetLladdr(dev, IFA_F_TENTATIVE);
@@ -59,8 +60,8 @@ export function ndiscSendRedirect(skb: SkBuff, target: usize): void {
   const fl = flowI6Init(scratch(Scratch.NDISC_REDIRECT_FL), saddr, from, dev.ifindex, NEXTHDR_ICMP);
   if (ip6RouteOutput(net, fl) !== 0 || fl.type !== RtType.UNICAST) return;
   const back = changetype<FibNh>(fl.nh);
-  if (back.gwFamily !== 0 || back.dev !== skb.dev) return;
-  if (!inetPeerXrlimAllow(net, AF_INET6, saddr, SECOND)) return;
+  if (back.gwFamily !== 0 || back.dev !== changetype<usize>(dev)) return;
+  if (!inetPeerXrlimAllow(net, AF_INET6, saddr, l3mdevMasterIfindex(dev), SECOND)) return;
 
   const neigh = neighCreate(AF_INET6, target, dev);
   if (neigh === null) return;
@@ -112,7 +113,7 @@ export function ndiscRedirectRcv(skb: SkBuff, net: Net, dev: NetDevice): SkbDrop
 
 /** "The IP source address of the Redirect is the same as the current first-hop router for the destination." */
 function isFirstHop(net: Net, dev: NetDevice, dest: usize, router: usize): bool {
-  const known = exceptionFind(net, AF_INET6, dest);
+  const known = exceptionFind(net, AF_INET6, dest, l3mdevMasterIfindex(dev));
   if (known !== null && known.dev === changetype<usize>(dev))
     return ipv6AddrEqual(exceptionGwPtr(known), router);
   const fl = flowI6Init(

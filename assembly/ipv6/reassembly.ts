@@ -9,6 +9,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
 import { Sysctl } from '../abi/sysctl';
+import { l3mdevIngress, l3mdevMasterIfindex } from '../dev/l3mdev';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
 import {
   FragInsert,
@@ -178,7 +179,8 @@ function keyOf(skb: SkBuff): usize {
   ipv6AddrCopy(key + 16, daddr);
   store<u32>(key, load<u32>(skb.data, 4), 32);
   const oneLink = ipv6AddrIsMulticast(daddr) || ipv6AddrIsLinklocal(daddr);
-  store<i32>(key, oneLink ? changetype<NetDevice>(skb.dev).ifindex : 0, 36);
+  const dev = changetype<NetDevice>(skb.dev);
+  store<i32>(key, oneLink ? l3mdevIngress(skb).ifindex : l3mdevMasterIfindex(dev), 36);
   return key;
 }
 

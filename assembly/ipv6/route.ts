@@ -7,7 +7,13 @@
 import { Ipv6Conf } from '../abi/sysctl';
 import { IFF_LOOPBACK, IFF_UP, NetDevice, conf6, devGetByIndex } from '../dev/net_device';
 import { Scratch, scratch } from '../lib/scratch';
-import { isL3Master, l3mdevFibTable, l3mdevMasterIfindex } from '../dev/l3mdev';
+import {
+  isL3Master,
+  l3mdevFibTable,
+  l3mdevIngress,
+  l3mdevLoopback,
+  l3mdevMasterIfindex,
+} from '../dev/l3mdev';
 import { poptrieGet, poptrieLookup6 } from '../lib/poptrie';
 import { Errno } from '../net/errno';
 import { AF_INET6, Net } from '../net/net';
@@ -159,10 +165,10 @@ export function ip6RouteInputValue(skb: SkBuff, net: Net, value: u32): i32 {
   let info: FibInfo | null = null;
   let nh: FibNh | null = null;
   if (ipv6AddrIsLinklocal(daddr)) {
-    const dev = changetype<NetDevice>(skb.dev);
+    const dev = l3mdevIngress(skb);
     info = fib6LookupLinkLocal(net, daddr, dev);
     if (info === null) return -Errno.ENETUNREACH;
-    nh = fibNhOf(info, skb.dev);
+    nh = fibNhOf(info, changetype<usize>(dev));
     if (nh === null && info.nhCount !== 0) nh = fibNh(info, 0);
   } else if (best !== null && Plain.is(best)) {
     info = best;
@@ -264,8 +270,12 @@ function lookupOutput(net: Net, fl: FlowI6): FibInfo | null {
   const wanted = fl.oif;
   if (out !== null) {
     flow.l3mdev = l3mdevMasterIfindex(out);
-    // A VRF as the device to leave by means its table.
-    if (isL3Master(out)) fl.oif = 0;
+    // A VRF as the device to leave by means its table, and no link (Linux: vrf_link_scope_lookup).
+    if (isL3Master(out)) {
+      const daddr = flowDaddr(fl);
+      if (ipv6AddrIsMulticast(daddr) || ipv6AddrIsLinklocal(daddr)) return null;
+      fl.oif = 0;
+    }
   }
   let found: FibInfo | null = null;
   let rule = fibRuleMatch(fn.rules, flow);
@@ -382,9 +392,13 @@ export function ip6DstMtu(net: Net, nh: FibNh, daddr: usize, forward: bool): u32
   if (forward) return link;
   const info = nhInfo(nh);
   let mtu =
-    info.mtu !== 0 ? info.mtu : info.type === RtType.LOCAL ? changetype<NetDevice>(net.loopback).mtu : link;
+    info.mtu !== 0
+      ? info.mtu
+      : info.type === RtType.LOCAL
+        ? changetype<NetDevice>(l3mdevLoopback(net, nh.dev)).mtu
+        : link;
   if (net.exceptions6 !== 0) {
-    const exception = exceptionFind(net, AF_INET6, daddr);
+    const exception = exceptionFind(net, AF_INET6, daddr, l3mdevMasterIfindex(dev));
     if (exception !== null) {
       const learned = exceptionMtu(exception);
       if (learned !== 0 && learned < mtu) mtu = learned;

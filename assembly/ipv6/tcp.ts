@@ -4,6 +4,7 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
+import { l3mdevDif, l3mdevIngress, l3mdevMasterIfindex, l3mdevSdif } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { tcp6Lookup } from '../inet/lookup';
 import { csumFold, csumIpv6Nofold, csumPartial } from '../lib/checksum';
@@ -31,7 +32,7 @@ import {
   tcpSetCheckBe,
   tcpSource,
 } from '../wire/tcp';
-import { ipv6ChkAddr } from './addr_hash';
+import { ipv6ChkAddrIn } from './addr_hash';
 import { ip6EmitHeader, ip6LocalOut } from './ip6_output';
 import { flowDaddr, flowI6Init, flowSaddr, ip6DstHoplimit, ip6RouteOutput } from './route';
 
@@ -68,7 +69,17 @@ export function tcpV6Rcv(skb: SkBuff): void {
     }
   }
   const th = skb.data;
-  if (tcp6Lookup(net, ipv6Saddr(hdr), tcpSource(th), ipv6Daddr(hdr), tcpDest(th), skb.iif) !== 0) {
+  if (
+    tcp6Lookup(
+      net,
+      ipv6Saddr(hdr),
+      tcpSource(th),
+      ipv6Daddr(hdr),
+      tcpDest(th),
+      l3mdevDif(skb),
+      l3mdevSdif(skb),
+    ) !== 0
+  ) {
     consumeSkb(skb);
     return;
   }
@@ -83,8 +94,10 @@ function sendReset(skb: SkBuff, net: Net): void {
   const flags = tcpFlags(th);
   const local = ipv6Daddr(hdr);
   if ((flags & TCPHDR_RST) !== 0 || ipv6AddrIsMulticast(local) || ipv6AddrIsMulticast(ipv6Saddr(hdr))) return;
-  if (!ipv6ChkAddr(net, local, ipv6AddrIsLinklocal(local) ? skb.dev : 0)) return;
-  const oif = ipv6AddrIsLinklocal(ipv6Saddr(hdr)) ? skb.iif : 0;
+  const port = l3mdevIngress(skb);
+  if (!ipv6ChkAddrIn(net, local, ipv6AddrIsLinklocal(local) ? changetype<usize>(port) : 0, port.l3mdev))
+    return;
+  const oif = ipv6AddrIsLinklocal(ipv6Saddr(hdr)) ? skb.iif : l3mdevMasterIfindex(port);
   const fl = flowI6Init(scratch(Scratch.IPV6_TCP_FL), ipv6Saddr(hdr), local, oif, NEXTHDR_TCP);
   if (ip6RouteOutput(net, fl) !== 0) return;
   const reset = allocSkb(IPV6_HDR_LEN + TCP_HDR_LEN);

@@ -260,7 +260,7 @@ export function testRawXmit(net: usize, ptr: usize, len: u32, oif: i32): i32 {
 
 /** Path MTU learnt for the address, 0: none. */
 export function testException6(net: usize, addr: usize): u32 {
-  const found = exceptionFind(changetype<Net>(net), AF_INET6, addr);
+  const found = exceptionFind(changetype<Net>(net), AF_INET6, addr, 0);
   return found === null ? 0 : exceptionMtu(found);
 }
 

@@ -4,6 +4,7 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
+import { l3mdevDif, l3mdevSdif } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { udp6Lookup } from '../inet/lookup';
 import { csumFold, csumIpv6Nofold } from '../lib/checksum';
@@ -44,7 +45,17 @@ export function udp6Rcv(skb: SkBuff): void {
     }
   }
   const p = skb.data;
-  if (udp6Lookup(net, ipv6Saddr(hdr), udpSource(p), ipv6Daddr(hdr), udpDest(p), skb.iif) !== 0) {
+  if (
+    udp6Lookup(
+      net,
+      ipv6Saddr(hdr),
+      udpSource(p),
+      ipv6Daddr(hdr),
+      udpDest(p),
+      l3mdevDif(skb),
+      l3mdevSdif(skb),
+    ) !== 0
+  ) {
     mibInc(net, Mib.Udp6InDatagrams);
     consumeSkb(skb);
     return;

@@ -100,6 +100,9 @@ export enum Scratch {
   SHA1_WORDS,
   PKTGEN_FOUND,
   PKTGEN_OUT,
+  IPV4_VRF_FL,
+  ADDR_SELECT,
+  IPV6_VRF_FL,
   MAX,
 }
 

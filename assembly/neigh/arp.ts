@@ -201,7 +201,7 @@ function arpIgnore(dev: NetDevice, sip: u32, tip: u32): bool {
 
 /** arp_filter: no answer when our way to the sender leaves by another device. */
 function arpFilter(sip: u32, tip: u32, dev: NetDevice): bool {
-  return conf4Or(dev, Ipv4Conf.ARP_FILTER) && arpRouteDev(dev.net, sip, tip) !== changetype<usize>(dev);
+  return conf4Or(dev, Ipv4Conf.ARP_FILTER) && arpRouteDev(dev, sip, tip) !== changetype<usize>(dev);
 }
 
 /**

@@ -7,7 +7,7 @@
  *   ARP_SELECT_SADDR  (dev, dst, scope) => addr or 0          Linux: inet_select_addr
  *   ARP_CONFIRM_ADDR  (net, dev or 0, dst, local, scope)      Linux: inet_confirm_addr: the local address or 0
  *   ARP_ROUTE_INPUT   (skb, tip, sip, dev) => RtType or < 0   Linux: ip_route_input_noref
- *   ARP_ROUTE_DEV     (net, dst, src) => NetDevice or 0       Linux: ip_route_output, rt->dst.dev
+ *   ARP_ROUTE_DEV     (dev, dst, src) => NetDevice or 0       Linux: ip_route_output in the VRF of dev, rt->dst.dev
  *   ARP_ONLINK        (dev, a, b) => 1 when both are in one subnet of dev (b may be 0)   Linux: inet_addr_onlink
  *   ARP_PROXY         (skb, dev) => 1 when its route (ARP_ROUTE_INPUT) leaves by another device   Linux: arp_fwd_proxy
  */
@@ -48,9 +48,9 @@ export function arpRouteInput(skb: SkBuff, tip: u32, sip: u32, dev: NetDevice): 
   return fn === 0 ? -1 : call_indirect<i32>(fn, changetype<usize>(skb), tip, sip, changetype<usize>(dev));
 }
 
-export function arpRouteDev(net: Net, dst: u32, src: u32): usize {
+export function arpRouteDev(dev: NetDevice, dst: u32, src: u32): usize {
   const fn = opIndex(Op.ARP_ROUTE_DEV);
-  return fn === 0 ? 0 : call_indirect<usize>(fn, changetype<usize>(net), dst, src);
+  return fn === 0 ? 0 : call_indirect<usize>(fn, changetype<usize>(dev), dst, src);
 }
 
 export function arpOnlink(dev: NetDevice, a: u32, b: u32): bool {

@@ -76,8 +76,8 @@ export class Net {
   /** neigh/: neighbours that garbage collection may take, per family; bounded by gc_thresh3. */
   neigh4Entries: u32;
   neigh6Entries: u32;
-  /** Keeps 64-bit alignment for what later layers add. */
-  pad2: u32;
+  /** 1 once a VRF was made, and with it the rules that lead to its table (rtnl/link_vrf). */
+  vrfRules: u32;
 }
 
 /** Called with each new namespace before its first device exists; false when memory ran out. */

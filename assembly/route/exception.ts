@@ -2,9 +2,11 @@
  * What was learnt about single destinations: a path MTU (RFC 1191, RFC 8201) or a better gateway (redirects), of both
  * families. Linux: the fib_nh_exceptions of net/ipv4/route.c, and net/ipv6/route.c's exception table.
  *
- * Differs: Linux hangs them at the next hop, we at the namespace, as our next hops are shared by prefixes. They expire
- * when looked up; at most EXCEPTIONS_MAX per family and namespace, the one longest not told anew giving way.
+ * Differs: Linux hangs them at the next hop, we at the namespace and the VRF, as our next hops are shared by prefixes.
+ * `vif` is the ifindex of the VRF that the way to the address is in, 0: none. They expire when looked up; at most EXCEPTIONS_MAX per family and namespace, the one longest not told anew giving way.
  */
+import { l3mdevMasterIfindex } from '../dev/l3mdev';
+import { NetDevice } from '../dev/net_device';
 import { root } from '../lib/root';
 import { AF_INET, Net } from '../net/net';
 import { LruNode, lruDestroy, lruFind, lruGet, lruKey0, lruKey1, lruNewest, lruRemove } from './lru_table';
@@ -17,6 +19,8 @@ export class Exception {
   hash: u32;
   newer: usize;
   older: usize;
+  vif: i32;
+  pad0: u32;
   key0: u64;
   key1: u64;
   /** Path MTU, 0 when only the gateway was learnt. */
@@ -49,11 +53,12 @@ export function exceptionPmtu(
   net: Net,
   family: u32,
   key: usize,
+  vif: i32,
   mtu: u32,
   locked: bool,
   expiresNs: u64,
 ): void {
-  const exception = get(net, family, key);
+  const exception = get(net, family, key, vif);
   if (exception === null) return;
   exception.pmtu = mtu;
   exception.locked = <u32>locked;
@@ -62,7 +67,7 @@ export function exceptionPmtu(
 
 /** The address at `key` is better reached by the gateway at `gw` out of `dev`. */
 export function exceptionRedirect(net: Net, family: u32, key: usize, gw: usize, dev: usize): void {
-  const exception = get(net, family, key);
+  const exception = get(net, family, key, l3mdevMasterIfindex(changetype<NetDevice>(dev)));
   if (exception === null) return;
   exception.gw0 = lruKey0(family, gw);
   exception.gw1 = lruKey1(family, gw);
@@ -70,14 +75,15 @@ export function exceptionRedirect(net: Net, family: u32, key: usize, gw: usize, 
   exception.expires = root().now + REDIRECT_EXPIRES_NS;
 }
 
-function get(net: Net, family: u32, key: usize): Exception | null {
+function get(net: Net, family: u32, key: usize, vif: i32): Exception | null {
   const slot = slotOf(net, family);
   // One that has expired must not lend what it knew to the one that takes its place.
-  exceptionFind(net, family, key);
+  exceptionFind(net, family, key, vif);
   const node = lruGet(
     slot,
     lruKey0(family, key),
     lruKey1(family, key),
+    vif,
     offsetof<Exception>(),
     EXCEPTIONS_MAX,
   );
@@ -85,10 +91,10 @@ function get(net: Net, family: u32, key: usize): Exception | null {
 }
 
 /** What is known of the address at `key` now, or null. */
-export function exceptionFind(net: Net, family: u32, key: usize): Exception | null {
+export function exceptionFind(net: Net, family: u32, key: usize, vif: i32): Exception | null {
   const slot = slotOf(net, family);
   if (load<u32>(slot) === 0) return null;
-  const node = lruFind(slot, lruKey0(family, key), lruKey1(family, key));
+  const node = lruFind(slot, lruKey0(family, key), lruKey1(family, key), vif);
   if (node === null) return null;
   const exception = changetype<Exception>(changetype<usize>(node));
   if (exception.expires < root().now) {

@@ -36,7 +36,6 @@ export enum FrAct {
   UNREACHABLE = 7,
   PROHIBIT = 8,
 }
-export const FIB_RULE_PERMANENT: u32 = 0x1;
 export const FIB_RULE_INVERT: u32 = 0x2;
 export const FIB_RULE_UNRESOLVED: u32 = 0x4;
 export const FIB_RULE_IIF_DETACHED: u32 = 0x8;
@@ -118,7 +117,6 @@ function addDefault(fn: FibNet, pref: u32, table: u32): bool {
   rule.pref = pref;
   rule.table = table;
   rule.protocol = 2;
-  if (pref === 0) rule.flags = FIB_RULE_PERMANENT;
   insert(fn, rule);
   return true;
 }

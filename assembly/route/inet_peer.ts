@@ -20,6 +20,8 @@ export class InetPeer {
   hash: u32;
   newer: usize;
   older: usize;
+  vif: i32;
+  pad: u32;
   key0: u64;
   key1: u64;
   /** Token bucket in ns, and when it was last filled (or a redirect last sent). 0: a new peer. */
@@ -40,11 +42,14 @@ const NEW_PEER_AGE_NS: u64 = 60 * NS_PER_SEC;
 const RT_ERROR_COST_NS: u64 = NS_PER_SEC;
 const RT_ERROR_BURST_NS: u64 = 5 * NS_PER_SEC;
 
-/** The record of the peer at `key` (4 or 16 bytes, network order), made when there is none; null: memory ran out. */
-export function inetPeerGet(net: Net, family: u32, key: usize): InetPeer | null {
+/**
+ * The record of the peer at `key` (4 or 16 bytes, network order) in the VRF `vif` (ifindex, 0: none), made when there is
+ * none; null: memory ran out.
+ */
+export function inetPeerGet(net: Net, family: u32, key: usize, vif: i32): InetPeer | null {
   const slot =
     changetype<usize>(net) + (family === AF_INET ? offsetof<Net>('inetPeers4') : offsetof<Net>('inetPeers6'));
-  const node = lruGet(slot, lruKey0(family, key), lruKey1(family, key), offsetof<InetPeer>(), PEERS_MAX);
+  const node = lruGet(slot, lruKey0(family, key), lruKey1(family, key), vif, offsetof<InetPeer>(), PEERS_MAX);
   return changetype<InetPeer | null>(changetype<usize>(node));
 }
 
@@ -62,14 +67,14 @@ function take(peer: InetPeer, burst: u64, cost: u64): bool {
 }
 
 /** One more ICMP message to the peer may be sent: one in `timeoutNs`, six at once. Linux: inet_peer_xrlim_allow. */
-export function inetPeerXrlimAllow(net: Net, family: u32, key: usize, timeoutNs: u64): bool {
-  const peer = inetPeerGet(net, family, key);
+export function inetPeerXrlimAllow(net: Net, family: u32, key: usize, vif: i32, timeoutNs: u64): bool {
+  const peer = inetPeerGet(net, family, key, vif);
   return peer === null || take(peer, XRLIM_BURST_FACTOR * timeoutNs, timeoutNs);
 }
 
 /** The bucket of ip_error, which shares the peer's tokens: one unreachable a second, five at once. */
-export function inetPeerErrorAllow(net: Net, family: u32, key: usize): bool {
-  const peer = inetPeerGet(net, family, key);
+export function inetPeerErrorAllow(net: Net, family: u32, key: usize, vif: i32): bool {
+  const peer = inetPeerGet(net, family, key, vif);
   return peer === null || take(peer, RT_ERROR_BURST_NS, RT_ERROR_COST_NS);
 }
 
@@ -81,11 +86,12 @@ export function inetPeerRedirectAllow(
   net: Net,
   family: u32,
   key: usize,
+  vif: i32,
   load: u32,
   number: u32,
   silence: u32,
 ): bool {
-  const peer = inetPeerGet(net, family, key);
+  const peer = inetPeerGet(net, family, key, vif);
   if (peer === null) return true;
   const now = root().now;
   const idle = peer.last === 0 ? NEW_PEER_AGE_NS : now - peer.last;
@@ -105,8 +111,8 @@ export function inetPeerRedirectAllow(
 }
 
 /** Counts one more fragment from the peer and gives their number. Linux: ip_frag_too_far's peer->rid. */
-export function inetPeerRid(net: Net, family: u32, key: usize): u32 {
-  const peer = inetPeerGet(net, family, key);
+export function inetPeerRid(net: Net, family: u32, key: usize, vif: i32): u32 {
+  const peer = inetPeerGet(net, family, key, vif);
   if (peer === null) return 0;
   peer.rid++;
   return peer.rid;

@@ -25,6 +25,9 @@ export class LruNode {
   hash: u32;
   newer: usize;
   older: usize;
+  /** ifindex of the VRF that the address is in, 0: none. */
+  vif: i32;
+  pad: u32;
   /** Address, 16 bytes (IPv4 in the first four, network order, the rest 0). */
   key0: u64;
   key1: u64;
@@ -51,19 +54,19 @@ export function lruKey1(family: u32, key: usize): u64 {
   return family === AF_INET ? 0 : load<u64>(key, 8);
 }
 
-function hashOf(key0: u64, key1: u64): u32 {
-  return hsiphash4u32(<u32>key0, <u32>(key0 >> 32), <u32>key1, <u32>(key1 >> 32));
+function hashOf(key0: u64, key1: u64, vif: i32): u32 {
+  return hsiphash4u32(<u32>key0, <u32>(key0 >> 32) ^ <u32>vif, <u32>key1, <u32>(key1 >> 32));
 }
 
 /** The record with this key in the table at `slot`, or null. */
-export function lruFind(slot: usize, key0: u64, key1: u64): LruNode | null {
+export function lruFind(slot: usize, key0: u64, key1: u64, vif: i32): LruNode | null {
   const p = load<u32>(slot);
   if (p === 0) return null;
-  const hash = hashOf(key0, key1);
+  const hash = hashOf(key0, key1, vif);
   let at = hashHead(changetype<HashTable>(p), hash);
   while (at !== 0) {
     const node = changetype<LruNode>(at);
-    if (node.key0 === key0 && node.key1 === key1) return node;
+    if (node.key0 === key0 && node.key1 === key1 && node.vif === vif) return node;
     at = node.hnext;
   }
   return null;
@@ -73,8 +76,8 @@ export function lruFind(slot: usize, key0: u64, key1: u64): LruNode | null {
  * The record with this key, now the newest; made (of `size` bytes, zeroed behind the key) when there is none, in place
  * of the oldest when there are `most` or memory is short. Null when not even that helps.
  */
-export function lruGet(slot: usize, key0: u64, key1: u64, size: u32, most: u32): LruNode | null {
-  const found = lruFind(slot, key0, key1);
+export function lruGet(slot: usize, key0: u64, key1: u64, vif: i32, size: u32, most: u32): LruNode | null {
+  const found = lruFind(slot, key0, key1, vif);
   if (found !== null) {
     unlink(changetype<LruTable>(load<u32>(slot)), found);
     linkNewest(changetype<LruTable>(load<u32>(slot)), found);
@@ -92,7 +95,8 @@ export function lruGet(slot: usize, key0: u64, key1: u64, size: u32, most: u32):
   const node = changetype<LruNode>(p);
   node.key0 = key0;
   node.key1 = key1;
-  hashInsert(changetype<HashTable>(load<u32>(slot)), changetype<HashNode>(p), hashOf(key0, key1));
+  node.vif = vif;
+  hashInsert(changetype<HashTable>(load<u32>(slot)), changetype<HashNode>(p), hashOf(key0, key1, vif));
   linkNewest(table, node);
   return node;
 }

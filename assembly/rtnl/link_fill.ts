@@ -7,6 +7,7 @@ import { bondFill, bondSlaveFill } from './link_bond';
 import { macvlanFill } from './link_macvlan';
 import { vethFill } from './link_veth';
 import { vlanFill } from './link_vlan';
+import { vrfFill } from './link_vrf';
 
 const DATA_BYTES: u32 = LinkRec.SIZE - LinkRec.DATA;
 
@@ -51,6 +52,9 @@ function kindFill(dev: NetDevice, rec: usize): void {
     case DevKind.MACVLAN:
       macvlanFill(dev, rec + LinkRec.DATA);
       break;
+    case DevKind.VRF:
+      vrfFill(dev, rec + LinkRec.DATA);
+      break;
   }
 }
 
@@ -59,6 +63,9 @@ function slaveFill(port: NetDevice, rec: usize): void {
   switch (<u32>changetype<NetDevice>(port.upper).kind) {
     case DevKind.BOND:
       if (port.rxHandlerData !== 0) bondSlaveFill(port, rec + LinkRec.SLAVE_DATA);
+      break;
+    case DevKind.VRF:
+      vrfFill(port, rec + LinkRec.SLAVE_DATA);
       break;
   }
 }

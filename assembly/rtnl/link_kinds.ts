@@ -10,6 +10,7 @@ import { macvlanChange, macvlanNew } from './link_macvlan';
 import { portNew } from './link_port';
 import { vethNew } from './link_veth';
 import { vlanChange, vlanNew } from './link_vlan';
+import { vrfNew } from './link_vrf';
 
 export function linkKindNew(net: Net, body: usize): i32 {
   switch (<u32>load<u8>(body, LinkRec.KIND)) {
@@ -27,6 +28,8 @@ export function linkKindNew(net: Net, body: usize): i32 {
       return macvlanNew(net, body);
     case DevKind.BOND:
       return bondNew(net, body);
+    case DevKind.VRF:
+      return vrfNew(net, body);
     default:
       return -Errno.EOPNOTSUPP;
   }

@@ -1,5 +1,6 @@
 /** RAW_* and XMIT: packets between applications of the host and a namespace. Linux: net/ipv4/raw.c, net/ipv6/raw.c. */
 import { MsgType, RawRec, XmitRec } from '../abi/request';
+import { devGetByIndex } from '../dev/net_device';
 import { rawBind, rawUnbind } from '../inet/raw';
 import { ipRawXmit } from '../ipv4/raw';
 import { ip6RawXmit } from '../ipv6/raw';
@@ -19,7 +20,10 @@ export function requestRaw(type: u32, body: usize, len: u32): i32 {
   const family = load<u32>(body, RawRec.FAMILY);
   if (family !== AF_INET && family !== AF_INET6) return -Errno.EAFNOSUPPORT;
   const protocol = load<u32>(body, RawRec.PROTOCOL);
-  return protocol > 255 ? -Errno.EPROTONOSUPPORT : rawBind(net, family, protocol, socket);
+  if (protocol > 255) return -Errno.EPROTONOSUPPORT;
+  const ifindex = load<i32>(body, RawRec.IFINDEX);
+  if (ifindex !== 0 && devGetByIndex(net, ifindex) === null) return -Errno.ENODEV;
+  return rawBind(net, family, protocol, socket, ifindex);
 }
 
 export function requestXmit(body: usize, len: u32): i32 {

@@ -7,7 +7,6 @@ import { Errno } from '../net/errno';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
 import {
   FIB_RULE_INVERT,
-  FIB_RULE_PERMANENT,
   FibRule,
   FrAct,
   fibRuleAdd,
@@ -102,7 +101,6 @@ function ruleDel(net: Net, family: u32, body: usize, want: FibRule): i32 {
     const rule = changetype<FibRule>(at);
     if (pref !== ANY && rule.pref !== pref) continue;
     if (!agrees(rule, want)) continue;
-    if ((rule.flags & FIB_RULE_PERMANENT) !== 0) return -Errno.EPERM;
     emit(net, family, rule, true);
     fibRuleRemove(net, family, rule);
     return 0;

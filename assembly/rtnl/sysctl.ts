@@ -4,6 +4,7 @@ import { MibRec, MsgType, SeedRec, SysctlGroup, SysctlRec } from '../abi/request
 import { Mib } from '../abi/snmp';
 import { Ipv4Conf, Ipv6Conf, NeighVar, Sysctl } from '../abi/sysctl';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
+import { vrfTablesShared } from '../dev/vrf';
 import { fillStatus } from '../init';
 import { addrconfSysctlSet } from '../ipv6/addrconf';
 import { randomSeed } from '../lib/random';
@@ -33,6 +34,8 @@ export function requestSysctl(type: u32, body: usize, len: u32): i32 {
     if (ifindex > 0) dev = devGetByIndex(net, ifindex);
     return addrconfSysctlSet(net, dev, <Ipv6Conf>id, value);
   }
+  const strict = group === SysctlGroup.NET && id === <u32>Sysctl.VRF_STRICT_MODE && value !== 0;
+  if (strict && vrfTablesShared(net)) return -Errno.EBUSY;
   store<i32>(array + (id << 2), value);
   if (group === SysctlGroup.NET && id === <u32>Sysctl.IP_FORWARD) setForwarding4(net, value);
   if (group === SysctlGroup.CONF4 && id === <u32>Ipv4Conf.FORWARDING && ifindex < 0)

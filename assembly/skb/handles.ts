@@ -56,6 +56,8 @@ export function handleGive(skb: SkBuff, kind: DeliveryKind, id: u32, net: Net, w
   const handle = at(first - 1);
   store<u32>(root().handles, handle.where);
   handle.skb = changetype<usize>(skb);
+  // A next hop lives no longer than the burst.
+  skb.dst = 0;
   handle.where = where;
   handle.out = out;
   const record = ring + HostRing.ENTRIES + (head & load<u32>(ring, HostRing.MASK)) * Delivery.SIZE;

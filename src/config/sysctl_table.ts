@@ -18,6 +18,7 @@ const PATHS: readonly (readonly [RegExp, string])[] = [
   [/^ip6_/, 'net.ipv6.route.'],
   [/^netdev_/, 'net.core.netdev_'],
   [/^route_/, 'net.ipv4.route.'],
+  [/^vrf_/, 'net.vrf.'],
   [/^/, 'net.ipv4.'],
 ];
 

@@ -14,6 +14,7 @@ import {
 } from './link_bond.js';
 import { type MacvlanData, type MacvlanSpec, putMacvlan, readMacvlan } from './link_macvlan.js';
 import { putVlan, readVlan, type VlanData, type VlanSpec } from './link_vlan.js';
+import { putVrf, readVrf, type VrfData, type VrfSpec } from './link_vrf.js';
 
 /** By DevKind of the core, from 1 on. */
 const KINDS = ['loopback', 'veth', 'port', 'dummy', 'vlan', 'macvlan', 'bond', 'bridge', 'vrf'] as const;
@@ -39,10 +40,10 @@ export interface BridgeSpec {
 }
 
 /** `ip link add NAME type KIND ...`. */
-export type LinkSpec = LinkCommon & (DummySpec | VlanSpec | MacvlanSpec | BondSpec | BridgeSpec);
+export type LinkSpec = LinkCommon & (DummySpec | VlanSpec | MacvlanSpec | BondSpec | BridgeSpec | VrfSpec);
 
 /** What a kind tells beyond what all links have. */
-export type LinkData = VlanData | MacvlanData | BondData | null;
+export type LinkData = VlanData | MacvlanData | BondData | VrfData | null;
 
 export function linkKind(devKind: number): LinkKind {
   return KINDS[devKind - 1] ?? 'port';
@@ -64,6 +65,7 @@ export function putLinkSpec(view: DataView, at: number, net: number, spec: LinkS
     view.setInt32(at + LinkRec.LINK, spec.link.ifindex, true);
     putVlan(view, at + LinkRec.DATA, spec);
   }
+  if (spec.kind === 'vrf') putVrf(view, at + LinkRec.DATA, spec);
   if (spec.kind === 'bond') putBond(view, at + LinkRec.DATA, spec);
   if (spec.kind === 'macvlan') {
     view.setInt32(at + LinkRec.LINK, spec.link.ifindex, true);
@@ -74,6 +76,7 @@ export function putLinkSpec(view: DataView, at: number, net: number, spec: LinkS
 /** Reads what the kind has of its own in a LinkRec. */
 export function linkData(kind: LinkKind, view: DataView, at: number): LinkData {
   if (kind === 'vlan') return readVlan(view, at + LinkRec.DATA);
+  if (kind === 'vrf') return readVrf(view, at + LinkRec.DATA);
   if (kind === 'bond') return readBond(view, at + LinkRec.DATA);
   if (kind === 'macvlan') return readMacvlan(view, at + LinkRec.DATA);
   return null;

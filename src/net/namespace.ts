@@ -545,11 +545,15 @@ export class Namespace {
     };
   }
 
-  /** Sees every delivered packet of an IP protocol, network header first. Returns how to stop. */
+  /**
+   * Sees every delivered packet of an IP protocol, network header first. Bound to a device or a VRF (SO_BINDTODEVICE) only
+   * what comes by that. Returns how to stop.
+   */
   async rawSocket(
     family: AddressFamily,
     protocol: number,
     receive: (packet: Uint8Array, delivery: CoreDelivery) => void,
+    bound?: { ifindex: number },
   ): Promise<() => Promise<void>> {
     const socket = nextSocketId();
     const message = (type: MsgType): Message => ({
@@ -560,6 +564,7 @@ export class Namespace {
         v.setUint32(at + RawRec.FAMILY, family, true);
         v.setUint32(at + RawRec.PROTOCOL, protocol, true);
         v.setUint32(at + RawRec.SOCKET, socket, true);
+        v.setInt32(at + RawRec.IFINDEX, bound?.ifindex ?? 0, true);
       },
     });
     await this.core.request(message(MsgType.RAW_BIND), 'raw socket');

@@ -18,6 +18,7 @@ import { routerDiscovery } from './cases/router_discovery.js';
 import { sourceAddress } from './cases/source_address.js';
 import { trains } from './cases/trains.js';
 import { vlanCases } from './cases/vlan.js';
+import { vrfCases } from './cases/vrf.js';
 import type { OracleCase } from './router.js';
 
 export const cases: readonly OracleCase[] = [
@@ -40,4 +41,5 @@ export const cases: readonly OracleCase[] = [
   ...trains,
   ...vlanCases,
   ...bridgeVlanCases,
+  ...vrfCases,
 ];

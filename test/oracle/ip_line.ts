@@ -16,7 +16,7 @@ import {
 import type { RuleAction, RuleSpec } from '../../src/net/rule.js';
 
 /** Words that stand for themselves; every other word of a line is followed by its value. */
-const FLAGS = new Set(['nodad', 'onlink', 'up', 'down', 'router']);
+const FLAGS = new Set(['nodad', 'nomaster', 'onlink', 'up', 'down', 'router']);
 const SCOPE_LINK = 253;
 
 interface Line {
@@ -41,6 +41,8 @@ export async function configureByIp(namespace: Namespace, text: string): Promise
   switch (`${object} ${verb}`) {
     case 'link add':
       return linkAdd(namespace, words);
+    case 'link del':
+      return (await namespace.link(words[0]!)).delete();
     case 'link set':
       return linkSet(namespace, words);
     case 'addr add':
@@ -91,6 +93,9 @@ async function linkAdd(namespace: Namespace, words: readonly string[]): Promise<
       return;
     case 'bond':
       await namespace.addLink({ ...common, ...bond(options) });
+      return;
+    case 'vrf':
+      await namespace.addLink({ ...common, kind, table: Number(options[1]) });
       return;
     case 'bridge':
       await namespace.addBridge({ ...common, ...bridge(options) });
@@ -166,6 +171,7 @@ async function linkSet(namespace: Namespace, words: readonly string[]): Promise<
   const link = await namespace.link(rest[0]!);
   const master = w.get('master');
   if (master !== undefined) await link.set({ master: await namespace.link(master) });
+  if (w.has('nomaster')) await link.set({ master: null });
   const mtu = w.get('mtu');
   if (mtu !== undefined) await link.set({ mtu: Number(mtu) });
   if (w.has('down')) await link.down();
@@ -266,16 +272,23 @@ async function routeSpec(namespace: Namespace, given: readonly string[]): Promis
     else if (word === 'src') spec.src = words.shift()!;
     else if (word === 'hoplimit') spec.hopLimit = Number(words.shift());
     else if (word === 'table') spec.table = TABLES[words[0]!] ?? Number(words[0]);
+    else if (word === 'vrf') spec.table = await tableOfVrf(namespace, words[0]!);
     else if (word === 'tos') spec.tos = Number(words[0]);
     else if (word === 'nhid') spec.nhid = Number(words.shift());
     else if (word === 'scope') spec.scope = SCOPES[words.shift()!]!;
     else if (METRICS.has(word)) {
       spec.metrics = { ...spec.metrics, [word]: Number(words.shift()) };
     } else throw new Error(`test/oracle/ip_line.ts does not know "${word}" of ip route ${given.join(' ')}`);
-    if (word === 'table' || word === 'tos') words.shift();
+    if (word === 'table' || word === 'tos' || word === 'vrf') words.shift();
   }
   if (hops.length > 0) spec.nextHops = hops;
   return spec;
+}
+
+async function tableOfVrf(namespace: Namespace, name: string): Promise<number> {
+  const { data } = await (await namespace.link(name)).info();
+  if (data?.kind !== 'vrf') throw new Error(`${name} is no VRF`);
+  return data.table;
 }
 
 const TABLES: Readonly<Record<string, number>> = { local: 255, main: 254, default: 253 };

@@ -1,8 +1,8 @@
 /**
  * The forwarding database: which port a MAC is behind, per VLAN. Linux: net/bridge/br_fdb.c.
  *
- *   key   63        48 47                              0      hash = upper half of key * a random odd number
- *         ├── VLAN ───┼── MAC, its first byte lowest ──┤      entry: half a cache line
+ *   key   63        48 47                              0      hash = uppermost bits of products with a random odd
+ *         ├── VLAN ───┼── MAC, its first byte lowest ──┤      number: they depend on every bit, of the last byte too
  *
  * Local entries are addresses of this machine, static ones were given, all others were learned and go when nothing was
  * heard from them for the hold time. A timer walks the table at the time when the oldest may have to go.
@@ -68,9 +68,15 @@ const GC_MIN_TICKS: u32 = 16;
 
 export function fdbInit(br: Bridge): bool {
   br.fdbFactor = randomU64() | 1;
-  br.fdbMask = BUCKETS_MIN - 1;
+  setSize(br, BUCKETS_MIN);
   br.fdbBuckets = kzalloc(BUCKETS_MIN << 2);
   return br.fdbBuckets !== 0;
+}
+
+/** `size` is a power of two. */
+function setSize(br: Bridge, size: u32): void {
+  br.fdbMask = size - 1;
+  br.fdbShift = 64 - ctz(size);
 }
 
 export function fdbDestroy(br: Bridge): void {
@@ -97,10 +103,17 @@ export function fdbKey(mac: u64, vid: u32): u64 {
 
 /** In line where frames are looked up. */
 export class Fdb {
+  /** Twice, since stations' addresses are often rows of numbers: after one product rows stay rows, which may meet. */
+  @inline
+  static hash(key: u64, factor: u64, shift: u32): u32 {
+    const product = key * factor;
+    return <u32>(((product ^ (product >> 29)) * factor) >> shift);
+  }
+
   /** The entry of `key`, or 0. */
   @inline
-  static find(buckets: usize, mask: u32, factor: u64, key: u64): usize {
-    let at: usize = load<u32>(buckets + ((<u32>((key * factor) >> 32) & mask) << 2));
+  static find(buckets: usize, shift: u32, factor: u64, key: u64): usize {
+    let at: usize = load<u32>(buckets + (Fdb.hash(key, factor, shift) << 2));
     while (at !== 0) {
       if (changetype<FdbEntry>(at).key === key) break;
       at = changetype<FdbEntry>(at).hnext;
@@ -110,11 +123,11 @@ export class Fdb {
 }
 
 export function fdbFind(br: Bridge, key: u64): FdbEntry | null {
-  return changetype<FdbEntry | null>(Fdb.find(br.fdbBuckets, br.fdbMask, br.fdbFactor, key));
+  return changetype<FdbEntry | null>(Fdb.find(br.fdbBuckets, br.fdbShift, br.fdbFactor, key));
 }
 
 function bucketOf(br: Bridge, key: u64): usize {
-  return br.fdbBuckets + ((<u32>((key * br.fdbFactor) >> 32) & br.fdbMask) << 2);
+  return br.fdbBuckets + (Fdb.hash(key, br.fdbFactor, br.fdbShift) << 2);
 }
 
 /** Learns, or refreshes, that `key` is behind `p`. Linux: br_fdb_update. */
@@ -169,7 +182,7 @@ function fdbGrow(br: Bridge): void {
   const old = br.fdbBuckets;
   const oldMask = br.fdbMask;
   br.fdbBuckets = buckets;
-  br.fdbMask = size - 1;
+  setSize(br, size);
   for (let i: u32 = 0; i <= oldMask; i++) {
     let at = load<u32>(old + (i << 2));
     while (at !== 0) {

@@ -1,7 +1,7 @@
 /**
  * What a port receives: a bridge's rx_handler. Linux: net/bridge/br_input.c.
  *
- *   brHandleFrames ─ each ─┬─ known source and destination, idle port ──► its transmit ring, at once
+ *   brHandleFrames ─ each ─┬─ known source and destination, idle port (br_forward_fast) ──► its transmit ring
  *                          └─ brHandleFrame ─► 01:80:c2:00:00:0x ─► spanning tree, or up by the port itself
  *                               PRE_ROUTING ─► VLAN ─► learn ─► snooping ─► forward, flood ─┐
  *                                                                   up, as the bridge's ◄───┘ LOCAL_IN
@@ -10,19 +10,17 @@
  */
 import { BrState } from '../abi/bridge';
 import { SkbDropReason } from '../abi/drop_reason';
-import { Port } from '../abi/layout';
 import { Op } from '../abi/ops';
-import { FastXmit, fastXmitAllowed } from '../dev/fast_xmit';
 import { nfHook } from '../dev/nf_hook';
 import { IFF_PROMISC, NetDevice } from '../dev/net_device';
 import { netifReceiveSkbList } from '../dev/receive';
 import { SCRATCH_PROTO, scratchList } from '../dev/scratch';
-import { root } from '../lib/root';
 import { NFPROTO_BRIDGE, NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
-import { CHECKSUM_PARTIAL, PACKET_HOST, PACKET_LOOPBACK, SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
-import { FDB_LOCAL, FDB_TICK_SHIFT, Fdb, FdbEntry, fdbFind, fdbKey, fdbTick, fdbUpdate } from './br_fdb';
+import { PACKET_HOST, PACKET_LOOPBACK, SkBuff } from '../skb/sk_buff';
+import { FDB_LOCAL, fdbFind, fdbKey, fdbTick, fdbUpdate } from './br_fdb';
 import { BR_LOCAL_RCV, brFlood, brForward, brMulticastFlood } from './br_forward';
+import { brForwardRun } from './br_forward_fast';
 import {
   MCAST_DROP,
   MCAST_FLOOD,
@@ -34,7 +32,6 @@ import {
 import {
   BR_BCAST_FLOOD,
   BR_FLOOD,
-  BR_ISOLATED,
   BR_LEARNING,
   BR_MCAST_FLOOD,
   BR_PORT_LOCKED,
@@ -55,29 +52,20 @@ const GONE: u32 = 0;
 const PASS: u32 = 1;
 const UP: u32 = 2;
 
-/** Headroom that the widest vnet header takes. */
-const HEADROOM: u32 = 16;
-
 export function brHandleFrames(list: usize, n: u32, devPtr: usize): u32 {
   const dev = changetype<NetDevice>(devPtr);
   const p = changetype<BrPort>(dev.rxHandlerData);
   const br = changetype<Bridge>(p.br);
-  const r = root();
-  const tick = <u32>(r.now >> FDB_TICK_SHIFT);
-  let burst = ++r.burst;
-  let fast = fastAllowed(br, p, dev);
-  let buckets = br.fdbBuckets;
-  let mask = br.fdbMask;
-  const factor = br.fdbFactor;
   let passed: u32 = 0;
   let ups: u32 = 0;
   let upHead: usize = 0;
   let upTail: usize = 0;
-  for (let i: u32 = 0; i < n; i++) {
+  let i: u32 = 0;
+  for (;;) {
+    i = brForwardRun(br, p, dev, list, i, n);
+    if (i === n) break;
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
-    if (fast) {
-      if (FastBridge.forward(p, skb, buckets, mask, factor, tick, burst)) continue;
-    }
+    i++;
     const what = brHandleFrame(br, p, skb);
     if (what === PASS) {
       store<u32>(list + (passed++ << 2), changetype<usize>(skb));
@@ -88,11 +76,6 @@ export function brHandleFrames(list: usize, n: u32, devPtr: usize): u32 {
       upTail = changetype<usize>(skb);
       ups++;
     }
-    // The table may have grown, a port have changed its state, a queue have filled.
-    buckets = br.fdbBuckets;
-    mask = br.fdbMask;
-    burst = ++r.burst;
-    if (fast) fast = fastAllowed(br, p, dev);
   }
   if (ups === 0) return passed;
   const own = list + (passed << 2);
@@ -104,65 +87,6 @@ export function brHandleFrames(list: usize, n: u32, devPtr: usize): u32 {
   }
   netifReceiveSkbList(changetype<NetDevice>(br.dev), own, ups);
   return passed;
-}
-
-/** Nothing but the addresses decides about frames from `p`. */
-function fastAllowed(br: Bridge, p: BrPort, dev: NetDevice): bool {
-  if (p.state !== <u8>BrState.FORWARDING || br.vlanFiltering !== 0 || br.learns === 0) return false;
-  if ((p.flags & (BR_LEARNING | BR_PORT_LOCKED)) !== BR_LEARNING) return false;
-  return dev.net.hookCount === 0 && (changetype<NetDevice>(br.dev).flags & IFF_PROMISC) === 0;
-}
-
-/** Whether frames may go straight to the ring of `to`; remembered until the burst's number changes. */
-function qualify(to: BrPort, burst: u32): bool {
-  if (to.state !== <u8>BrState.FORWARDING) return false;
-  if (!fastXmitAllowed(changetype<NetDevice>(to.dev))) return false;
-  to.burst = burst;
-  return true;
-}
-
-/** A class, because only a method may be marked for inlining. */
-class FastBridge {
-  /** Sends the frame on and returns true, or leaves everything as it is and returns false. */
-  @inline
-  static forward(
-    p: BrPort,
-    skb: SkBuff,
-    buckets: usize,
-    mask: u32,
-    factor: u64,
-    tick: u32,
-    burst: u32,
-  ): bool {
-    const eth = skb.macHeader;
-    const dest = load<u64>(eth) & MAC_MASK;
-    if ((dest & GROUP_BIT) !== 0) return false;
-    const from = Fdb.find(buckets, mask, factor, load<u64>(eth, 4) >> 16);
-    if (from === 0) return false;
-    if (changetype<FdbEntry>(from).dst !== changetype<usize>(p)) return false;
-    const at = Fdb.find(buckets, mask, factor, dest);
-    if (at === 0) return false;
-    const entry = changetype<FdbEntry>(at);
-    if (((entry.flags | changetype<FdbEntry>(from).flags) & FDB_LOCAL) !== 0) return false;
-    if (entry.dst === changetype<usize>(p)) return false;
-    const to = changetype<BrPort>(entry.dst);
-    if (to.burst !== burst) {
-      if (!qualify(to, burst)) return false;
-    }
-    if ((p.flags & to.flags & BR_ISOLATED) !== 0) return false;
-    if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize | <u32>skb.vlanProto) !== 0) return false;
-    if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
-    const out = changetype<NetDevice>(to.dev);
-    if (skb.len > out.mtu) return false;
-    const head = load<u32>(out.priv, Port.TX_HEAD);
-    if (FastXmit.full(out.priv, head)) return false;
-    if (eth - skb.head < HEADROOM) return false;
-
-    if (changetype<FdbEntry>(from).updated !== tick) changetype<FdbEntry>(from).updated = tick;
-    if (entry.used !== tick) entry.used = tick;
-    FastXmit.xmit(skb, out, eth, head);
-    return true;
-  }
 }
 
 /** Linux: br_handle_frame. */

@@ -38,8 +38,11 @@ export class McastContext {
   startupSent: u32;
   otherAddr60: u64;
   otherAddr61: u64;
+  /** The last query of MLD found a link-local address to come from. */
+  hasIpv6Addr: u32;
+  pad: u32;
 }
-const CONTEXT_TIMERS: usize = 72;
+const CONTEXT_TIMERS: usize = 80;
 const CONTEXT_TABLE: usize = CONTEXT_TIMERS + 24;
 const CONTEXT_BYTES: usize = CONTEXT_TABLE + offsetof<HashTable>();
 
@@ -86,6 +89,7 @@ function table(br: Bridge): HashTable {
 }
 
 export function mdbInit(br: Bridge): bool {
+  assert(offsetof<McastContext>() <= CONTEXT_TIMERS, 'CONTEXT_TIMERS is behind the fields');
   br.mcast = kzalloc(CONTEXT_BYTES);
   if (br.mcast === 0) return false;
   timerSetup(queryTimer(br), Op.TIMER_BR_QUERY, changetype<usize>(br));

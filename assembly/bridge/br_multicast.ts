@@ -9,7 +9,6 @@
  * mcast_igmp_version 2, mcast_mld_version 1).
  */
 import { BrAttr, BrState, MDB_FAST_LEAVE, MDB_PERMANENT } from '../abi/bridge';
-import { NetDevice } from '../dev/net_device';
 import { csumFold, csumIpv6Nofold, csumPartial } from '../lib/checksum';
 import { root } from '../lib/root';
 import { Scratch, scratch } from '../lib/scratch';
@@ -20,6 +19,7 @@ import { pskbMayPull } from '../skb/skbuff';
 import { WIRE_OK } from '../wire/check';
 import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
 import {
+  BLOCK_OLD_SOURCES,
   CHANGE_TO_INCLUDE,
   IGMPV2_HOST_MEMBERSHIP_REPORT,
   IGMPV3_HOST_MEMBERSHIP_REPORT,
@@ -178,9 +178,9 @@ function recordLeaves(at: usize): bool {
   return (type === CHANGE_TO_INCLUDE || type === MODE_IS_INCLUDE) && recordSources(at) === 0;
 }
 
-/** MODE_IS and CHANGE_TO of either mode, and new sources: somebody listens. */
+/** Any other record of a known type: somebody listens, even who only blocks some sources. */
 function recordJoins(at: usize): bool {
-  return recordType(at) >= 1 && recordType(at) <= 5;
+  return recordType(at) >= MODE_IS_INCLUDE && recordType(at) <= BLOCK_OLD_SOURCES;
 }
 
 /** Linux: br_multicast_add_group. */
@@ -214,8 +214,7 @@ function leave(br: Bridge, p: BrPort | null, family: u32, vid: u32, addr0: u64, 
     if (changetype<MdbEntry>(entry).hostJoined !== 0) shorten(hostTimer(entry), time);
     return;
   }
-  if (brAttr(br, BrAttr.MCAST_QUERIER) !== 0 && pg !== 0)
-    multicastSendQueries(br, p, family, vid, addr0, addr1);
+  if (brAttr(br, BrAttr.MCAST_QUERIER) !== 0) multicastSendQueries(br, p, family, vid, addr0, addr1);
   if (pg !== 0 && (changetype<PortGroup>(pg).flags & MDB_PERMANENT) === 0) shorten(portGroupTimer(pg), time);
 }
 
@@ -256,14 +255,13 @@ function query4(
   }
   const c = mcast(br);
   const now = root().now;
-  // RFC 2236 3: the querier with the lowest address is the one. A source of 0.0.0.0 is a snooping bridge's.
+  // RFC 2236 3: the querier with the lowest address is the one, be it 0.0.0.0, a snooping bridge's.
   const known = now < c.otherUntil4 && c.otherAddr4 !== 0;
   if (known && saddr > bswap<u32>(c.otherAddr4)) return;
-  if (known && saddr === 0) return;
   if (now >= c.otherUntil4) c.otherDelay4 = now + delayNs;
   c.otherAddr4 = saddrBe;
   c.otherUntil4 = now + csNs(br, BrAttr.MCAST_QUERIER_INTERVAL);
-  if (saddr !== 0) markRouter(br, p);
+  markRouter(br, p);
 }
 
 /** A query for one group: who does not answer in time is out. */
@@ -369,7 +367,7 @@ export function multicastQuerierExists(br: Bridge, skb: SkBuff, mdst: usize): bo
     return now > c.otherDelay4 && (brAttr(br, BrAttr.MCAST_QUERIER) !== 0 || now < c.otherUntil4);
   }
   if (<u32>skb.protocol === ETH_P_IPV6) {
-    const own = brAttr(br, BrAttr.MCAST_QUERIER) !== 0 && changetype<NetDevice>(br.dev).ip6Ptr !== 0;
+    const own = brAttr(br, BrAttr.MCAST_QUERIER) !== 0 && c.hasIpv6Addr !== 0;
     return now > c.otherDelay6 && (own || now < c.otherUntil6);
   }
   return mdst !== 0;

@@ -33,8 +33,10 @@ const ROUTER_ALERT4: u32 = 0x00000494;
 /** Hop-by-Hop: ICMPv6 next, length 0, Router Alert 0 (RFC 2711), PadN. */
 const HBH_ALERT: u64 = 0x0001_0000_0205_003a;
 const HBH_LEN: u32 = 8;
-/** 224.0.0.1 */
+/** 224.0.0.1 and ff02::1. Differs from RFC 2236 9, as Linux does: queries for one group go to all hosts, too. */
 const ALL_SYSTEMS: u32 = 0xe0000001;
+const ALL_NODES_0: u64 = 0x02ff;
+const ALL_NODES_1: u64 = 0x01000000_00000000;
 const QRV: u8 = 2;
 
 /** TIMER_BR_QUERY: general queries of both families out of every port. */
@@ -100,12 +102,12 @@ function query4(br: Bridge, group: u32): SkBuff | null {
   const made = frame(br, IPV4_LEN + len, ETH_P_IP);
   if (made === null) return null;
   const dev = changetype<NetDevice>(br.dev);
-  const to = group === 0 ? ALL_SYSTEMS : bswap<u32>(group);
+  const to = ALL_SYSTEMS;
   const use = brAttr(br, BrAttr.MCAST_QUERY_USE_IFADDR) !== 0;
   const saddr = use ? inetSelectAddr(dev.net, br.dev, 0, 253) : 0;
   const eth = made.macHeader;
   // RFC 1112 6.4: the low 23 bits of the group.
-  store<u32>(eth, 0x005e0001 | ((to & 0x7f0000) << 8));
+  store<u32>(eth, 0x005e0001);
   store<u16>(eth, bswap<u16>(<u16>to), 4);
   const iph = made.networkHeader;
   emitIpv4(iph, 0xc0, IPV4_LEN + len, 0, IP_DF, 1, IPPROTO_IGMP, saddr, to);
@@ -114,7 +116,7 @@ function query4(br: Bridge, group: u32): SkBuff | null {
   ipv4SetCheckBe(iph, ipFastCsum(iph, IPV4_LEN >> 2));
   const attr = group === 0 ? BrAttr.MCAST_QUERY_RESPONSE_INTERVAL : BrAttr.MCAST_LAST_MEMBER_INTERVAL;
   const igmp = iph + IPV4_LEN;
-  emitIgmpQuery(igmp, len, min(brAttr(br, attr) / 10, 127), group);
+  emitIgmpQuery(igmp, len, min(brAttr(br, attr) / 10, v3 ? 127 : 255), group);
   return made;
 }
 
@@ -122,6 +124,7 @@ function query6(br: Bridge, addr0: u64, addr1: u64): SkBuff | null {
   const dev = changetype<NetDevice>(br.dev);
   const saddr = ipv6GetLladdr(dev, 0);
   // RFC 2710 5: queries come from a link-local address.
+  mcast(br).hasIpv6Addr = <u32>(saddr !== 0);
   if (saddr === 0) return null;
   const v2 = brAttr(br, BrAttr.MCAST_MLD_VERSION) === 2;
   const len = v2 ? MLDV2_QUERY_LEN : MLD_LEN;
@@ -129,8 +132,8 @@ function query6(br: Bridge, addr0: u64, addr1: u64): SkBuff | null {
   if (made === null) return null;
   const general = (addr0 | addr1) === 0;
   const to = scratch(Scratch.BR_MULTICAST_TO);
-  store<u64>(to, general ? 0x02ff : addr0);
-  store<u64>(to, general ? 0x01000000_00000000 : addr1, 8);
+  store<u64>(to, ALL_NODES_0);
+  store<u64>(to, ALL_NODES_1, 8);
   const eth = made.macHeader;
   store<u16>(eth, 0x3333);
   store<u32>(eth, load<u32>(to, 12), 2);

@@ -16,9 +16,10 @@ export class Bridge {
   /** First port, in the order of joining. */
   ports: usize;
   portCount: u32;
-  // br_fdb: chained table; a random odd factor makes its hashes
+  // br_fdb: chained table; a random odd factor makes its hashes, of which a shift leaves as many bits as there are buckets
   fdbBuckets: usize;
   fdbMask: u32;
+  fdbShift: u32;
   fdbCount: u32;
   fdbLearned: u32;
   /** Hold time in fdb ticks as it is now (ageing time, or forward delay while the topology changes). */

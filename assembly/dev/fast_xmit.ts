@@ -28,10 +28,29 @@ export class FastXmit {
   static xmit(skb: SkBuff, out: NetDevice, eth: usize, head: u32): void {
     const port = out.priv;
     const len = skb.len + ETH_HLEN;
+    const vnet = load<u32>(port, Port.VNET_HDR_LEN);
+    const desc = load<u32>(port, Port.TX_RING) + (head & load<u32>(port, Port.TX_MASK)) * TxDesc.SIZE;
+    FastXmit.put(skb, changetype<usize>(out), eth, len, vnet, desc);
+    store<u32>(port, head + 1, Port.TX_HEAD);
+    FastXmit.count(out, 1, len);
+  }
+
+  /** What was sent, where devQueueXmit and portXmit would have counted it. */
+  @inline
+  static count(out: NetDevice, frames: u32, bytes: u64): void {
+    out.txPackets += frames;
+    out.txBytes += bytes;
+    const q = changetype<Qdisc>(out.qdisc);
+    q.packets += frames;
+    q.bytes += bytes;
+  }
+
+  /** The skb, now `len` bytes from `eth`, into the descriptor, behind an empty vnet header where the port has one. */
+  @inline
+  static put(skb: SkBuff, out: usize, eth: usize, len: u32, vnet: u32, desc: usize): void {
     skb.data = eth;
     skb.len = len;
-    skb.dev = changetype<usize>(out);
-    const vnet = load<u32>(port, Port.VNET_HDR_LEN);
+    skb.dev = out;
     const start = eth - vnet;
     if (vnet !== 0) {
       // A header of zeros: nothing is left for the device to do.
@@ -39,16 +58,9 @@ export class FastXmit {
       store<u16>(start, 0, 8);
       if (vnet > 10) store<u16>(start, 0, 10);
     }
-    const desc = load<u32>(port, Port.TX_RING) + (head & load<u32>(port, Port.TX_MASK)) * TxDesc.SIZE;
     store<u32>(desc, start, TxDesc.BUF);
     store<u32>(desc, len + vnet, TxDesc.LEN);
     store<u32>(desc, 0, TxDesc.FRAGS);
     store<u32>(desc, changetype<usize>(skb), TxDesc.SKB);
-    store<u32>(port, head + 1, Port.TX_HEAD);
-    out.txPackets++;
-    out.txBytes += len;
-    const q = changetype<Qdisc>(out.qdisc);
-    q.packets++;
-    q.bytes += len;
   }
 }

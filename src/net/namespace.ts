@@ -92,8 +92,8 @@ export interface VethSpec {
 }
 
 export interface HookSpec {
-  /** 0: IPv4, 1: IPv6 */
-  family: 0 | 1;
+  /** 0: IPv4, 1: IPv6, 2: bridge */
+  family: 0 | 1 | 2;
   /** abi NetfilterHook: 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting, 5 ingress, 6 egress. */
   hook: number;
   priority: number;

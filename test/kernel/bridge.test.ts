@@ -6,72 +6,17 @@
  *   ours: p0, p1 ── tap0, tap1 ── br0 of the kernel, a loop of two links
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BridgeOptions, BridgePort, BridgePortOptions } from '../../src/net/bridge.js';
 import { createStack } from '../../src/stack.js';
-import * as tun from '../../src/sys/if_tun.js';
 import { BROADCAST, type BridgeLab, bridgeLab, frame, mac } from '../net/bridge_lab.js';
+import { bridgeTool, ip, LinuxBridge, PORTS } from './linux_bridge.js';
 import { enterOwnNetns, type OwnNetns, tapMissing } from './netns.js';
 
 const missing = tapMissing();
 if (missing !== undefined) console.log(`test/kernel/bridge skipped: ${missing}`);
-const PORTS = 4;
-/** The ethertype of bridge_lab's frames. */
-const TEST_TYPE = 0x9000;
-const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
 /** ip(8) prints the bytes of a bridge's id without leading zeros. */
 const twoDigits = (id: string): string => id.replaceAll(/(?<=[.:])[0-9a-f](?=:|$)/g, '0$&');
-const bridgeTool = (...args: string[]): string => execFileSync('bridge', args, { encoding: 'utf8' });
-
-/** Linux's bridge with TAPs for ports, whose other ends are descriptors here. */
-class LinuxBridge {
-  private readonly fds: number[] = [];
-
-  constructor(options: string[]) {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const ioctl: (fd: number, request: number, arg: Uint8Array) => number = koffi
-      .load(null)
-      .func('int ioctl(int, ulong, void *)');
-    ip('link', 'add', 'br0', 'type', 'bridge', ...options);
-    for (let i = 0; i < PORTS; i++) {
-      const fd = openSync('/dev/net/tun', constants.O_RDWR | constants.O_NONBLOCK);
-      this.fds.push(fd);
-      const request = tun.packIfreqFlags(`tap${i}`, tun.IFF_TAP | tun.IFF_NO_PI);
-      if (ioctl(fd, tun.TUNSETIFF, request) < 0) throw new Error(`TUNSETIFF: errno ${koffi.errno()}`);
-      ip('link', 'set', `tap${i}`, 'address', `02:00:00:00:00:0${i + 1}`, 'master', 'br0', 'up');
-    }
-    ip('link', 'set', 'br0', 'up');
-    for (const fd of this.fds) this.drain(fd);
-  }
-
-  /** Sends from a port and gives what each port sent, in hex. The kernel forwards within the write. */
-  send(port: number, bytes: Uint8Array): string[][] {
-    writeSync(this.fds[port]!, bytes);
-    return this.fds.map((fd) => this.drain(fd));
-  }
-
-  private drain(fd: number): string[] {
-    const frames: string[] = [];
-    const buffer = Buffer.alloc(2048);
-    for (;;) {
-      try {
-        const n = readSync(fd, buffer);
-        // What the kernel says by itself (it joins 224.0.0.106) is no answer to the test.
-        if (buffer.readUInt16BE(12) === TEST_TYPE) frames.push(buffer.subarray(0, n).toString('hex'));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return frames;
-        throw error;
-      }
-    }
-  }
-
-  close(): void {
-    for (const fd of this.fds) closeSync(fd);
-    ip('link', 'del', 'br0');
-  }
-}
 
 interface Case {
   name: string;

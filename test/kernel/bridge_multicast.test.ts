@@ -1,0 +1,314 @@
+/**
+ * IGMP and MLD snooping beside Linux's: the same reports, queries and data into the same ports must come out of the same
+ * ports, byte by byte, and leave the same groups and router ports behind.
+ *
+ *   listeners at ports 1 and 2, a sender at port 0, the querier (10.0.0.30, fe80::30) at port 3
+ */
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { BridgeOptions, BridgePortOptions } from '../../src/net/bridge.js';
+import { type BridgeLab, bridgeLab } from '../net/bridge_lab.js';
+import {
+  ALLOW,
+  BLOCK,
+  data4,
+  data6,
+  GROUP4,
+  GROUP6,
+  IS_EX,
+  IS_IN,
+  leave4,
+  leave6,
+  pimHello,
+  query4,
+  query4v3,
+  query6,
+  report4,
+  report4v3,
+  report6,
+  report6v2,
+  TO_EX,
+  TO_IN,
+} from '../net/multicast_frames.js';
+import { bridgeTool, LinuxBridge, PORTS } from './linux_bridge.js';
+import { enterOwnNetns, type OwnNetns, tapMissing } from './netns.js';
+
+const missing = tapMissing();
+if (missing !== undefined) console.log(`test/kernel/bridge_multicast skipped: ${missing}`);
+
+const QUERIER = 30;
+const PROBE4 = '239.99.99.99';
+const PROBE6 = 'ff15::99';
+type Frame = [port: number, frame: Uint8Array];
+
+interface Case {
+  name: string;
+  options?: [linux: string[], ours: BridgeOptions];
+  ports?: [port: number, linux: string[], ours: BridgePortOptions][];
+  /** No querier but the bridge itself. */
+  alone?: boolean;
+  frames: Frame[];
+}
+
+/** Of a station, or a query for one group that the bridge itself sends. */
+function counts(frame: Buffer): boolean {
+  if (frame.toString('hex', 6, 11) === '0200000010') return true;
+  return frame.readUInt16BE(12) === 0x800 && frame[38] === 0x11 && frame.readUInt32BE(42) !== 0;
+}
+
+const everywhere4: Frame[] = [
+  [0, data4(1)],
+  [0, data4(1, PROBE4)],
+  [0, data4(1, '224.0.0.251')],
+];
+const everywhere6: Frame[] = [
+  [0, data6(1)],
+  [0, data6(1, PROBE6)],
+  [0, data6(1, 'ff02::1')],
+  [0, data6(1, 'ff02::fb')],
+];
+const S1 = '10.9.9.1';
+
+const CASES: Case[] = [
+  {
+    name: 'IGMPv2 reports and leaves',
+    frames: [
+      ...everywhere4,
+      [1, report4(11)],
+      ...everywhere4,
+      [2, report4(12)],
+      ...everywhere4,
+      [1, leave4(11)],
+      [2, leave4(12)],
+      ...everywhere4,
+    ],
+  },
+  { name: 'an IGMPv1 report', frames: [[1, report4(11, GROUP4, 1)], ...everywhere4] },
+  { name: 'reports for local groups', frames: [[1, report4(11, '224.0.0.251')], ...everywhere4] },
+  {
+    name: 'a report with a wrong checksum',
+    frames: [[1, report4(11, GROUP4, 2, { bad: true })], ...everywhere4],
+  },
+  {
+    name: 'fast leave',
+    ports: [[1, ['fastleave', 'on'], { fastLeave: true }]],
+    frames: [[1, report4(11)], [2, report4(12)], ...everywhere4, [1, leave4(11)], ...everywhere4],
+  },
+  ...(
+    [
+      ['exclude of nothing', [IS_EX, GROUP4]],
+      ['to exclude of nothing', [TO_EX, GROUP4]],
+      ['to exclude of a source', [TO_EX, GROUP4, S1]],
+      ['include of a source', [IS_IN, GROUP4, S1]],
+      ['to include of a source', [TO_IN, GROUP4, S1]],
+      ['a new source', [ALLOW, GROUP4, S1]],
+      ['a source blocked', [BLOCK, GROUP4, S1]],
+      ['a record of no known type', [7, GROUP4, S1]],
+    ] as const
+  ).map(
+    ([name, record]): Case => ({
+      name: `IGMPv3 with mcast_igmp_version 2: ${name}`,
+      frames: [[1, report4v3(11, [...record])], ...everywhere4],
+    }),
+  ),
+  {
+    name: 'IGMPv3 with several records, and a leave to a fast port',
+    ports: [[1, ['fastleave', 'on'], { fastLeave: true }]],
+    frames: [
+      [1, report4v3(11, [IS_EX, GROUP4], [IS_EX, PROBE4], [IS_EX, '224.0.0.251'])],
+      ...everywhere4,
+      [1, report4v3(11, [TO_IN, GROUP4])],
+      ...everywhere4,
+    ],
+  },
+  { name: 'a PIM hello', frames: [[2, pimHello(12)], ...everywhere4, [1, report4(11)], ...everywhere4] },
+  {
+    name: 'queriers of a worse, a better and no address',
+    frames: [
+      [1, query4(40)],
+      ...everywhere4,
+      [1, query4(41, '0.0.0.0', 1, { src: '0.0.0.0' })],
+      ...everywhere4,
+      [2, query4(20)],
+      ...everywhere4,
+    ],
+  },
+  {
+    name: 'queries for groups, of sources, in IGMPv1 and v3',
+    frames: [
+      [1, report4(11)],
+      [3, query4(QUERIER, GROUP4, 50)],
+      [3, query4v3(QUERIER, GROUP4, [S1], 50)],
+      [3, query4v3(QUERIER)],
+      [2, query4(22, '0.0.0.0', 0)],
+      ...everywhere4,
+    ],
+  },
+  {
+    name: 'multicast router ports switched on and off',
+    ports: [
+      [2, ['mcast_router', '2'], { mcastRouter: 2 }],
+      [3, ['mcast_router', '0'], { mcastRouter: 0 }],
+    ],
+    frames: [...everywhere4, [1, report4(11)], ...everywhere4, ...everywhere6],
+  },
+  {
+    name: 'flooding of groups off',
+    ports: [[2, ['mcast_flood', 'off'], { mcastFlood: false }]],
+    frames: [...everywhere4, ...everywhere6, [2, report4(12)], ...everywhere4],
+  },
+  {
+    name: 'snooping off',
+    options: [['mcast_snooping', '0'], { mcastSnooping: false }],
+    alone: true,
+    frames: [[1, report4(11)], ...everywhere4, ...everywhere6],
+  },
+  {
+    name: 'nobody asks',
+    alone: true,
+    frames: [[1, report4(11)], ...everywhere4, [1, report6(11)], ...everywhere6],
+  },
+  {
+    name: 'a leave to a bridge that asks: its own query',
+    options: [
+      ['mcast_query_response_interval', '1', 'mcast_last_member_interval', '1000'],
+      { mcastQueryResponseInterval: 0.01, mcastLastMemberInterval: 10 },
+    ],
+    alone: true,
+    frames: [
+      [1, report4(11)],
+      [1, leave4(11)],
+      [2, leave4(12)],
+      [0, data4(1)],
+    ],
+  },
+  {
+    name: 'MLD reports and leaves',
+    frames: [
+      ...everywhere6,
+      [1, report6(11)],
+      ...everywhere6,
+      [2, report6(12)],
+      [1, leave6(11)],
+      ...everywhere6,
+    ],
+  },
+  {
+    name: 'MLD fast leave, and what is no group',
+    ports: [[1, ['fastleave', 'on'], { fastLeave: true }]],
+    frames: [
+      [1, report6(11)],
+      [1, report6(11, 'ff02::1')],
+      [1, report6(11, 'ff02::fb')],
+      [1, report6(11, GROUP6, 'bad')],
+      ...everywhere6,
+      [1, leave6(11)],
+      ...everywhere6,
+    ],
+  },
+  ...(
+    [
+      ['exclude of nothing', [IS_EX, GROUP6]],
+      ['include of a source', [IS_IN, GROUP6, 'fd09::1']],
+      ['to include of nothing', [TO_IN, GROUP6]],
+      ['a source blocked', [BLOCK, GROUP6, 'fd09::1']],
+    ] as const
+  ).map(
+    ([name, record]): Case => ({
+      name: `MLDv2 with mcast_mld_version 1: ${name}`,
+      frames: [[1, report6v2(11, [...record])], ...everywhere6],
+    }),
+  ),
+  {
+    name: 'MLD queriers of a worse and a better address',
+    frames: [
+      [1, query6(40)],
+      ...everywhere6,
+      [2, query6(20)],
+      ...everywhere6,
+      [1, report6(11)],
+      [2, query6(20, GROUP6, 5000)],
+      ...everywhere6,
+    ],
+  },
+];
+
+interface LinuxMdb {
+  mdb: { port: string; grp: string; state: string }[];
+  router: Record<string, { port: string }[]>;
+}
+
+describe.skipIf(missing !== undefined)("our bridge and Linux's snoop alike", () => {
+  let netns: OwnNetns;
+  let linux: LinuxBridge | undefined;
+  let lab: BridgeLab | undefined;
+  beforeAll(() => {
+    netns = enterOwnNetns();
+    const off = ['net.ipv6.conf.default.disable_ipv6=1', 'net.ipv6.conf.all.disable_ipv6=1'];
+    execFileSync('sysctl', ['-qw', ...off]);
+  });
+  afterEach(async () => {
+    linux?.close();
+    await lab?.stack.close();
+    linux = undefined;
+    lab = undefined;
+  });
+  afterAll(() => netns.leave());
+
+  /** The same into both, and what came out of each. */
+  function both(port: number, bytes: Uint8Array): { ours: string[][]; theirs: string[][] } {
+    const theirs = linux!.send(port, bytes);
+    lab!.send(port, bytes);
+    const text = (one: Uint8Array) => Buffer.from(one);
+    const ours = lab!.drivers.map(({ sent }) =>
+      sent
+        .map(text)
+        .filter(counts)
+        .map((one) => one.toString('hex')),
+    );
+    return { ours, theirs };
+  }
+
+  /** Until nobody floods any more: answers to the first query are in. */
+  async function asked(probe: Uint8Array): Promise<void> {
+    await expect.poll(() => linux!.send(0, probe)[1], { interval: 20 }).toEqual([]);
+    lab!.stack.run(200);
+  }
+
+  it.each(CASES)('$name', async ({ options, ports = [], alone, frames }) => {
+    linux = new LinuxBridge(options?.[0] ?? [], counts);
+    lab = await bridgeLab(PORTS, options?.[1] ?? {});
+    const { bridge, links } = lab;
+    if (alone !== true) {
+      for (const query of [query4(QUERIER), query6(QUERIER)]) both(3, query);
+      await asked(data4(1, PROBE4));
+      await asked(data6(1, PROBE6));
+    } else if (options?.[0].includes('mcast_last_member_interval')) {
+      execFileSync('ip', ['link', 'set', 'br0', 'type', 'bridge', 'mcast_querier', '1']);
+      await bridge.set({ mcastQuerier: true });
+      await asked(data4(1, PROBE4));
+    }
+    for (const [port, words, ours] of ports) {
+      bridgeTool('link', 'set', 'dev', `tap${port}`, ...words);
+      await bridge.port(links[port]!).set(ours);
+    }
+    for (const [at, [port, bytes]] of frames.entries()) {
+      const { ours, theirs } = both(port, bytes);
+      expect(ours, `frame ${at}`).toEqual(theirs);
+    }
+    const [shown] = JSON.parse(bridgeTool('-d', '-j', 'mdb', 'show', 'dev', 'br0')) as [LinuxMdb];
+    const portOf = new Map(links.map(({ ifindex }, i) => [ifindex, `tap${i}`]));
+    const ourMdb = (await bridge.mdb()).map(
+      ({ group, ifindex, permanent }) =>
+        `${group} ${portOf.get(ifindex)} ${permanent ? 'permanent' : 'temp'}`,
+    );
+    const theirMdb = shown.mdb.map(({ grp, port, state }) => `${grp} ${port} ${state}`);
+    expect(ourMdb.toSorted()).toEqual(theirMdb.toSorted());
+    const routers = await Promise.all(
+      links.map(async (link) => (await bridge.port(link).info()).mcastRouter),
+    );
+    const ourRouters = routers.flatMap((state, i) => (state >= 2 ? [`tap${i}`] : []));
+    const theirRouters = (shown.router.br0 ?? []).map(({ port }) => port);
+    expect(ourRouters).toEqual([...new Set(theirRouters)].toSorted());
+  });
+});

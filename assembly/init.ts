@@ -48,6 +48,7 @@ import { neighNetInit, neighOpsInit } from './neigh/neigh_init';
 import { neighTablesBytes, neighTablesInit } from './neigh/neigh_table';
 import { Errno } from './net/errno';
 import { Net } from './net/net';
+import { nfConntrackOpsInit } from './netfilter/nf_conntrack_init';
 import { pktgenMore, pktgenTimer } from './pktgen/generator';
 import { sinkRcv } from './pktgen/sink';
 import { pfifoFastInit } from './sched/sch_pfifo_fast';
@@ -243,6 +244,7 @@ function fillOps(): void {
   ipOpsInit();
   ip6OpsInit();
   bridgeOpsInit();
+  nfConntrackOpsInit();
 }
 
 function xmitLoopback(skb: usize, dev: usize): i32 {

@@ -30,6 +30,10 @@ export enum EventType {
   MROUTE_WRONGVIF = 9,
   /** A policy rule: A = family, B = priority << 1 | 1 when removed (ADDR: u32 table). */
   RULE = 24,
+  /** A packet that is invalid to connection tracking, while nf_conntrack_log_invalid wants its protocol (abi/nf_conntrack CtInvalid). */
+  CT_INVALID = 32,
+  /** Messages wait in the ring of connection events, which was empty (CT_EVENTS_READ). */
+  CT_EVENTS = 33,
   /** A next-hop object: B = 1 when removed, ADDR: u32 id. */
   NEXTHOP = 25,
 }

@@ -99,6 +99,11 @@ export enum MsgType {
   MCAST_LEAVE,
   RADV_SET,
   IP6_LAST = 175,
+  /** abi/nf_conntrack has their records. */
+  CT_ENABLE = 230,
+  CT_EVENTS,
+  CT_EVENTS_READ,
+  CT_STATS,
   TRACE_SET = 208,
   RULE_NEW = 128,
   RULE_DEL,

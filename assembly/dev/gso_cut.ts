@@ -14,6 +14,7 @@ import { csumBlockAdd, csumPartial, csumPartialCopy } from '../lib/checksum';
 import { Pool } from '../lib/pool';
 import { root } from '../lib/root';
 import { consumeSkb } from '../skb/free';
+import { nfctGet } from '../skb/nfct';
 import { FragTable, fragAt, largeSlotAlloc, slotBytes, slotHold } from '../skb/pool';
 import { CHECKSUM_NONE, SKB_BYTES, SKB_F_CLONED, SKB_F_GRO, SkBuff, skbHeadlen } from '../skb/sk_buff';
 
@@ -90,6 +91,7 @@ export function gsoCut(skb: SkBuff, hlen: u32, gather: bool, sum: bool): SkBuff 
     segment.networkHeader = to + network;
     segment.transportHeader = to + transport;
     segment.dst = skb.dst;
+    if (skb.nfct !== 0) nfctGet(skb.nfct);
 
     let done: u32 = 0;
     let acc: u32 = 0;

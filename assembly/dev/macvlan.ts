@@ -28,6 +28,7 @@ import { Errno } from '../net/errno';
 import { Net } from '../net/net';
 import { NetdevEvent } from '../net/registry';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
+import { nfResetCt } from '../skb/nfct';
 import {
   PACKET_HOST,
   PACKET_LOOPBACK,
@@ -258,7 +259,7 @@ function forward(skb: SkBuff, to: NetDevice): void {
     return;
   }
   skb.dst = 0;
-  skb.nfct = 0;
+  nfResetCt(skb);
   skb.flags = (skb.flags & SKB_F_CLONED) | SKB_F_LOCAL;
   netifRx(skb, to);
 }

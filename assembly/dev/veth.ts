@@ -7,6 +7,7 @@ import { NetifF } from '../abi/features';
 import { Op } from '../abi/ops';
 import { Net } from '../net/net';
 import { kfreeSkbReason } from '../skb/free';
+import { nfResetCt } from '../skb/nfct';
 import { CHECKSUM_NONE, SKB_F_CLONED, SKB_F_IGNORE_DF, SKB_F_LOCAL, SkBuff } from '../skb/sk_buff';
 import { netifRx } from './backlog';
 import { DevKind, IFF_UP, NetDevice, allocNetdev, devSetCarrier } from './net_device';
@@ -57,7 +58,7 @@ export function vethXmit(skb: SkBuff, dev: NetDevice): i32 {
   skb.mark = 0;
   skb.priority = 0;
   skb.dst = 0;
-  skb.nfct = 0;
+  nfResetCt(skb);
   skb.flags &= SKB_F_CLONED;
   skb.flags |= SKB_F_LOCAL;
   skb.macHeader = 0;

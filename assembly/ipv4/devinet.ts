@@ -15,7 +15,7 @@ import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET, AF_INET6, Net } from '../net/net';
 import { Errno } from '../net/errno';
 import { neighIfdownFamily } from '../neigh/neighbour';
-import { NetdevEvent } from '../net/registry';
+import { NetdevEvent, callAddrGone } from '../net/registry';
 import {
   RTPROT_KERNEL,
   RT_SCOPE_HOST,
@@ -235,6 +235,7 @@ function emitAddr(ifa: Ifaddr, removed: bool): void {
   memory.fill(bytes, 0, 16);
   store<u32>(bytes, bswap<u32>(ifa.addr));
   eventEmit(EventType.ADDR, AF_INET, dev.net, dev.ifindex, ((<u32>ifa.plen) << 8) | <u32>removed, bytes);
+  if (removed) callAddrGone(ifa.dev, AF_INET, bytes);
 }
 
 /** Removes an address; its secondaries go with it, or the first becomes primary when promote_secondaries is on. */

@@ -20,6 +20,7 @@ import { AF_INET, Net, mibInc, sysctl } from '../net/net';
 import { FibNh, RT_SCOPE_LINK, RtType, nhInfo } from '../route/fib';
 import { icmpGlobalAllow, icmpGlobalConsume, inetPeerXrlimAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
+import { nfResetCt } from '../skb/nfct';
 import { allocSkb } from '../skb/pool';
 import {
   CHECKSUM_NONE,
@@ -512,5 +513,5 @@ function asOurOwn(skb: SkBuff): void {
   skb.priority = 0;
   skb.iif = 0;
   skb.tstamp = 0;
-  skb.nfct = 0;
+  nfResetCt(skb);
 }

@@ -16,6 +16,7 @@ import { skbChecksumHelp } from '../dev/checksum_help';
 import { ipFastCsum } from '../lib/checksum';
 import { Net, mibInc } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
+import { nfctGet } from '../skb/nfct';
 import { Frag, FragTable, allocSkb, fragAt, slotGet, slotPut } from '../skb/pool';
 import {
   CHECKSUM_PARTIAL,
@@ -165,6 +166,7 @@ function makeFragment(skb: SkBuff, hlen: u32, at: u32, len: u32): SkBuff | null 
   fragment.iif = skb.iif;
   fragment.tstamp = skb.tstamp;
   fragment.nfct = skb.nfct;
+  nfctGet(skb.nfct);
   fragment.traceId = skb.traceId;
   fragment.queueMapping = skb.queueMapping;
   ipCb(fragment).flags = ipCb(skb).flags & ~IPSKB_FRAGLIST;

@@ -182,7 +182,8 @@ export function ipLocalOut(net: Net, skb: SkBuff): void {
   store<u16>(iph, ipFastCsum(iph, <u32>load<u8>(iph) & 15), 10);
   const nh = changetype<FibNh>(skb.dst);
   if (net.hookCount !== 0 && !localOutHooks(net, skb, nh)) return;
-  ipLocalOutFinish(net, skb, nh);
+  // A hook may have found another way (ip_route_me_harder).
+  ipLocalOutFinish(net, skb, changetype<FibNh>(skb.dst));
 }
 
 /** LOCAL_OUT; a packet that leaves a VRF passes it and POSTROUTING as the VRF's first. Linux: vrf_ip_out_direct. */

@@ -27,7 +27,7 @@ import { Scratch, scratch } from '../lib/scratch';
 import { timerAdd, timerDel, timerSetup } from '../lib/timer_wheel';
 import { Errno } from '../net/errno';
 import { AF_INET6, Net } from '../net/net';
-import { NetdevEvent } from '../net/registry';
+import { NetdevEvent, callAddrGone } from '../net/registry';
 import { exceptionFlushDev } from '../route/exception';
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_SITE, RT_SCOPE_UNIVERSE } from '../route/fib';
 import { FibDown, fibFlushDev, fibSyncLinkState } from '../route/fib_dev';
@@ -100,6 +100,7 @@ export function addrconfNotify(ifa: Inet6Ifaddr, removed: bool): void {
     ((<u32>ifa.plen) << 8) | <u32>removed,
     ifaAddr(ifa),
   );
+  if (removed) callAddrGone(ifa.dev, AF_INET6, ifaAddr(ifa));
 }
 
 /** Linux: rt_scope. */

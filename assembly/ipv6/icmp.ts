@@ -22,6 +22,7 @@ import { FibNh, RtType, infoPrefSrcPtr, nhInfo } from '../route/fib';
 import { fibGetTable, fibNet } from '../route/fib_table';
 import { icmpGlobalAllow, icmpGlobalConsume, inetPeerXrlimAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
+import { nfResetCt } from '../skb/nfct';
 import { allocSkb } from '../skb/pool';
 import {
   CHECKSUM_NONE,
@@ -344,7 +345,7 @@ function echoReply(skb: SkBuff, net: Net): void {
   skb.mark = 0;
   skb.hash = 0;
   skb.priority = 0;
-  skb.nfct = 0;
+  nfResetCt(skb);
   skb.iif = 0;
   skb.macHeader = 0;
   skb.dst = fl.nh;

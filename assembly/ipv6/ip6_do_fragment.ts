@@ -11,6 +11,7 @@ import { randomU32 } from '../lib/random';
 import { Scratch, scratch } from '../lib/scratch';
 import { Net, mibInc } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
+import { nfctGet } from '../skb/nfct';
 import { allocSkb } from '../skb/pool';
 import { CHECKSUM_PARTIAL, SKB_F_FORWARDED, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { skbCopyBits, skbPut } from '../skb/skbuff';
@@ -107,6 +108,8 @@ function makePiece(skb: SkBuff, hlen: u32, nhoff: u32, offset: u32, len: u32): S
   piece.protocol = skb.protocol;
   piece.pktType = skb.pktType;
   piece.flags = skb.flags & SKB_F_FORWARDED;
+  piece.nfct = skb.nfct;
+  nfctGet(skb.nfct);
   ip6cbInit(piece);
   piece.cb1 = skb.cb1;
   return piece;

@@ -222,7 +222,8 @@ export function ip6LocalOut(net: Net, skb: SkBuff): void {
   skb.dev = nhInfo(nh).type === RtType.LOCAL ? ip6Loopback(net, nh, ipv6Daddr(skb.data)) : nh.dev;
   mibInc(net, Mib.Ip6OutRequests);
   if (net.hookCount !== 0 && !localOutHooks(net, skb)) return;
-  ip6LocalOutFinish(net, skb, nh);
+  // A hook may have found another way (ip6_route_me_harder).
+  ip6LocalOutFinish(net, skb, changetype<FibNh>(skb.dst));
 }
 
 /** The device of our own address: lo, or the VRF that it is in. Linux: ip6_rt_get_dev_rcu. */

@@ -20,6 +20,7 @@ import {
   fragComplete,
   fragFind,
   fragInsert,
+  fragKeyPtr,
   fragKill,
   fragPullHead,
   fragReasm,
@@ -46,6 +47,7 @@ import {
 import {
   IPV6_HDR_LEN,
   IPV6_MAXPLEN,
+  NEXTHDR_FRAGMENT,
   NEXTHDR_ICMP,
   NEXTHDR_NONE,
   NEXTHDR_TCP,
@@ -62,6 +64,7 @@ import {
   ipv6ExtHdr,
   ipv6ExtLen,
   ipv6ExtNexthdr,
+  ipv6FindExthdr,
   ipv6FragMf,
   ipv6FragOffBytes,
 } from '../wire/ipv6_ext';
@@ -71,6 +74,7 @@ import { icmpv6ParamProb } from './exthdrs';
 import { icmpv6Send } from './icmp';
 import {
   IP6SKB_FRAGMENTED,
+  IPV6_NEXTHDR_OFFSET,
   ip6cbFlag,
   ip6cbHas,
   ip6cbNhoff,
@@ -79,8 +83,11 @@ import {
 } from './ip6cb';
 
 const SECOND: u64 = 1_000_000_000;
-/** Key: source, destination, identification, ifindex (only where addresses are of one link). */
-const KEY_BYTES: u32 = 40;
+/** Key: source, destination, identification, ifindex (only where addresses are of one link), user. */
+const KEY_BYTES: u32 = 44;
+const KEY_USER: usize = 40;
+/** Users other than this one (connection tracking) are not the host: they neither count nor tell anybody. */
+const IP6_DEFRAG_LOCAL_DELIVER: u32 = 0;
 /** Offset of payload_len in the IPv6 header, of frag_off in the Fragment header. */
 const PAYLOAD_LEN_OFFSET: u32 = 4;
 const FRAG_OFF_OFFSET: u32 = 2;
@@ -131,13 +138,72 @@ export function ipv6FragRcv(skb: SkBuff, net: Net): SkBuff | null {
   }
   const high = <u32>max(sysctl(net, Sysctl.IP6FRAG_HIGH_THRESH), 0);
   const timeout = <u64>max(sysctl(net, Sysctl.IP6FRAG_TIME), 0) * SECOND;
-  const q = fragFind(changetype<Frags>(net.frags6), keyOf(skb), KEY_BYTES, high, timeout);
+  const key = keyOf(skb, IP6_DEFRAG_LOCAL_DELIVER);
+  const q = fragFind(changetype<Frags>(net.frags6), key, KEY_BYTES, high, timeout);
   if (q === null) {
     mibInc(net, Mib.Ip6ReasmFails);
     kfreeSkbReason(skb, SkbDropReason.FRAG_LIMIT);
     return null;
   }
   return queue(skb, net, q);
+}
+
+/**
+ * A packet on its way (data at its IPv6 header), for connection tracking as `user`. What goes on: the whole packet, or
+ * the same one when it has no Fragment header or one that the receiver is to complain of; null: it is kept or dropped.
+ * Linux: nf_ct_frag6_gather.
+ */
+export function nfCtFrag6Gather(net: Net, skb: SkBuff, user: u32): SkBuff | null {
+  if (ipv6PayloadLen(skb.data) === 0) return skb;
+  if (!pskbMayPull(skb, min(skb.len, HEADERS_MAX))) return skb;
+  const hdr = skb.data;
+  const linear = skbHeadlen(skb) - IPV6_HDR_LEN;
+  const at = ipv6FindExthdr(hdr + IPV6_HDR_LEN, linear, load<u8>(hdr, 6), NEXTHDR_FRAGMENT);
+  if (at < 0) return skb;
+  const offset = IPV6_HDR_LEN + <u32>at;
+  const fhdr = hdr + offset;
+  skbPull(skb, offset);
+  const frag = ipv6FragOffBytes(fhdr);
+  const end = frag + skb.len - IPV6_FRAG_HDR_LEN;
+  const bad = end > IPV6_MAXPLEN || (ipv6FragMf(fhdr) && (end & 7) !== 0);
+  if (bad || (frag === 0 && upperTruncated(skb))) {
+    skbPush(skb, offset);
+    return skb;
+  }
+  skb.networkHeader = hdr;
+  ip6cbSetNhoff(skb, previousNhoff(hdr, offset));
+  const high = <u32>max(sysctl(net, Sysctl.IP6FRAG_HIGH_THRESH), 0);
+  const timeout = <u64>max(sysctl(net, Sysctl.IP6FRAG_TIME), 0) * SECOND;
+  const q = fragFind(changetype<Frags>(net.frags6), keyOf(skb, user), KEY_BYTES, high, timeout);
+  if (q === null) {
+    kfreeSkbReason(skb, SkbDropReason.FRAG_LIMIT);
+    return null;
+  }
+  const whole = queue(skb, net, q);
+  // It goes through the headers anew where it is delivered.
+  if (whole !== null) ip6cbSetNhoff(whole, IPV6_NEXTHDR_OFFSET);
+  if (whole !== null) whole.transportHeader = whole.data + IPV6_HDR_LEN;
+  return whole;
+}
+
+/** Offset of the byte that names the header at `offset`; the headers before it are sound. */
+function previousNhoff(hdr: usize, offset: u32): u32 {
+  let nhoff = IPV6_NEXTHDR_OFFSET;
+  let at = IPV6_HDR_LEN;
+  while (at < offset) {
+    const nexthdr = <u32>load<u8>(hdr + nhoff);
+    nhoff = at;
+    at += ipv6ExtLen(hdr + at, nexthdr);
+  }
+  return nhoff;
+}
+
+function isLocal(q: FragQueue): bool {
+  return load<u32>(fragKeyPtr(q), KEY_USER) === IP6_DEFRAG_LOCAL_DELIVER;
+}
+
+function countFail(net: Net, q: FragQueue): void {
+  if (isLocal(q)) mibInc(net, Mib.Ip6ReasmFails);
 }
 
 /** RFC 6946: a packet whole in itself; it never meets others. */
@@ -171,7 +237,7 @@ function upperTruncated(skb: SkBuff): bool {
   return offset > skb.len;
 }
 
-function keyOf(skb: SkBuff): usize {
+function keyOf(skb: SkBuff, user: u32): usize {
   const key = scratch(Scratch.REASSEMBLY_KEY);
   const hdr = skb.networkHeader;
   const daddr = ipv6Daddr(hdr);
@@ -181,13 +247,14 @@ function keyOf(skb: SkBuff): usize {
   const oneLink = ipv6AddrIsMulticast(daddr) || ipv6AddrIsLinklocal(daddr);
   const dev = changetype<NetDevice>(skb.dev);
   store<i32>(key, oneLink ? l3mdevIngress(skb).ifindex : l3mdevMasterIfindex(dev), 36);
+  store<u32>(key, user, KEY_USER);
   return key;
 }
 
 /** The queue is corrupt: it ends, and so does the fragment. */
 function discard(skb: SkBuff, net: Net, q: FragQueue, reason: SkbDropReason): SkBuff | null {
+  countFail(net, q);
   fragKill(q, reason);
-  mibInc(net, Mib.Ip6ReasmFails);
   kfreeSkbReason(skb, reason);
   return null;
 }
@@ -259,20 +326,21 @@ function reasm(net: Net, q: FragQueue, dev: usize, dst: usize): SkBuff | null {
   const payload = hlen - IPV6_HDR_LEN - IPV6_FRAG_HDR_LEN + q.len;
   const ecn = ipFragEcn(q.ecn);
   if (ecn === 0xff || payload > IPV6_MAXPLEN) {
-    mibInc(net, Mib.Ip6ReasmFails);
+    countFail(net, q);
     fragKill(q, ecn === 0xff ? SkbDropReason.FRAG_INVALID : SkbDropReason.PKT_TOO_BIG);
     return null;
   }
   const nhoff = q.nhoff;
   const maxSize = q.maxSize;
+  const local = isLocal(q);
   const whole = fragReasm(q);
   if (whole === null) {
-    mibInc(net, Mib.Ip6ReasmFails);
+    if (local) mibInc(net, Mib.Ip6ReasmFails);
     return null;
   }
   skbPush(whole, hlen);
   if (!skbCowHead(whole, 0)) {
-    mibInc(net, Mib.Ip6ReasmFails);
+    if (local) mibInc(net, Mib.Ip6ReasmFails);
     kfreeSkbReason(whole, SkbDropReason.NOMEM);
     return null;
   }
@@ -295,7 +363,7 @@ function reasm(net: Net, q: FragQueue, dev: usize, dst: usize): SkBuff | null {
   ip6cbSetNhoff(whole, nhoff);
   ip6cbFlag(whole, IP6SKB_FRAGMENTED);
   ip6cbSetFragMaxSize(whole, maxSize);
-  mibInc(net, Mib.Ip6ReasmOKs);
+  if (local) mibInc(net, Mib.Ip6ReasmOKs);
   return whole;
 }
 
@@ -303,6 +371,10 @@ function reasm(net: Net, q: FragQueue, dev: usize, dst: usize): SkBuff | null {
 export function ipv6FragExpire(p: usize): void {
   const q = changetype<FragQueue>(p);
   const net = q.frags.net;
+  if (!isLocal(q)) {
+    fragKill(q, SkbDropReason.FRAG_REASM_TIMEOUT);
+    return;
+  }
   mibInc(net, Mib.Ip6ReasmFails);
   mibInc(net, Mib.Ip6ReasmTimeout);
   const dev = devGetByIndex(net, q.iif);

@@ -73,6 +73,8 @@ export class Net {
   proxyTable: usize;
   /** Sockets bound in this namespace (inet/). */
   sockets: usize;
+  /** netfilter/nf_conntrack: NfCtNet while connections are tracked, or 0. */
+  ct: usize;
   /** neigh/: neighbours that garbage collection may take, per family; bounded by gc_thresh3. */
   neigh4Entries: u32;
   neigh6Entries: u32;

@@ -33,6 +33,14 @@ export function callNetdevNotifiers(event: NetdevEvent, dev: usize): void {
     const fn = opIndex(op);
     if (fn !== 0) call_indirect<void>(fn, <u32>event, dev);
   }
+  const nat = opIndex(Op.NETDEV_EVENT_NF_NAT);
+  if (nat !== 0) call_indirect<void>(nat, <u32>event, dev);
+}
+
+/** An address (network order) of `family` was taken off `dev`: masqueraded connections end. Linux: the inetaddr chain. */
+export function callAddrGone(dev: usize, family: u32, addr: usize): void {
+  const fn = opIndex(Op.ADDR_EVENT_NF_NAT);
+  if (fn !== 0) call_indirect<void>(fn, dev, family, addr);
 }
 
 /** Calls ops `first`..`last` (each (net) => i32, 0 or a negative errno); stops at the first error. */

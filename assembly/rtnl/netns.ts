@@ -34,7 +34,11 @@ function netNew(body: usize): i32 {
   net.handle = handle;
   net.hooks = kzalloc(NET_HOOKS_BYTES);
   store<u32>(r.nets + (handle << 2), p);
-  if (net.hooks === 0 || !netSetup(net) || callNetOps(Op.NET_INIT_NEIGH, Op.NET_INIT_IPV6, net) !== 0) {
+  if (
+    net.hooks === 0 ||
+    !netSetup(net) ||
+    callNetOps(Op.NET_INIT_NEIGH, Op.NET_INIT_NF_CONNTRACK, net) !== 0
+  ) {
     netExit(net);
     return -Errno.ENOMEM;
   }
@@ -54,7 +58,7 @@ export function netExit(net: Net): void {
   net.dying = 1;
   while (net.devTail !== 0) destroyDevice(changetype<NetDevice>(net.devTail));
   rawNetExit(net);
-  callNetOps(Op.NET_EXIT_IPV4, Op.NET_EXIT_IPV6, net);
+  callNetOps(Op.NET_EXIT_IPV4, Op.NET_EXIT_NF_CONNTRACK, net);
   if (net.hooks !== 0) {
     for (let at: u32 = 0; at < NET_HOOKS_BYTES; at += 4) kfree(load<u32>(net.hooks + at));
   }

@@ -4,6 +4,7 @@ import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { requestAddr } from './addr';
 import { requestBridge } from './bridge';
+import { requestConntrack } from './conntrack';
 import { requestHook, requestHandle } from './hook';
 import { requestLink } from './link';
 import { requestIp6 } from './ip6';
@@ -71,5 +72,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
     return requestRule(type, flags, body, len);
   if (type >= <u32>MsgType.NEXTHOP_NEW && type <= <u32>MsgType.NEXTHOP_BUCKETS)
     return requestNexthop(type, flags, body, len);
+  if (type >= <u32>MsgType.CT_ENABLE && type <= <u32>MsgType.CT_STATS)
+    return requestConntrack(type, body, len);
   return -Errno.EOPNOTSUPP;
 }

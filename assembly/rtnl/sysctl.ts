@@ -11,6 +11,8 @@ import { randomSeed } from '../lib/random';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { Net, netByHandle } from '../net/net';
+import { nfCtNet } from '../netfilter/nf_conntrack';
+import { nfCtResize } from '../netfilter/nf_conntrack_init';
 
 /** Highest value of each kind of setting that is a switch or a small choice is checked by the host, which has the names. */
 export function requestSysctl(type: u32, body: usize, len: u32): i32 {
@@ -25,6 +27,10 @@ export function requestSysctl(type: u32, body: usize, len: u32): i32 {
   const array = arrayOf(net, group, ifindex);
   if (array === 0) return -Errno.ENODEV;
   if (type === <u32>MsgType.SYSCTL_GET) {
+    if (group === SysctlGroup.NET && id === <u32>Sysctl.NF_CONNTRACK_COUNT) {
+      store<i32>(body, net.ct === 0 ? 0 : nfCtNet(net).count, SysctlRec.VALUE);
+      return 0;
+    }
     store<i32>(body, load<i32>(array + (id << 2)), SysctlRec.VALUE);
     return 0;
   }
@@ -36,7 +42,9 @@ export function requestSysctl(type: u32, body: usize, len: u32): i32 {
   }
   const strict = group === SysctlGroup.NET && id === <u32>Sysctl.VRF_STRICT_MODE && value !== 0;
   if (strict && vrfTablesShared(net)) return -Errno.EBUSY;
+  if (group === SysctlGroup.NET && id === <u32>Sysctl.NF_CONNTRACK_COUNT) return -Errno.EACCES;
   store<i32>(array + (id << 2), value);
+  if (group === SysctlGroup.NET && id === <u32>Sysctl.NF_CONNTRACK_BUCKETS) return nfCtResize(net);
   if (group === SysctlGroup.NET && id === <u32>Sysctl.IP_FORWARD) setForwarding4(net, value);
   if (group === SysctlGroup.CONF4 && id === <u32>Ipv4Conf.FORWARDING && ifindex < 0)
     setForwarding4(net, value);

@@ -7,6 +7,7 @@ import { LARGE_SLOT_BYTES, MAX_SKB_FRAGS, SKB_HEADROOM, SLOT_BYTES, SLOT_STRIDE 
 import { opIndex } from '../lib/ops';
 import { Pool, poolAlloc, poolFree } from '../lib/pool';
 import { root } from '../lib/root';
+import { nfctPut } from './nfct';
 import { SKB_BYTES, SkBuff } from './sk_buff';
 
 /** The pieces of a packet that lie outside its linear part, in order. */
@@ -192,6 +193,7 @@ export function skbRecordAlloc(): SkBuff | null {
 /** Gives record, slot and fragments back. The callers with a meaning are in skb/free. */
 export function skbRecordFree(skb: SkBuff): void {
   if (skb.frags !== 0) fragTableFree(skb.frags);
+  if (skb.nfct !== 0) nfctPut(skb.nfct);
   const r = root();
   const base = r.smallBase;
   SlotRef.put(skb.head, base, r.smallEnd - base, r.smallRefs, changetype<Pool>(r.smallPool));
@@ -225,6 +227,17 @@ export function skbFreeSent(
     SlotRef.put(skb.head, base, bytes, refs, slots);
     poolFree(skbs, changetype<usize>(skb));
   }
+}
+
+/** Moves a whole packet from one record to another that has none, and gives the first back to the pool. */
+export function skbRecordMove(to: SkBuff, from: SkBuff): void {
+  memory.copy(changetype<usize>(to), changetype<usize>(from), SKB_BYTES);
+  poolFree(changetype<Pool>(root().skbPool), changetype<usize>(from));
+}
+
+/** Gives a record back whose packet went to another (skbRecordMove). */
+export function skbRecordForget(skb: SkBuff): void {
+  poolFree(changetype<Pool>(root().skbPool), changetype<usize>(skb));
 }
 
 /** A new skb with an empty linear part behind `SKB_HEADROOM` bytes; room for `bytes`, or null. */

@@ -22,6 +22,7 @@ import {
   slotPut,
   slotShared,
 } from './pool';
+import { nfctGet } from './nfct';
 import { SKB_F_CLONED, SkBuff, skbHeadlen } from './sk_buff';
 
 /** Takes `n` bytes off the front; the caller knows that the linear part has them. */
@@ -177,6 +178,7 @@ export function skbClone(skb: SkBuff): SkBuff | null {
     const table = fragTableAlloc();
     if (table === 0) {
       clone.frags = 0;
+      clone.nfct = 0;
       slotGet(skb.head);
       skbRecordFree(clone);
       return null;
@@ -187,6 +189,7 @@ export function skbClone(skb: SkBuff): SkBuff | null {
     clone.frags = table;
   }
   slotGet(skb.head);
+  nfctGet(skb.nfct);
   skb.flags |= SKB_F_CLONED;
   clone.flags |= SKB_F_CLONED;
   if (root().trace !== 0)

@@ -16,6 +16,7 @@ const PATHS: readonly (readonly [RegExp, string])[] = [
   [/^ip6_(fib_multipath_|fwmark_)/, 'net.ipv6.$1'],
   [/^ip6_min_advmss$/, 'net.ipv6.route.min_adv_mss'],
   [/^ip6_/, 'net.ipv6.route.'],
+  [/^nf_conntrack_/, 'net.netfilter.nf_conntrack_'],
   [/^netdev_/, 'net.core.netdev_'],
   [/^route_/, 'net.ipv4.route.'],
   [/^vrf_/, 'net.vrf.'],

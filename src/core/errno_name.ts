@@ -12,6 +12,7 @@ const NAMES: Record<number, string> = {
   19: 'ENODEV',
   22: 'EINVAL',
   23: 'ENFILE',
+  24: 'EMFILE',
   31: 'EMLINK',
   34: 'ERANGE',
   36: 'ENAMETOOLONG',
@@ -25,6 +26,7 @@ const NAMES: Record<number, string> = {
   100: 'ENETDOWN',
   101: 'ENETUNREACH',
   105: 'ENOBUFS',
+  108: 'ESHUTDOWN',
   113: 'EHOSTUNREACH',
 };
 

@@ -29,6 +29,7 @@ import type { Message } from '../core/requests.js';
 import { NetError } from '../net_error.js';
 import { type AddressLabel, addressLabel, putAddressLabel } from './addrlabel.js';
 import { Bridge, type BridgeOptions } from './bridge.js';
+import { Conntrack } from './conntrack.js';
 import { type AddressFamily, address, putAddress } from './ip.js';
 import { Link, linkInfo, type LinkInfo, u64 } from './link.js';
 import { type LinkCommon, type LinkSpec, putLinkSpec } from './link_kind.js';
@@ -117,6 +118,10 @@ export class Namespace {
   ) {}
 
   /** Netfilter's netlink: nf_tables, conntrack. */
+  get conntrack(): Conntrack {
+    return new Conntrack(this.core, this.handle);
+  }
+
   get nfnl(): Nfnl {
     return new Nfnl(this.core, this.handle);
   }

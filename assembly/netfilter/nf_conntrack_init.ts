@@ -1,0 +1,373 @@
+/**
+ * Connection tracking begins and ends with who asks for it: a ruleset that looks at connections, a nat chain, the host.
+ * Linux: nf_conntrack_standalone.c, nf_conntrack_proto.c (nf_ct_netns_get), nf_nat_core.c (nf_nat_register_fn).
+ *
+ *   nfCtNetnsGet(net, family) ─► table, hooks of that family        nfNatNetGet ─► that, and the NAT hooks
+ */
+import { Op } from '../abi/ops';
+import { Sysctl } from '../abi/sysctl';
+import { kfree, kzalloc } from '../lib/kmalloc';
+import { opSet } from '../lib/ops';
+import { PAGE_SIZE } from '../lib/page_alloc';
+import { randomU32, randomU64 } from '../lib/random';
+import { root } from '../lib/root';
+import { Errno } from '../net/errno';
+import {
+  NetfilterHook,
+  NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  hookRegister,
+  hookSlot,
+  hookUnregister,
+} from '../net/hooks';
+import { Net, sysctl } from '../net/net';
+import {
+  IP_CT_DIR_ORIGINAL,
+  NF_CONN_BYTES,
+  NfCtNet,
+  NfCtStat,
+  nfConntrackAssertLayout,
+  nfCtNet,
+  nfNodeConn,
+  nfNodeDir,
+} from './nf_conntrack';
+import { nfConntrackConfirm, nfConntrackIn } from './nf_conntrack_core';
+import { NF_EXPECT_BUCKETS, nfExpectTimeout } from './nf_conntrack_expect';
+import { nfCtDestroy, nfCtIterateCleanup, nfCtTimer } from './nf_conntrack_table';
+import { nfDefrag } from './nf_defrag';
+import { nfNatBysourceAgain } from './nf_nat_bysource';
+import { nfNatFn } from './nf_nat_hooks';
+import { nfNatAddrGone, nfNatNetdevEvent } from './nf_nat_masquerade';
+
+// Linux: include/uapi/linux/netfilter_ipv4.h
+const NF_IP_PRI_CONNTRACK_DEFRAG: i32 = -400;
+const NF_IP_PRI_CONNTRACK: i32 = -200;
+const NF_IP_PRI_NAT_DST: i32 = -100;
+const NF_IP_PRI_NAT_SRC: i32 = 100;
+
+/** Names of our hooks, apart from those that the host and nf_tables give. */
+const HOOK_ID_DEFRAG: u32 = 0xc7000001;
+const HOOK_ID_IN: u32 = 0xc7000002;
+const HOOK_ID_CONFIRM: u32 = 0xc7000003;
+const HOOK_ID_NAT: u32 = 0xc7000004;
+
+/** Share of the arena that connections may fill when nf_conntrack_max is not set; their number at most and at least. */
+const ARENA_SHARE: u32 = 3;
+const MAX_DEFAULT: u32 = 262144;
+const MIN_DEFAULT: u32 = 64;
+const NAT_LISTS: u32 = 10;
+
+/** At init and after every restore. */
+export function nfConntrackOpsInit(): void {
+  nfConntrackAssertLayout();
+  opSet(Op.NF_CONNTRACK_IN, nfConntrackIn.index);
+  opSet(Op.NF_CONNTRACK_CONFIRM, nfConntrackConfirm.index);
+  opSet(Op.NF_DEFRAG, nfDefrag.index);
+  opSet(Op.NF_NAT, nfNatFn.index);
+  opSet(Op.NF_CONNTRACK_DESTROY, nfCtDestroy.index);
+  opSet(Op.TIMER_NF_CONNTRACK, nfCtTimer.index);
+  opSet(Op.TIMER_NF_EXPECT, nfExpectTimeout.index);
+  opSet(Op.NETDEV_EVENT_NF_NAT, nfNatNetdevEvent.index);
+  opSet(Op.ADDR_EVENT_NF_NAT, nfNatAddrGone.index);
+  opSet(Op.NET_INIT_NF_CONNTRACK, netInit.index);
+  opSet(Op.NET_EXIT_NF_CONNTRACK, netExit.index);
+}
+
+function set(net: Net, id: Sysctl, value: i32): void {
+  store<i32>(net.sysctls + ((<usize>id) << 2), value);
+}
+
+/** Linux: Documentation/networking/nf_conntrack-sysctl.rst. */
+function netInit(p: usize): i32 {
+  const net = changetype<Net>(p);
+  const share = (root().arenaPages * (PAGE_SIZE / NF_CONN_BYTES)) / ARENA_SHARE;
+  const most = min(max(share, MIN_DEFAULT), MAX_DEFAULT);
+  set(net, Sysctl.NF_CONNTRACK_MAX, most);
+  set(net, Sysctl.NF_CONNTRACK_BUCKETS, 1 << (32 - clz(most - 1)));
+  set(net, Sysctl.NF_CONNTRACK_CHECKSUM, 1);
+  set(net, Sysctl.NF_CONNTRACK_EVENTS, 2);
+  set(net, Sysctl.NF_CONNTRACK_EXPECT_MAX, 4096);
+  set(net, Sysctl.NF_CONNTRACK_GENERIC_TIMEOUT, 600);
+  set(net, Sysctl.NF_CONNTRACK_GRE_TIMEOUT, 30);
+  set(net, Sysctl.NF_CONNTRACK_GRE_TIMEOUT_STREAM, 180);
+  set(net, Sysctl.NF_CONNTRACK_ICMP_TIMEOUT, 30);
+  set(net, Sysctl.NF_CONNTRACK_ICMPV6_TIMEOUT, 30);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_CLOSED, 10);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_COOKIE_WAIT, 3);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_COOKIE_ECHOED, 3);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_ESTABLISHED, 210);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_SHUTDOWN_SENT, 3);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_SHUTDOWN_RECD, 3);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_SHUTDOWN_ACK_SENT, 3);
+  set(net, Sysctl.NF_CONNTRACK_SCTP_TIMEOUT_HEARTBEAT_SENT, 30);
+  set(net, Sysctl.NF_CONNTRACK_TCP_LOOSE, 1);
+  set(net, Sysctl.NF_CONNTRACK_TCP_MAX_RETRANS, 3);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_SYN_SENT, 120);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_SYN_RECV, 60);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_ESTABLISHED, 432000);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_FIN_WAIT, 120);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_CLOSE_WAIT, 60);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_LAST_ACK, 30);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_TIME_WAIT, 120);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_CLOSE, 10);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_MAX_RETRANS, 300);
+  set(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_UNACKNOWLEDGED, 300);
+  set(net, Sysctl.NF_CONNTRACK_UDP_TIMEOUT, 30);
+  set(net, Sysctl.NF_CONNTRACK_UDP_TIMEOUT_STREAM, 120);
+  return 0;
+}
+
+/** Packets somewhere may still hold a connection: it lives on without its namespace until they end. */
+function netExit(p: usize): i32 {
+  const net = changetype<Net>(p);
+  if (net.ct === 0) return 0;
+  const ctnet = nfCtNet(net);
+  ctnet.eventMask = 0;
+  nfCtIterateCleanup(net, endAll.index, 0);
+  for (let i: u32 = 0; i < NAT_LISTS; i++) kfree(load<u32>(ctnet.natHooks + (i << 2)));
+  freeNet(net);
+  return 0;
+}
+
+function endAll(_p: usize, _arg: usize): i32 {
+  return 1;
+}
+
+function freeNet(net: Net): void {
+  const ctnet = nfCtNet(net);
+  kfree(ctnet.buckets);
+  kfree(ctnet.bysource);
+  kfree(ctnet.natHooks);
+  kfree(ctnet.expects);
+  kfree(ctnet.stats);
+  kfree(ctnet.eventRing);
+  ctnet.bysource = 0;
+  ctnet.eventRing = 0;
+  ctnet.net = 0;
+  if (ctnet.count === 0) kfree(net.ct);
+  net.ct = 0;
+}
+
+/** The state of a namespace, made when it is first needed. False: no memory. */
+export function nfCtNetEnsure(net: Net): bool {
+  if (net.ct !== 0) return true;
+  net.ct = kzalloc(offsetof<NfCtNet>());
+  if (net.ct === 0) return false;
+  const ctnet = nfCtNet(net);
+  ctnet.net = changetype<usize>(net);
+  const buckets = tableSize(net);
+  ctnet.buckets = kzalloc(buckets << 2);
+  ctnet.natHooks = kzalloc(NAT_LISTS << 2);
+  ctnet.expects = kzalloc(NF_EXPECT_BUCKETS << 2);
+  ctnet.stats = kzalloc(NfCtStat.MAX << 2);
+  ctnet.mask = buckets - 1;
+  ctnet.key0 = randomU32();
+  ctnet.key1 = randomU32();
+  ctnet.key2 = randomU32();
+  ctnet.key3 = randomU32();
+  ctnet.mul = randomU64() | 1;
+  ctnet.nowNs = u64.MAX_VALUE;
+  if (ctnet.buckets === 0 || ctnet.natHooks === 0 || ctnet.expects === 0 || ctnet.stats === 0) {
+    freeNet(net);
+    return false;
+  }
+  return true;
+}
+
+/** Buckets, a power of two. */
+function tableSize(net: Net): u32 {
+  const asked = <u32>max(sysctl(net, Sysctl.NF_CONNTRACK_BUCKETS), 16);
+  return 1 << (32 - clz(min(asked, 1 << 22) - 1));
+}
+
+/** nf_conntrack_buckets was set: everything moves to a table of that size. 0 or -ENOMEM. */
+export function nfCtResize(net: Net): i32 {
+  if (net.ct === 0) return 0;
+  const ctnet = nfCtNet(net);
+  const size = tableSize(net);
+  if (size - 1 === ctnet.mask) return 0;
+  const fresh = kzalloc(size << 2);
+  if (fresh === 0) return -Errno.ENOMEM;
+  for (let i: u32 = 0; i <= ctnet.mask; i++) {
+    let at = load<u32>(ctnet.buckets + (i << 2));
+    while (at !== 0) {
+      const next = load<u32>(at);
+      const bucket = fresh + ((load<u32>(at, 4) & (size - 1)) << 2);
+      store<u32>(at, load<u32>(bucket));
+      store<u32>(bucket, at);
+      at = next;
+    }
+  }
+  kfree(ctnet.buckets);
+  ctnet.buckets = fresh;
+  const sources = ctnet.bysource !== 0 ? kzalloc(size << 2) : 0;
+  const old = ctnet.bysource;
+  ctnet.bysource = sources;
+  ctnet.mask = size - 1;
+  if (old !== 0) rebuildSources(ctnet);
+  kfree(old);
+  return 0;
+}
+
+function rebuildSources(ctnet: NfCtNet): void {
+  for (let i: u32 = 0; i <= ctnet.mask; i++) {
+    for (let at = load<u32>(ctnet.buckets + (i << 2)); at !== 0; at = load<u32>(at)) {
+      if (nfNodeDir(at) === IP_CT_DIR_ORIGINAL) nfNatBysourceAgain(ctnet, nfNodeConn(at));
+    }
+  }
+}
+
+function hookAdd(net: Net, family: u32, hook: NetfilterHook, priority: i32, op: u32, id: u32): i32 {
+  const err = hookRegister(hookSlot(net, family, hook), priority, op, 0, id);
+  if (err === 0) net.hookCount++;
+  return err;
+}
+
+function hookDel(net: Net, family: u32, hook: NetfilterHook, id: u32): void {
+  if (hookUnregister(hookSlot(net, family, hook), id) === 0) net.hookCount--;
+}
+
+/** One more wants connections of `family` (NFPROTO_IPV4, NFPROTO_IPV6) tracked. 0 or -ENOMEM. */
+export function nfCtNetnsGet(net: Net, family: u32): i32 {
+  if (!nfCtNetEnsure(net)) return -Errno.ENOMEM;
+  const ctnet = nfCtNet(net);
+  const users = family === NFPROTO_IPV4 ? ctnet.users4 : ctnet.users6;
+  if (users === 0) {
+    const err = addHooks(net, family);
+    if (err !== 0) {
+      delHooks(net, family);
+      return err;
+    }
+  }
+  if (family === NFPROTO_IPV4) ctnet.users4++;
+  else ctnet.users6++;
+  return 0;
+}
+
+function addHooks(net: Net, family: u32): i32 {
+  let err = hookAdd(
+    net,
+    family,
+    NetfilterHook.PRE_ROUTING,
+    NF_IP_PRI_CONNTRACK_DEFRAG,
+    Op.NF_DEFRAG,
+    HOOK_ID_DEFRAG,
+  );
+  if (err === 0)
+    err = hookAdd(
+      net,
+      family,
+      NetfilterHook.LOCAL_OUT,
+      NF_IP_PRI_CONNTRACK_DEFRAG,
+      Op.NF_DEFRAG,
+      HOOK_ID_DEFRAG,
+    );
+  if (err === 0)
+    err = hookAdd(
+      net,
+      family,
+      NetfilterHook.PRE_ROUTING,
+      NF_IP_PRI_CONNTRACK,
+      Op.NF_CONNTRACK_IN,
+      HOOK_ID_IN,
+    );
+  if (err === 0)
+    err = hookAdd(net, family, NetfilterHook.LOCAL_OUT, NF_IP_PRI_CONNTRACK, Op.NF_CONNTRACK_IN, HOOK_ID_IN);
+  if (err === 0)
+    err = hookAdd(
+      net,
+      family,
+      NetfilterHook.LOCAL_IN,
+      i32.MAX_VALUE,
+      Op.NF_CONNTRACK_CONFIRM,
+      HOOK_ID_CONFIRM,
+    );
+  if (err === 0)
+    err = hookAdd(
+      net,
+      family,
+      NetfilterHook.POST_ROUTING,
+      i32.MAX_VALUE,
+      Op.NF_CONNTRACK_CONFIRM,
+      HOOK_ID_CONFIRM,
+    );
+  return err;
+}
+
+function delHooks(net: Net, family: u32): void {
+  hookDel(net, family, NetfilterHook.PRE_ROUTING, HOOK_ID_DEFRAG);
+  hookDel(net, family, NetfilterHook.LOCAL_OUT, HOOK_ID_DEFRAG);
+  hookDel(net, family, NetfilterHook.PRE_ROUTING, HOOK_ID_IN);
+  hookDel(net, family, NetfilterHook.LOCAL_OUT, HOOK_ID_IN);
+  hookDel(net, family, NetfilterHook.LOCAL_IN, HOOK_ID_CONFIRM);
+  hookDel(net, family, NetfilterHook.POST_ROUTING, HOOK_ID_CONFIRM);
+}
+
+/** One less. What was tracked stays until its time ends, as in Linux. */
+export function nfCtNetnsPut(net: Net, family: u32): void {
+  if (net.ct === 0) return;
+  const ctnet = nfCtNet(net);
+  const users = family === NFPROTO_IPV4 ? ctnet.users4 : ctnet.users6;
+  if (users === 0) return;
+  if (family === NFPROTO_IPV4) ctnet.users4--;
+  else ctnet.users6--;
+  if (users === 1) delHooks(net, family);
+}
+
+/** One more nat chain of `family`: its connections are tracked and the NAT hooks stand. 0 or -ENOMEM. */
+export function nfNatNetGet(net: Net, family: u32): i32 {
+  const err = nfCtNetnsGet(net, family);
+  if (err !== 0) return err;
+  const ctnet = nfCtNet(net);
+  if (ctnet.bysource === 0) ctnet.bysource = kzalloc((ctnet.mask + 1) << 2);
+  const users = family === NFPROTO_IPV4 ? ctnet.natUsers4 : ctnet.natUsers6;
+  if (ctnet.bysource === 0 || (users === 0 && addNatHooks(net, family) !== 0)) {
+    if (users === 0) delNatHooks(net, family);
+    nfCtNetnsPut(net, family);
+    return -Errno.ENOMEM;
+  }
+  if (family === NFPROTO_IPV4) ctnet.natUsers4++;
+  else ctnet.natUsers6++;
+  return 0;
+}
+
+function addNatHooks(net: Net, family: u32): i32 {
+  let err = hookAdd(net, family, NetfilterHook.PRE_ROUTING, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT);
+  if (err === 0)
+    err = hookAdd(net, family, NetfilterHook.LOCAL_OUT, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT);
+  if (err === 0)
+    err = hookAdd(net, family, NetfilterHook.LOCAL_IN, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT);
+  if (err === 0)
+    err = hookAdd(net, family, NetfilterHook.POST_ROUTING, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT);
+  return err;
+}
+
+function delNatHooks(net: Net, family: u32): void {
+  hookDel(net, family, NetfilterHook.PRE_ROUTING, HOOK_ID_NAT);
+  hookDel(net, family, NetfilterHook.LOCAL_OUT, HOOK_ID_NAT);
+  hookDel(net, family, NetfilterHook.LOCAL_IN, HOOK_ID_NAT);
+  hookDel(net, family, NetfilterHook.POST_ROUTING, HOOK_ID_NAT);
+}
+
+export function nfNatNetPut(net: Net, family: u32): void {
+  if (net.ct === 0) return;
+  const ctnet = nfCtNet(net);
+  const users = family === NFPROTO_IPV4 ? ctnet.natUsers4 : ctnet.natUsers6;
+  if (users === 0) return;
+  if (family === NFPROTO_IPV4) ctnet.natUsers4--;
+  else ctnet.natUsers6--;
+  if (users === 1) delNatHooks(net, family);
+  nfCtNetnsPut(net, family);
+}
+
+/** Both families of an `inet` chain, or one. Linux: NFPROTO_INET. */
+export function nfCtGetFamilies(net: Net, v4: bool, v6: bool): i32 {
+  if (v4) {
+    const err = nfCtNetnsGet(net, NFPROTO_IPV4);
+    if (err !== 0) return err;
+  }
+  if (!v6) return 0;
+  const err = nfCtNetnsGet(net, NFPROTO_IPV6);
+  if (err !== 0 && v4) nfCtNetnsPut(net, NFPROTO_IPV4);
+  return err;
+}

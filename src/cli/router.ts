@@ -9,13 +9,11 @@
  */
 import { Status } from '../../assembly/abi/layout.js';
 import { formatCidr, formatIp, formatMac } from '../config/ip_address.js';
-import type { BridgeConfig, LinkConfig, RouteConfig, RouterConfig } from '../config/router_config.js';
+import type { BridgeConfig, LinkConfig, RouterConfig } from '../config/router_config.js';
 import type { PortState } from '../core/core.js';
-import { AF_INET, AF_INET6 } from '../net/ip.js';
 import type { Bridge, BridgePort } from '../net/bridge.js';
 import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
-import type { RouteSpec } from '../net/route.js';
 import type { NetError } from '../net_error.js';
 import { controlFolder } from '../services/control_protocol.js';
 import { ControlServer } from '../services/control_server.js';
@@ -23,6 +21,7 @@ import { createStack, type Stack } from '../stack.js';
 import { makeVirtual } from './virtual_link.js';
 import { PortFigures } from './port_figures.js';
 import { isFilePort, openRouterPort, type RouterPort, routerPortOptions } from './router_port.js';
+import { routeSpec, ruleSpec } from './route_spec.js';
 import { runUntilDone } from './run.js';
 import type { UpContext } from './up_context.js';
 import { VERSION, versions } from './version.js';
@@ -30,7 +29,6 @@ import { VERSION, versions } from './version.js';
 /** A router forwards; a file that wants a host says so. */
 const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'] as const;
 const OF_A_LINK = /^net\.ipv[46]\.(?:conf|neigh)\.(?!(?:all|default)\.)/;
-const SCOPES = { global: 0, link: 253, host: 254 } as const;
 const ADDR_GEN_MODE_NONE = 1;
 /** The socket of a wire that cannot be had now will not be had by waiting: somebody has to change something. */
 const NOT_BY_WAITING = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']);
@@ -134,8 +132,13 @@ export async function buildRouter(
     for (const { address, prefix } of link.addresses)
       await made.addAddress(formatCidr(address, prefix), { nodad });
   }
+  const linkOf = (name: string) => [...links].find(([one]) => one.name === name)![1];
   for (const [link, made] of links) {
-    for (const route of link.routes) await namespace.addRoute(routeSpec(route, made.ifindex));
+    for (const route of link.routes)
+      await namespace.addRoute(
+        routeSpec(route, (name) => (name === undefined ? made : linkOf(name)).ifindex),
+      );
+    for (const rule of link.rules) await namespace.addRule(ruleSpec(rule));
   }
   for (const { link, address, mac } of config.neighbours) {
     const made = [...links].find(([{ name }]) => name === link)![1];
@@ -240,21 +243,6 @@ async function withDefaults<T>(
   const made = await make();
   for (const [path, value] of before) await namespace.setSysctl(path, value);
   return made;
-}
-
-function routeSpec(route: RouteConfig, ifindex: number): RouteSpec {
-  const { family, to, prefix, type, via, onLink, metric, mtu, scope } = route;
-  return {
-    to: formatCidr(to, prefix),
-    family: family === 4 ? AF_INET : AF_INET6,
-    type,
-    onLink,
-    ...(type === 'unicast' && { oif: ifindex }),
-    ...(via && { via: formatIp(via) }),
-    ...(metric !== undefined && { metric }),
-    ...(mtu !== undefined && { mtu }),
-    ...(scope !== undefined && { scope: SCOPES[scope] }),
-  };
 }
 
 export function skbsInUse({ core }: Stack): number {

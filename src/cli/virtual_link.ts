@@ -1,4 +1,4 @@
-/** Makes the links of a configuration that have no port: VLANs, bonds, dummies, macvlans. */
+/** Makes the links of a configuration that have no port: VLANs, bonds, dummies, macvlans, VRFs. */
 import { formatMac } from '../config/ip_address.js';
 import type { LinkConfig, VirtualConfig } from '../config/router_config.js';
 import type { Link } from '../net/link.js';
@@ -28,7 +28,9 @@ export async function makeVirtual(
     }
     if (virtual.primary !== undefined) await link.set({ bond: { primary: below(virtual.primary) } });
   }
-  return link.up();
+  await link.up();
+  if (virtual.kind === 'vrf') for (const one of virtual.interfaces) await below(one).set({ master: link });
+  return link;
 }
 
 function linkSpec(
@@ -50,6 +52,8 @@ function linkSpec(
         link: below(virtual.link),
         ...(virtual.mode && { mode: virtual.mode }),
       };
+    case 'vrf':
+      return { kind: 'vrf', ...common, table: virtual.table };
     case 'bond': {
       const { interfaces: _interfaces, primary: _primary, ...options } = virtual;
       return { ...options, ...common };

@@ -1,8 +1,9 @@
 /** What concerns more than one place of the file: links and their ports, addresses, gateways, equal routes. */
 import { checkBridges } from './bridges.js';
 import { nearest } from './diagnostic.js';
-import { formatCidr, formatIp, inPrefix, isLinkLocal6, sameAddress } from './ip_address.js';
-import type { LinkDraft, RouteDraft } from './link_draft.js';
+import { routesOf, rulesOf, vrfOf } from './check_routes.js';
+import { formatCidr, formatIp, isLinkLocal6 } from './ip_address.js';
+import type { LinkDraft } from './link_draft.js';
 import { orderLinks, virtualConfig } from './netplan_virtual.js';
 import type { NamedPort } from './ports.js';
 import type { LinkConfig } from './router_config.js';
@@ -33,7 +34,8 @@ export function checkLinks(
       conf6: link.conf6,
       ...(link.mtu6 && { mtu6: link.mtu6.value }),
       addresses: link.addresses.map(({ family, address, prefix }) => ({ family, address, prefix })),
-      routes: link.routes.map((route) => route.config),
+      routes: routesOf(reader, links, link),
+      rules: rulesOf(reader, links, link),
       ...(virtual && { virtual }),
       ...(mac && { mac }),
       ...(link.bridge && {
@@ -90,9 +92,12 @@ function checkPorts(reader: YamlReader, links: readonly LinkDraft[], ports: read
 
 function checkAddresses(reader: YamlReader, links: readonly LinkDraft[]): void {
   const all = links.flatMap((link) => link.addresses.map((address) => ({ ...address, link: link.name })));
-  // The same link-local address on two links is no conflict.
-  const key = (one: (typeof all)[number]) =>
-    isLinkLocal6(one.address) ? `${formatIp(one.address)}%${one.link}` : formatIp(one.address);
+  // The same link-local address on two links is no conflict, nor is any in two VRFs.
+  const key = (one: (typeof all)[number]) => {
+    const vrf = links.find(({ name }) => name === one.link)?.virtual?.kind === 'vrf' ? one.link : undefined;
+    const where = vrf ?? vrfOf(links, one.link)?.name ?? '';
+    return `${formatIp(one.address)}%${isLinkLocal6(one.address) ? one.link : where}`;
+  };
   reportEqual(reader, all, key, (one, first) => ({
     at: one.at,
     message: `${formatIp(one.address)} is given twice, first to ${first.link} on line ${reader.lineOf(first.at)}`,
@@ -101,34 +106,18 @@ function checkAddresses(reader: YamlReader, links: readonly LinkDraft[]): void {
 }
 
 function checkRoutes(reader: YamlReader, links: readonly LinkDraft[]): void {
-  for (const link of links) {
-    for (const route of link.routes) checkGateway(reader, link, route);
-  }
-  const all = links.flatMap((link) => link.routes.map((route) => ({ ...route, link: link.name })));
-  const key = ({ config }: RouteDraft) => `${formatCidr(config.to, config.prefix)} ${config.metric ?? 0}`;
+  const all = links.flatMap((link) => {
+    const vrf = link.virtual?.kind === 'vrf' ? link : vrfOf(links, link.name);
+    const table = vrf?.virtual?.table ?? 0;
+    return link.routes.map((route) => ({ ...route, link: link.name, table: route.config.table ?? table }));
+  });
+  const key = ({ config, table }: (typeof all)[number]) =>
+    `${formatCidr(config.to, config.prefix)} ${config.metric ?? 0} ${table}`;
   reportEqual(reader, all, key, (one, first) => ({
     at: one.at,
     message: `a second route to ${formatCidr(one.config.to, one.config.prefix)} with the same metric`,
     hint: `give it another "metric" than the one of ${first.link} on line ${reader.lineOf(first.at)}`,
   }));
-}
-
-function checkGateway(reader: YamlReader, link: LinkDraft, { config, viaAt }: RouteDraft): void {
-  const { via } = config;
-  if (!via) return;
-  const text = formatIp(via);
-  if (link.addresses.some((own) => sameAddress(own.address, via))) {
-    const hint = 'write the address of the next router instead';
-    reader.error(viaAt, `gateway ${text} is ${link.name}'s own address`, hint);
-    return;
-  }
-  if (config.onLink || link.addressesWrong || isLinkLocal6(via)) return;
-  if (link.addresses.some((own) => inPrefix(via, own.address, own.prefix))) return;
-  const reach = link.addresses.filter((own) => own.family === config.family);
-  const has = reach.map((own) => formatCidr(own.address, own.prefix)).join(', ');
-  const message = `no address of ${link.name} reaches the gateway ${text}`;
-  const what = has === '' ? `${link.name} has no IPv${config.family} address` : `${link.name} has ${has}`;
-  reader.error(viaAt, message, `${what}; add an address of that network, or "on-link: true"`);
 }
 
 function checkMtu(reader: YamlReader, link: LinkDraft): void {

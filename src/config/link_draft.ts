@@ -1,7 +1,7 @@
 /** Links as they are read, with the places that later checks may have to point at. */
 import type { BridgeDraft } from './bridges.js';
 import type { VirtualDraft } from './netplan_virtual.js';
-import type { AddressConfig, RouteConfig } from './router_config.js';
+import type { AddressConfig, RouteConfig, RuleConfig } from './router_config.js';
 import type { Range } from './yaml_reader.js';
 
 export interface Placed<T> {
@@ -13,6 +13,24 @@ export interface RouteDraft {
   readonly config: RouteConfig;
   readonly at: Range;
   readonly viaAt: Range;
+  readonly tableAt?: Range;
+  /** Several next hops in place of `via`. */
+  readonly hops?: readonly HopDraft[];
+}
+
+/** One next hop of several; `link` where it is another than that of the route. */
+export interface HopDraft {
+  readonly via: Uint8Array;
+  readonly viaAt: Range;
+  readonly weight: number;
+  readonly onLink: boolean;
+  readonly link?: Placed<string>;
+}
+
+export interface RuleDraft {
+  readonly config: RuleConfig;
+  readonly at: Range;
+  readonly tableAt: Range;
 }
 
 export interface LinkDraft {
@@ -30,6 +48,7 @@ export interface LinkDraft {
   /** One at least could not be read: what the link reaches is not known. */
   addressesWrong: boolean;
   readonly routes: RouteDraft[];
+  readonly rules: RuleDraft[];
   /** Only of a bridge. */
   bridge?: BridgeDraft;
 }

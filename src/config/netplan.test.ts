@@ -195,7 +195,7 @@ ports: {a: tap:a, b: tap:b}
   'unknown and later values of a route': file({
     link: 'addresses: [10.0.0.2/24]\nroutes: [{to: default, via: 10.0.0.1, type: unicst, scope: lnk, table: 5, metrik: 1, metric: -1}]',
   }),
-  'a route of a later type': file({ link: 'routes: [{to: 10.0.0.0/8, type: throw}]' }),
+  'a route of a later type': file({ link: 'routes: [{to: 10.0.0.0/8, type: nat}]' }),
   'gateways of the wrong family, and not an address': file({
     link: 'addresses: [10.0.0.2/24]\ngateway4: fd00::1\ngateway6: router',
   }),

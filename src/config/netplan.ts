@@ -28,6 +28,7 @@ import {
   type NamedAdvertiser,
   readRouterAdvertisements,
 } from './router_advertisements.js';
+import { readRoutingPolicy } from './routing_policy.js';
 import { whyNotSysctl } from './sysctl_name.js';
 import { type Entry, type Fields, type Value, YamlReader } from './yaml_reader.js';
 
@@ -42,18 +43,10 @@ export type ConfigResult =
 const MTU_MIN = 68; // RFC 791 §3.2
 const MTU_MAX = 65535;
 
-const OTHER_LINKS = ['vrfs', 'tunnels', 'wifis', 'modems'];
+const OTHER_LINKS = ['tunnels', 'wifis', 'modems'];
 const LATER_TOP = [...OTHER_LINKS, 'virtual-ethernets', 'nm-devices', 'openvswitch'];
 const LATER_LINK = [
-  ...[
-    'match',
-    'set-name',
-    'wakeonlan',
-    'dhcp-identifier',
-    'dhcp4-overrides',
-    'dhcp6-overrides',
-    'routing-policy',
-  ],
+  ...['match', 'set-name', 'wakeonlan', 'dhcp-identifier', 'dhcp4-overrides', 'dhcp6-overrides'],
   ...['ipv6-address-token', 'neigh-suppress', 'auth'],
   ...[
     'critical',
@@ -180,7 +173,7 @@ function readNetwork(reader: YamlReader, value: Value, links: LinkDraft[]): void
   if (isMapping && !version) reader.error(value.at, '"version" is missing in network', 'write "version: 2"');
 }
 
-/** vlans, bonds and the like: links as ethernets are, with fields of their own. */
+/** vlans, bonds, vrfs and the like: links as ethernets are, with fields of their own. */
 function virtualSections(reader: YamlReader, links: LinkDraft[]): Fields {
   const sections: Fields = {};
   for (const [section, [kind, hint]] of Object.entries(VIRTUAL_SECTIONS)) {
@@ -218,6 +211,7 @@ function readLink(
     addresses: [],
     addressesWrong: false,
     routes: [],
+    rules: [],
   };
   const off = (protocol: string, instead: string) => (inner: Value, entry: Entry) => {
     if (reader.boolean(inner, entry.key) === true) {
@@ -238,6 +232,9 @@ function readLink(
     // Read after the addresses, wherever they stand.
     routes: (inner: Value) => {
       routes.push(...(reader.items(inner, 'routes', 'write "- {to: default, via: ADDRESS}" lines') ?? []));
+    },
+    'routing-policy': (inner: Value) => {
+      link.rules.push(...readRoutingPolicy(reader, inner, what));
     },
     mtu: (inner: Value) => {
       const mtu = reader.integer(inner, 'mtu', MTU_MIN, MTU_MAX);

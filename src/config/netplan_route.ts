@@ -11,13 +11,22 @@ import {
   whyNotCidr,
 } from './ip_address.js';
 import type { RouteDraft } from './link_draft.js';
-import { ROUTE_SCOPES, ROUTE_TYPES, type RouteScope, type RouteType } from './router_config.js';
-import type { Fields, Value, YamlReader } from './yaml_reader.js';
+import { readNexthops } from './netplan_nexthops.js';
+import {
+  ROUTE_SCOPES,
+  ROUTE_TYPES,
+  type RouteConfig,
+  type RouteScope,
+  type RouteType,
+} from './router_config.js';
+import type { Entry, Fields, Range, Value, YamlReader } from './yaml_reader.js';
 
-const LATER = ['from', 'congestion-window', 'advertised-receive-window', 'advertised-mss', 'table'];
-const LATER_TYPES = ['anycast', 'broadcast', 'local', 'multicast', 'nat', 'throw', 'xresolve'];
+const LATER_TYPES = ['nat', 'xresolve'];
+const TABLE_MAX = 2 ** 32 - 1;
 const TO_EXAMPLE = 'write "to: default" or "to: NETWORK/PREFIX", for example 10.0.0.0/8';
 const VIA_EXAMPLE = 'write "via: ADDRESS" with the address of the next router on this link';
+
+type Metrics = NonNullable<RouteConfig['metrics']>;
 
 /** A route as far as it is read; null where nothing, or something wrong, was given. */
 interface Read {
@@ -28,6 +37,11 @@ interface Read {
   metric: number | null;
   mtu: number | null;
   scope: RouteScope | null;
+  table: number | null;
+  tableAt: Range | null;
+  from: Value | null;
+  metrics: { -readonly [Key in keyof Metrics]: Metrics[Key] };
+  nexthops: Value | null;
 }
 
 export function readRoute(reader: YamlReader, value: Value, link: string): RouteDraft | null {
@@ -39,9 +53,18 @@ export function readRoute(reader: YamlReader, value: Value, link: string): Route
     metric: null,
     mtu: null,
     scope: null,
+    table: null,
+    tableAt: null,
+    from: null,
+    metrics: {},
+    nexthops: null,
   };
   const mistakes = reader.errors.length;
   const what = `a route of ${link}`;
+  const metric = (key: keyof Metrics, most: number) => (inner: Value, entry: Entry) => {
+    const value = reader.integer(inner, entry.key, 1, most);
+    if (value !== null) read.metrics[key] = value;
+  };
   const fields: Fields = {
     to: (inner) => {
       read.to = inner;
@@ -64,22 +87,41 @@ export function readRoute(reader: YamlReader, value: Value, link: string): Route
     scope: (inner) => {
       read.scope = reader.oneOf(inner, 'scope', ROUTE_SCOPES);
     },
+    table: (inner) => {
+      read.tableAt = inner.at;
+      read.table = reader.integer(inner, 'table', 1, TABLE_MAX);
+    },
+    from: (inner) => {
+      read.from = inner;
+    },
+    nexthops: (inner) => {
+      read.nexthops = inner;
+    },
+    'congestion-window': metric('initcwnd', 65535),
+    'advertised-receive-window': metric('initrwnd', 65535),
+    'advertised-mss': metric('advmss', 65535),
   };
-  if (!reader.fields(value, what, 'write {to: default, via: ADDRESS}', fields, LATER)) return null;
-  const { to, via, type, onLink, metric, mtu, scope } = read;
+  if (!reader.fields(value, what, 'write {to: default, via: ADDRESS}', fields)) return null;
+  const { to, via, type, onLink, mtu, scope } = read;
   if (to === null) {
     reader.error(value.at, `"to" is missing in ${what}`, TO_EXAMPLE);
     return null;
   }
   const gateway = via && readVia(reader, via);
+  const hops = read.nexthops && readNexthops(reader, read.nexthops, what);
+  const first = gateway ?? hops?.[0]?.via ?? null;
   // A wrong "via" says nothing about the family of "default".
   const target =
-    via && !gateway ? null : readTarget(reader, to, gateway && (gateway.length === 4 ? 4 : 6), read);
+    (via && !gateway) || (read.nexthops && !hops)
+      ? null
+      : readTarget(reader, to, first && (first.length === 4 ? 4 : 6), read);
   checkVia(reader, to, read);
+  const from = read.from && readFrom(reader, read.from, target);
   if (target === null || type === null || reader.errors.length > mistakes) return null;
-  if (via && gateway && (gateway.length === 4) !== (target.family === 4)) {
+  const place = via ?? read.nexthops;
+  if (place && first && (first.length === 4) !== (target.family === 4)) {
     const message = `the gateway is IPv${target.family === 4 ? 6 : 4}, the destination IPv${target.family}`;
-    reader.error(via.at, message, `write an IPv${target.family} address after "via:"`);
+    reader.error(place.at, message, `write an IPv${target.family} address after "via:"`);
     return null;
   }
   return {
@@ -90,12 +132,17 @@ export function readRoute(reader: YamlReader, value: Value, link: string): Route
       type,
       onLink,
       ...(gateway && { via: gateway }),
-      ...(metric !== null && { metric }),
+      ...(read.metric !== null && { metric: read.metric }),
       ...(mtu !== null && { mtu }),
       ...(scope !== null && { scope }),
+      ...(read.table !== null && { table: read.table }),
+      ...(from && { from }),
+      ...(Object.keys(read.metrics).length > 0 && { metrics: read.metrics }),
     },
     at: value.at,
-    viaAt: via?.at ?? value.at,
+    viaAt: place?.at ?? value.at,
+    ...(read.tableAt && { tableAt: read.tableAt }),
+    ...(hops && { hops }),
   };
 }
 
@@ -105,6 +152,22 @@ function readVia(reader: YamlReader, value: Value): Uint8Array | null {
   const ip = parseIp(text);
   if (ip === null) reader.error(value.at, `"${text}" is not an address: ${whyNotAddress(text)}`, VIA_EXAMPLE);
   return ip?.bytes ?? null;
+}
+
+/** `from`: the source of the router's own packets, one of its addresses. */
+function readFrom(reader: YamlReader, value: Value, target: Cidr | null): Uint8Array | null {
+  const example = 'write "from: ADDRESS" with an address of this router';
+  const text = reader.string(value, 'from', example);
+  if (text === null) return null;
+  const ip = parseIp(text);
+  if (ip === null) {
+    reader.error(value.at, `"${text}" is not an address: ${whyNotAddress(text)}`, example);
+    return null;
+  }
+  if (target === null || ip.family === target.family) return ip.bytes;
+  const message = `the source is IPv${ip.family}, the destination IPv${target.family}`;
+  reader.error(value.at, message, `write an IPv${target.family} address after "from:"`);
+  return null;
 }
 
 /** `default` is of the gateway's family; a bare address is a host route. */
@@ -143,8 +206,18 @@ function readTarget(
   return cidr;
 }
 
-function checkVia(reader: YamlReader, to: Value, { via, type, scope }: Read): void {
+function checkVia(reader: YamlReader, to: Value, { via, nexthops, type, scope, onLink }: Read): void {
   if (type === null) return;
+  if (nexthops) {
+    if (via) reader.error(via.at, 'a route has "via" or "nexthops"', 'remove one of them');
+    else if (type !== 'unicast')
+      reader.error(nexthops.at, `a ${type} route has no gateways`, 'remove "nexthops"');
+    else if (onLink) {
+      const hint = 'write it in those next hops that it is true of';
+      reader.error(nexthops.at, '"on-link" belongs to each of the "nexthops"', hint);
+    }
+    return;
+  }
   if (type !== 'unicast') {
     if (via) reader.error(via.at, `a ${type} route has no gateway`, 'remove "via"');
   } else if (via === null && scope !== 'link') {

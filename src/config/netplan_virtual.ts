@@ -1,5 +1,5 @@
 /**
- * Links without a port: netplan's `vlans`, `bonds` and `dummy-devices`, and `macvlans`, which netplan has not and which
+ * Links without a port: netplan's `vlans`, `bonds`, `vrfs` and `dummy-devices`, and `macvlans`, which netplan has not and which
  * look like vlans: {link: LINK, mode: bridge}. Which links they need, and in which order all are to be made.
  *
  * Differs: a VLAN may have `protocol: 802.1ad`, which netplan does not know.
@@ -13,6 +13,8 @@ import type { Entry, Fields, Range, Value, YamlReader } from './yaml_reader.js';
 export interface VirtualDraft {
   readonly kind: VirtualConfig['kind'];
   id?: number;
+  /** Of a VRF. */
+  table?: number;
   protocol?: '802.1Q' | '802.1ad';
   mode?: (typeof MACVLAN_MODES)[number];
   /** The links below it, with where they are named. */
@@ -26,10 +28,12 @@ export const VIRTUAL_SECTIONS = {
   vlans: ['vlan', 'write "vlan10: {id: 10, link: lan0}"'],
   bonds: ['bond', 'write "bond0: {interfaces: [a, b], parameters: {mode: active-backup}}"'],
   'dummy-devices': ['dummy', 'write "dummy0: {addresses: [...]}"'],
+  vrfs: ['vrf', 'write "red: {table: 10, interfaces: [lan0]}"'],
   macvlans: ['macvlan', 'write "m0: {link: lan0, mode: bridge}"'],
 } as const;
 
 const VID_MAX = 4094;
+const TABLE_MAX = 2 ** 32 - 1;
 const MACVLAN_MODES = ['private', 'vepa', 'bridge', 'passthru', 'source'] as const;
 const BOND_MODES = ['balance-rr', 'active-backup', 'balance-xor', 'broadcast', '802.3ad'] as const;
 const BOND_MODES_LATER = ['balance-tlb', 'balance-alb'];
@@ -50,6 +54,12 @@ export function virtualFields(reader: YamlReader, draft: VirtualDraft): Fields {
   const link = (value: Value) => {
     const name = reader.string(value, 'link', 'write the name of the link below');
     if (name !== null) draft.needs.push({ link: name, at: value.at });
+  };
+  const interfaces = (value: Value) => {
+    for (const item of reader.items(value, 'interfaces', 'write a list: [lan0, lan1]') ?? []) {
+      const name = reader.string(item, 'an interface', 'write the name of a link');
+      if (name !== null) draft.needs.push({ link: name, at: item.at });
+    }
   };
   switch (draft.kind) {
     case 'vlan':
@@ -72,14 +82,17 @@ export function virtualFields(reader: YamlReader, draft: VirtualDraft): Fields {
           if (mode !== null) draft.mode = mode;
         },
       };
+    case 'vrf':
+      return {
+        interfaces,
+        table: (value) => {
+          const table = reader.integer(value, 'table', 1, TABLE_MAX);
+          if (table !== null) draft.table = table;
+        },
+      };
     case 'bond':
       return {
-        interfaces: (value) => {
-          for (const item of reader.items(value, 'interfaces', 'write a list: [lan0, lan1]') ?? []) {
-            const name = reader.string(item, 'an interface', 'write the name of a link');
-            if (name !== null) draft.needs.push({ link: name, at: item.at });
-          }
-        },
+        interfaces,
         parameters: (value) => {
           const hint = 'write {mode: active-backup, mii-monitor-interval: 100}';
           reader.fields(value, 'parameters', hint, bondFields(reader, draft), BOND_LATER);
@@ -176,6 +189,13 @@ export function virtualConfig(reader: YamlReader, link: LinkDraft): VirtualConfi
         return null;
       }
       return { kind: 'macvlan', link: lower.link, ...(draft.mode && { mode: draft.mode }) };
+    case 'vrf':
+      if (draft.table === undefined) {
+        const hint = 'write {table: 10, interfaces: [lan0]}';
+        reader.error(link.at, `"table" is missing in VRF ${link.name}`, hint);
+        return null;
+      }
+      return { kind: 'vrf', table: draft.table, interfaces: draft.needs.map((need) => need.link) };
     case 'bond': {
       const interfaces = draft.needs.map((need) => need.link);
       const { primary } = draft.bond;
@@ -198,6 +218,8 @@ function below(link: LinkDraft): string[] {
 export function orderLinks(reader: YamlReader, links: readonly LinkDraft[]): LinkDraft[] {
   const names = links.map(({ name }) => name);
   const masters = new Map<string, string>();
+  for (const { name, bridge } of links)
+    for (const port of bridge?.interfaces ?? []) masters.set(port.value, name);
   for (const { name, virtual } of links) {
     for (const { link, at } of virtual?.needs ?? []) {
       if (!names.includes(link)) {
@@ -207,7 +229,7 @@ export function orderLinks(reader: YamlReader, links: readonly LinkDraft[]): Lin
           `${name} needs "${link}", but there is no such link`,
           near ? `did you mean "${near}"?` : `add "${link}:" under ethernets`,
         );
-      } else if (virtual!.kind === 'bond') {
+      } else if (virtual!.kind === 'bond' || virtual!.kind === 'vrf') {
         const other = masters.get(link);
         if (other !== undefined) reader.error(at, `${link} is in ${other} already`, 'a link has one master');
         masters.set(link, name);

@@ -1,5 +1,5 @@
 /** What `ww up router.yaml` is to build: the configuration after every check, in bytes and numbers. */
-import type { Family } from './ip_address.js';
+import type { Cidr, Family } from './ip_address.js';
 
 export interface RouterConfig {
   readonly links: readonly LinkConfig[];
@@ -58,6 +58,7 @@ export interface LinkConfig {
   readonly mtu6?: number;
   readonly addresses: readonly AddressConfig[];
   readonly routes: readonly RouteConfig[];
+  readonly rules: readonly RuleConfig[];
   readonly bridge?: BridgeConfig;
 }
 
@@ -104,6 +105,7 @@ export type VirtualConfig =
       readonly link: string;
       readonly mode?: 'private' | 'vepa' | 'bridge' | 'passthru' | 'source';
     }
+  | { readonly kind: 'vrf'; readonly table: number; readonly interfaces: readonly string[] }
   | BondConfig;
 
 /** Names and units as in src/net/link_bond.ts; links by name. */
@@ -138,7 +140,28 @@ export interface AddressConfig {
   readonly prefix: number;
 }
 
-export const ROUTE_TYPES = ['unicast', 'blackhole', 'unreachable', 'prohibit'] as const;
+/** A rule of `routing-policy`; without a table it leads to main. */
+export interface RuleConfig {
+  readonly family: Family;
+  readonly from?: Cidr;
+  readonly to?: Cidr;
+  readonly table?: number;
+  readonly priority?: number;
+  readonly mark?: number;
+  readonly tos?: number;
+}
+
+export const ROUTE_TYPES = [
+  'unicast',
+  'local',
+  'broadcast',
+  'anycast',
+  'multicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+  'throw',
+] as const;
 export type RouteType = (typeof ROUTE_TYPES)[number];
 export const ROUTE_SCOPES = ['global', 'link', 'host'] as const;
 export type RouteScope = (typeof ROUTE_SCOPES)[number];
@@ -149,13 +172,29 @@ export interface RouteConfig {
   readonly to: Uint8Array;
   readonly prefix: number;
   readonly type: RouteType;
-  /** Absent on a route without a gateway (scope link, or a type that drops). */
+  /** Absent on a route without a gateway (scope link, or a type that has none) and with several next hops. */
   readonly via?: Uint8Array;
   /** The gateway is taken to be on the link although no address of it says so. */
   readonly onLink: boolean;
   readonly metric?: number;
   readonly mtu?: number;
   readonly scope?: RouteScope;
+  /** main when it is left out. */
+  readonly table?: number;
+  /** The source of the router's own packets. */
+  readonly from?: Uint8Array;
+  /** RTAX_*, by Linux's names. */
+  readonly metrics?: { readonly initcwnd?: number; readonly initrwnd?: number; readonly advmss?: number };
+  /** The link that it leaves by where it is another than the one that it stands under. */
+  readonly link?: string;
+  readonly nextHops?: readonly NextHopConfig[];
+}
+
+export interface NextHopConfig {
+  readonly via: Uint8Array;
+  readonly link: string;
+  readonly weight: number;
+  readonly onLink: boolean;
 }
 
 export interface PortConfig {

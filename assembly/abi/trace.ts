@@ -58,7 +58,7 @@ export enum TraceKind {
   PAD = 0,
   /** A frame came in by a device: A = PACKET_*, B = ethertype; frame. */
   RECEIVED = 1,
-  /** GRO's answer: DETAIL 0 not mergeable, 1 held as the first of a run, 2 merged into the run of skb A. */
+  /** GRO: DETAIL = TraceGro; A = the run's skb (MERGED) or its frames (COMPLETE), B = number of the run's first frame. */
   GRO = 2,
   /** A hook function decided: DETAIL = hook, A = family, B = verdict, C = id, D = priority. */
   HOOK = 3,
@@ -94,5 +94,71 @@ export enum TraceKind {
   NEIGH_STATE = 18,
   /** Goes to the queueing discipline of a device. */
   QDISC = 19,
-  MAX = 20,
+  /** A tag was taken off, it says which VLAN device or which VLAN of a bridge: A = its ethertype, B = TCI. */
+  VLAN_UNTAG = 20,
+  /** Received by a VLAN device: B = VLAN. */
+  VLAN_RECEIVE = 21,
+  /** A VLAN device hands it down to DEVICE: A = ethertype of the tag, B = TCI. */
+  VLAN_TAG = 22,
+  /** What a bridge does with it: DETAIL = TraceBridge, A = VLAN, B as that says, DEVICE = a port; DATA = MAC (6). */
+  BRIDGE = 23,
+  /** A port of a bridge changed: DETAIL = new BrState, A = old. */
+  BRIDGE_STATE = 24,
+  /** Cut into segments: A = bytes of payload each, B = how many. */
+  GSO = 25,
+  MAX = 26,
+}
+
+/** DETAIL of TraceKind.GRO. */
+export enum TraceGro {
+  /** The first of a run: waits for what may follow it in this burst. */
+  HELD = 1,
+  /** Its payload hangs on the run now; the skb is gone. */
+  MERGED = 2,
+  /** The run goes up as one packet. */
+  COMPLETE = 3,
+}
+
+/** DETAIL of TraceKind.BRIDGE. */
+export enum TraceBridge {
+  /** Came in by a port of the bridge: B = BrState. */
+  PORT = 1,
+  /** The sender is behind the port, from now on. */
+  LEARNED = 2,
+  /** The sender was behind another port: B = handle of that. */
+  MOVED = 3,
+  /** The receiver is known, behind the port. */
+  FOUND = 4,
+  /** The receiver is this machine. */
+  LOCAL = 5,
+  /** The receiver is not known. */
+  FLOOD = 6,
+  BROADCAST = 7,
+  /** To a group that is not snooped: to every port. */
+  MULTICAST = 8,
+  /** To a group of the multicast database: to listeners and routers; B = 1 when it is listed there. */
+  GROUP = 9,
+  /** Goes out by the port. */
+  OUT = 10,
+  /** Not by this port: B = TraceBridgeNot. */
+  NOT = 11,
+  /** Goes up as the bridge device's. */
+  UP = 12,
+  /** The table is full: the sender is not learned. */
+  FULL = 13,
+}
+
+/** Why a bridge does not send by a port. */
+export enum TraceBridgeNot {
+  /** It is not forwarding (spanning tree). */
+  STATE = 1,
+  /** The frame came in by it. */
+  SAME = 2,
+  ISOLATED = 3,
+  /** It is not in the VLAN. */
+  VLAN = 4,
+  /** Such frames are not flooded there. */
+  FLOODING = 5,
+  /** Nobody there listens to the group. */
+  LISTENERS = 6,
 }

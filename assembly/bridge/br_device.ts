@@ -6,10 +6,12 @@
  */
 import { NetifF } from '../abi/features';
 import { Op } from '../abi/ops';
+import { TraceBridge } from '../abi/trace';
 import { SkbDropReason } from '../abi/drop_reason';
 import { DevKind, Ndo, NetDevice, allocNetdev } from '../dev/net_device';
 import { NETDEV_TX_OK } from '../dev/port';
 import { opSet } from '../lib/ops';
+import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { Net } from '../net/net';
 import { NetdevEvent } from '../net/registry';
@@ -39,6 +41,7 @@ import {
 import { queryTimerExpired } from './br_multicast_query';
 import { BR_BCAST_FLOOD, BR_FLOOD, BR_MCAST_FLOOD, Bridge, GROUP_BIT, MAC_MASK } from './br_private';
 import { brStpDisableBridge, brStpEnableBridge, brStpOpsInit } from './br_stp_if';
+import { brTraceDest, brTraceFound } from './br_trace';
 import { VLAN_DROP, brAllowedIngress } from './br_vlan';
 import { timerDel } from '../lib/timer_wheel';
 
@@ -83,6 +86,7 @@ function brDevXmit(skbPtr: usize, devPtr: usize): i32 {
   const dest = load<u64>(skb.macHeader) & MAC_MASK;
   if ((dest & GROUP_BIT) === 0) {
     const found = fdbFind(br, fdbKey(dest, vid));
+    if (root().trace !== 0) brTraceFound(found, skb, vid);
     if (found === null) {
       brFlood(br, null, skb, BR_FLOOD, BR_LOCAL_ORIG);
     } else {
@@ -90,6 +94,7 @@ function brDevXmit(skbPtr: usize, devPtr: usize): i32 {
       brForward(br, found.dst, null, skb, BR_LOCAL_ORIG);
     }
   } else if (dest === MAC_MASK) {
+    if (root().trace !== 0) brTraceDest(TraceBridge.BROADCAST, skb, 0, vid, 0);
     brFlood(br, null, skb, BR_BCAST_FLOOD, BR_LOCAL_ORIG);
   } else {
     xmitGroup(br, skb, vid);
@@ -104,9 +109,13 @@ function xmitGroup(br: Bridge, skb: SkBuff, vid: u32): void {
     return;
   }
   const mdst = mdbFind(br, skb, vid);
-  if ((mdst !== 0 || snooped !== MCAST_FLOOD) && multicastQuerierExists(br, skb, mdst))
+  if ((mdst !== 0 || snooped !== MCAST_FLOOD) && multicastQuerierExists(br, skb, mdst)) {
+    if (root().trace !== 0) brTraceDest(TraceBridge.GROUP, skb, 0, vid, <u32>(mdst !== 0));
     brMulticastFlood(br, mdst, null, skb, BR_LOCAL_ORIG);
-  else brFlood(br, null, skb, BR_MCAST_FLOOD, BR_LOCAL_ORIG);
+    return;
+  }
+  if (root().trace !== 0) brTraceDest(TraceBridge.MULTICAST, skb, 0, vid, 0);
+  brFlood(br, null, skb, BR_MCAST_FLOOD, BR_LOCAL_ORIG);
 }
 
 function bridge(dev: usize): Bridge {

@@ -145,8 +145,7 @@ export function fdbUpdate(br: Bridge, p: BrPort, key: u64, tick: u32): void {
     }
     return;
   }
-  const asked = brAttr(br, BrAttr.FDB_MAX_LEARNED);
-  if (br.fdbLearned >= (asked === 0 ? BR_FDB_LEARNED_MAX : asked)) return;
+  if (fdbLearnedFull(br)) return;
   const made = fdbCreate(br, changetype<usize>(p), key, FDB_DYNAMIC_LEARNED);
   if (made === null) return;
   br.fdbLearned++;
@@ -154,6 +153,12 @@ export function fdbUpdate(br: Bridge, p: BrPort, key: u64, tick: u32): void {
   const gc = changetype<Timer>(brTimer(br, BrTimer.GC));
   if (!timerPending(gc))
     timerAdd(gc, root().now + ((<u64>max(br.holdTicks, GC_MIN_TICKS)) << FDB_TICK_SHIFT));
+}
+
+/** Nothing more is learned. */
+export function fdbLearnedFull(br: Bridge): bool {
+  const asked = brAttr(br, BrAttr.FDB_MAX_LEARNED);
+  return br.fdbLearned >= (asked === 0 ? BR_FDB_LEARNED_MAX : asked);
 }
 
 /** A new entry; the caller knows that there is none. */

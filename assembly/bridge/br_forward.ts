@@ -6,9 +6,11 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { BrState } from '../abi/bridge';
+import { TraceBridge, TraceBridgeNot } from '../abi/trace';
 import { nfHook } from '../dev/nf_hook';
 import { IFF_UP, NetDevice } from '../dev/net_device';
 import { devQueueXmit } from '../dev/xmit';
+import { root } from '../lib/root';
 import { NFPROTO_BRIDGE, NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
 import { CHECKSUM_COMPLETE, CHECKSUM_NONE, SkBuff } from '../skb/sk_buff';
@@ -25,6 +27,7 @@ import {
   BrPort,
   Bridge,
 } from './br_private';
+import { brTraceDest } from './br_trace';
 import { brAllowedEgress, brHandleVlan } from './br_vlan';
 
 /** Flags of a frame on its way: sent by the bridge device itself; a copy goes up to it as well. */
@@ -39,11 +42,25 @@ function shouldDeliver(br: Bridge, to: BrPort, from: BrPort | null, skb: SkBuff)
   return br.vlanFiltering === 0 || brAllowedEgress(to.vlans, skb);
 }
 
+/** Tells why `to` does not get the frame. */
+function traceNot(br: Bridge, to: BrPort, from: BrPort | null, skb: SkBuff, floods: bool): void {
+  let why = TraceBridgeNot.VLAN;
+  if (!floods) why = TraceBridgeNot.FLOODING;
+  else if (to.state !== <u8>BrState.FORWARDING) why = TraceBridgeNot.STATE;
+  else if (to === from && (to.flags & BR_HAIRPIN_MODE) === 0) why = TraceBridgeNot.SAME;
+  else if (from !== null && (from.flags & to.flags & BR_ISOLATED) !== 0) why = TraceBridgeNot.ISOLATED;
+  else if (br.vlanFiltering === 0 || brAllowedEgress(to.vlans, skb)) why = TraceBridgeNot.LISTENERS;
+  // That it does not go back where it came from is no news.
+  if (why === TraceBridgeNot.SAME && from !== null) return;
+  brTraceDest(TraceBridge.NOT, skb, changetype<usize>(to), 0, why);
+}
+
 /** Owns the skb: sends it out of `to`, through the bridge family's hooks. Linux: __br_forward. */
 function forwardTo(br: Bridge, to: BrPort, skb: SkBuff, local: bool): void {
   if (br.vlanFiltering !== 0) brHandleVlan(to.vlans, skb);
   const indev = local ? 0 : skb.dev;
   skb.dev = to.dev;
+  if (root().trace !== 0) brTraceDest(TraceBridge.OUT, skb, changetype<usize>(to), 0, 0);
   if (skb.ipSummed === CHECKSUM_COMPLETE) skb.ipSummed = CHECKSUM_NONE;
   const net = changetype<NetDevice>(to.dev).net;
   if (net.hookCount !== 0) {
@@ -93,6 +110,7 @@ export function brForward(br: Bridge, to: usize, from: BrPort | null, skb: SkBuf
     else forwardTo(br, changetype<BrPort>(to), skb, local);
     return;
   }
+  if (to !== 0 && root().trace !== 0) traceNot(br, changetype<BrPort>(to), null, skb, true);
   if ((how & BR_LOCAL_RCV) === 0) kfreeSkbReason(skb, SkbDropReason.NO_TX_TARGET);
 }
 
@@ -108,8 +126,11 @@ export function brFlood(br: Bridge, from: BrPort | null, skb: SkBuff, kind: u32,
   while (at !== 0) {
     const p = changetype<BrPort>(at);
     at = p.next;
-    if (!always && (p.flags & kind) === 0) continue;
-    if (!shouldDeliver(br, p, from, skb)) continue;
+    const floods = always || (p.flags & kind) !== 0;
+    if (!floods || !shouldDeliver(br, p, from, skb)) {
+      if (root().trace !== 0) traceNot(br, p, from, skb, floods);
+      continue;
+    }
     if (prev !== 0) deliverClone(br, changetype<BrPort>(prev), skb, local);
     prev = changetype<usize>(p);
   }
@@ -124,8 +145,10 @@ export function brMulticastFlood(br: Bridge, mdst: usize, from: BrPort | null, s
   while (at !== 0) {
     const p = changetype<BrPort>(at);
     at = p.next;
-    if (!mdbPortWants(mdst, p)) continue;
-    if (!shouldDeliver(br, p, from, skb)) continue;
+    if (!mdbPortWants(mdst, p) || !shouldDeliver(br, p, from, skb)) {
+      if (root().trace !== 0) traceNot(br, p, from, skb, true);
+      continue;
+    }
     if (prev !== 0) deliverClone(br, changetype<BrPort>(prev), skb, local);
     prev = changetype<usize>(p);
   }

@@ -12,6 +12,7 @@ import { FastXmit, fastXmitAllowed } from '../dev/fast_xmit';
 import { IFF_PROMISC, NetDevice } from '../dev/net_device';
 import { root } from '../lib/root';
 import { CHECKSUM_PARTIAL, SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
+import { traceEvents } from '../skb/trace';
 import { ETH_HLEN } from '../wire/ethernet';
 import { FDB_LOCAL, FDB_TICK_SHIFT, Fdb, FdbEntry } from './br_fdb';
 import { BR_ISOLATED, BR_LEARNING, BR_PORT_LOCKED, BrPort, Bridge, GROUP_BIT, MAC_MASK } from './br_private';
@@ -23,7 +24,7 @@ const HEADROOM: u32 = 16;
 function fastAllowed(br: Bridge, p: BrPort, dev: NetDevice): bool {
   if (p.state !== <u8>BrState.FORWARDING || br.vlanFiltering !== 0 || br.learns === 0) return false;
   if ((p.flags & (BR_LEARNING | BR_PORT_LOCKED)) !== BR_LEARNING) return false;
-  if (root().trace !== 0) return false;
+  if (root().trace !== 0 && traceEvents()) return false;
   return dev.net.hookCount === 0 && (changetype<NetDevice>(br.dev).flags & IFF_PROMISC) === 0;
 }
 

@@ -11,14 +11,16 @@
 import { BrState } from '../abi/bridge';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
+import { TraceBridge } from '../abi/trace';
 import { nfHook } from '../dev/nf_hook';
 import { IFF_PROMISC, NetDevice } from '../dev/net_device';
 import { netifReceiveSkbList } from '../dev/receive';
 import { SCRATCH_PROTO, scratchList } from '../dev/scratch';
+import { root } from '../lib/root';
 import { NFPROTO_BRIDGE, NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
 import { PACKET_HOST, PACKET_LOOPBACK, SkBuff } from '../skb/sk_buff';
-import { FDB_LOCAL, fdbFind, fdbKey, fdbTick, fdbUpdate } from './br_fdb';
+import { FDB_LOCAL, FDB_STICKY, fdbFind, fdbKey, fdbLearnedFull, fdbTick, fdbUpdate } from './br_fdb';
 import { BR_LOCAL_RCV, brFlood, brForward, brMulticastFlood } from './br_forward';
 import { brForwardRun } from './br_forward_fast';
 import {
@@ -45,6 +47,7 @@ import {
 } from './br_private';
 import { BrAttr } from '../abi/bridge';
 import { brStpRcv } from './br_stp_bpdu';
+import { brTraceDest, brTraceFound, brTraceSource } from './br_trace';
 import { VLAN_DROP, brAllowedEgress, brAllowedIngress, brHandleVlan, brShouldLearn } from './br_vlan';
 
 /** What became of a frame: it is gone; it is the port's own; it goes up by the bridge. */
@@ -95,6 +98,7 @@ function brHandleFrame(br: Bridge, p: BrPort, skb: SkBuff): u32 {
   const eth = skb.macHeader;
   const dest = load<u64>(eth) & MAC_MASK;
   const source = load<u64>(eth, 4) >> 16;
+  if (root().trace !== 0) brTraceSource(TraceBridge.PORT, skb, changetype<usize>(p), 0, p.state);
   if (source === 0 || (source & GROUP_BIT) !== 0) return drop(skb, SkbDropReason.MAC_INVALID_SOURCE);
   if ((dest & LINK_LOCAL_MASK) === LINK_LOCAL) {
     const what = linkLocal(br, p, skb, <u32>(dest >> 40) & 15);
@@ -155,11 +159,15 @@ function brHandleFrameFinish(br: Bridge, p: BrPort, skb: SkBuff): u32 {
     if (known === null || known.dst !== changetype<usize>(p) || (known.flags & FDB_LOCAL) !== 0)
       return drop(skb, SkbDropReason.BRIDGE_LOCKED);
   }
-  if ((p.flags & BR_LEARNING) !== 0) fdbUpdate(br, p, source, fdbTick());
+  if ((p.flags & BR_LEARNING) !== 0) {
+    if (root().trace !== 0) traceLearning(br, p, skb, source);
+    fdbUpdate(br, p, source, fdbTick());
+  }
   let how: u32 = (changetype<NetDevice>(br.dev).flags & IFF_PROMISC) !== 0 ? BR_LOCAL_RCV : 0;
   if ((dest & GROUP_BIT) === 0) {
     if (p.state === <u8>BrState.LEARNING) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
     const found = fdbFind(br, fdbKey(dest, vid));
+    if (root().trace !== 0) brTraceFound(found, skb, vid);
     if (found !== null) {
       if ((found.flags & FDB_LOCAL) !== 0) return brPassFrameUp(br, skb);
       found.used = fdbTick();
@@ -171,6 +179,7 @@ function brHandleFrameFinish(br: Bridge, p: BrPort, skb: SkBuff): u32 {
   }
   if (dest === MAC_MASK) {
     if (p.state === <u8>BrState.LEARNING) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
+    if (root().trace !== 0) brTraceDest(TraceBridge.BROADCAST, skb, 0, vid, 0);
     brFlood(br, p, skb, BR_BCAST_FLOOD, BR_LOCAL_RCV);
     return brPassFrameUp(br, skb);
   }
@@ -179,15 +188,32 @@ function brHandleFrameFinish(br: Bridge, p: BrPort, skb: SkBuff): u32 {
   if (p.state === <u8>BrState.LEARNING) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
   const mdst = mdbFind(br, skb, vid);
   if ((mdst !== 0 || snooped !== MCAST_FLOOD) && multicastQuerierExists(br, skb, mdst)) {
+    if (root().trace !== 0) brTraceDest(TraceBridge.GROUP, skb, 0, vid, <u32>(mdst !== 0));
     if (mdbHostJoined(br, mdst)) how |= BR_LOCAL_RCV;
     brMulticastFlood(br, mdst, p, skb, how);
   } else {
     how |= BR_LOCAL_RCV;
+    if (root().trace !== 0) brTraceDest(TraceBridge.MULTICAST, skb, 0, vid, 0);
     brFlood(br, p, skb, BR_MCAST_FLOOD, how);
   }
   if ((how & BR_LOCAL_RCV) === 0) return GONE;
   changetype<NetDevice>(br.dev).multicast++;
   return brPassFrameUp(br, skb);
+}
+
+/** What fdbUpdate is about to do. */
+function traceLearning(br: Bridge, p: BrPort, skb: SkBuff, key: u64): void {
+  const vid = <u32>(key >> 48);
+  const found = fdbFind(br, key);
+  if (found === null) {
+    const step = fdbLearnedFull(br) ? TraceBridge.FULL : TraceBridge.LEARNED;
+    if (br.learns !== 0) brTraceSource(step, skb, changetype<usize>(p), vid, 0);
+    return;
+  }
+  if (found.dst === 0 || found.dst === changetype<usize>(p)) return;
+  if ((found.flags & (FDB_LOCAL | FDB_STICKY)) !== 0) return;
+  const old = changetype<NetDevice>(changetype<BrPort>(found.dst).dev);
+  brTraceSource(TraceBridge.MOVED, skb, changetype<usize>(p), vid, old.handle);
 }
 
 /** The frame becomes the bridge device's. Linux: br_pass_frame_up. */
@@ -203,6 +229,7 @@ function brPassFrameUp(br: Bridge, skb: SkBuff): u32 {
   const indev = skb.dev;
   skb.dev = changetype<usize>(dev);
   skb.iif = dev.ifindex;
+  if (root().trace !== 0) brTraceDest(TraceBridge.UP, skb, 0, 0, 0);
   if (dev.net.hookCount !== 0 && !nfHook(dev.net, NFPROTO_BRIDGE, NetfilterHook.LOCAL_IN, skb, indev, 0))
     return GONE;
   return UP;

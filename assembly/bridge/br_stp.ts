@@ -9,9 +9,11 @@
  * times are ms, those on the wire 1/256 s.
  */
 import { BrAttr, BrState } from '../abi/bridge';
+import { TraceKind } from '../abi/trace';
 import { NetDevice, devSetCarrier, notifyLink } from '../dev/net_device';
 import { root } from '../lib/root';
 import { Timer, timerAdd, timerDel, timerPending } from '../lib/timer_wheel';
+import { traceEvent } from '../skb/trace';
 import {
   BPDU_F_TOPOLOGY_CHANGE,
   BPDU_F_TOPOLOGY_CHANGE_ACK,
@@ -62,6 +64,7 @@ export function stopTimer(at: usize): bool {
 /** Every change of a port's state goes through here. */
 export function brSetState(p: BrPort, state: BrState): void {
   if (p.state === <u8>state) return;
+  if (root().trace !== 0) traceEvent(TraceKind.BRIDGE_STATE, state, 0, p.dev, p.state, 0);
   p.state = <u8>state;
   notifyLink(changetype<NetDevice>(p.dev), false);
 }

@@ -8,7 +8,10 @@
  * The order within a flow stays as it was; GSO of the result gives the same frames again, byte for byte.
  */
 import { NetifF } from '../abi/features';
+import { TraceGro, TraceKind } from '../abi/trace';
+import { root } from '../lib/root';
 import { SkBuff, skbHeadlen } from '../skb/sk_buff';
+import { traceEvent, traceEvents } from '../skb/trace';
 import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
 import { IPPROTO_TCP, IPPROTO_UDP, IPV4_HDR_LEN, ipv4Protocol } from '../wire/ipv4';
 import { IPV6_HDR_LEN, ipv6Nexthdr } from '../wire/ipv6';
@@ -51,10 +54,12 @@ import { skbTagged, skbVlanUntag } from './vlan_core';
 export function groReceiveList(dev: NetDevice, list: usize, n: u32): u32 {
   let up: u32 = 0;
   let i: u32 = 0;
+  // While steps are told, each frame goes by itself.
+  const run = !traceEvents();
   while (i < n) {
     up = groReceive(dev, changetype<SkBuff>(load<u32>(list + (i << 2))), list, up);
     i++;
-    if (dev.gro !== 0 && i < n) i += groRun(dev.gro, list + (i << 2), n - i);
+    if (run && dev.gro !== 0 && i < n) i += groRun(dev.gro, list + (i << 2), n - i);
   }
   return groFlush(dev, list, up);
 }
@@ -142,6 +147,8 @@ function receive(table: usize, skb: SkBuff, proto: u32, nhlen: u32, list: usize,
   cb.mss = payload;
   cb.hlen = hlen;
   cb.flags = 0;
+  if (root().trace !== 0)
+    traceEvent(TraceKind.GRO, TraceGro.HELD, changetype<usize>(skb), skb.dev, 0, skb.traceId);
   return groHold(table, skb, hash, list, n);
 }
 

@@ -8,6 +8,7 @@
  * All of it lives within one napi poll: groFlush empties the table at the poll's end. Linux: net/core/gro.c.
  */
 import { MAX_SKB_FRAGS } from '../abi/layout';
+import { TraceGro, TraceKind } from '../abi/trace';
 import { ipFastCsum } from '../lib/checksum';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { Pool, poolFree } from '../lib/pool';
@@ -23,6 +24,7 @@ import {
   SkBuff,
   skbHeadlen,
 } from '../skb/sk_buff';
+import { traceEvent } from '../skb/trace';
 import { IPPROTO_TCP, IPPROTO_UDP, ipv4Protocol } from '../wire/ipv4';
 import { ipv6Nexthdr } from '../wire/ipv6';
 import { TCP_CHECK_OFFSET, TCPHDR_CWR, tcpFlags } from '../wire/tcp';
@@ -207,6 +209,15 @@ export function groMerge(p: SkBuff, skb: SkBuff, hlen: u32): bool {
     poolFree(changetype<Pool>(r.fragTablePool), skb.frags);
   }
   const payload = skb.len - hlen;
+  if (r.trace !== 0)
+    traceEvent(
+      TraceKind.GRO,
+      TraceGro.MERGED,
+      changetype<usize>(skb),
+      skb.dev,
+      changetype<usize>(p),
+      p.traceId,
+    );
   p.len += payload;
   p.dataLen += payload;
   poolFree(changetype<Pool>(r.skbPool), changetype<usize>(skb));
@@ -226,6 +237,8 @@ function complete(p: SkBuff): void {
   p.cb3 = 0;
   p.cb4 = 0;
   p.cb5 = 0;
+  if (root().trace !== 0)
+    traceEvent(TraceKind.GRO, TraceGro.COMPLETE, changetype<usize>(p), p.dev, count, p.traceId);
   if (count === 1) return;
   const iph = p.data;
   const v4 = load<u8>(iph) >> 4 === 4;

@@ -10,13 +10,16 @@
 import { SkbDropReason } from '../abi/drop_reason';
 import { NetifF } from '../abi/features';
 import { Op } from '../abi/ops';
+import { TraceKind } from '../abi/trace';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { opSet } from '../lib/ops';
+import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { Net } from '../net/net';
 import { NetdevEvent } from '../net/registry';
 import { kfreeSkbReason } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
+import { traceEvent } from '../skb/trace';
 import { ethProto } from '../wire/ethernet';
 import {
   DevKind,
@@ -89,6 +92,8 @@ function vlanXmit(skbPtr: usize, devPtr: usize): i32 {
   dev.txPackets++;
   dev.txBytes += skb.len;
   skb.dev = dev.lower;
+  if (root().trace !== 0)
+    traceEvent(TraceKind.VLAN_TAG, 0, changetype<usize>(skb), skb.dev, skb.vlanProto, skb.vlanTci);
   devQueueXmit(skb);
   return NETDEV_TX_OK;
 }

@@ -9,11 +9,14 @@
  *   dev.vlans ─► VlanInfo { [802.1Q: 8 parts][802.1ad: 8 parts] } ─► part { NetDevice by VLAN id } x 512
  */
 import { SkbDropReason } from '../abi/drop_reason';
+import { TraceKind } from '../abi/trace';
 import { csumPartial, csumSub } from '../lib/checksum';
 import { kfree, kzalloc } from '../lib/kmalloc';
+import { root } from '../lib/root';
 import { kfreeSkbReason } from '../skb/free';
 import { CHECKSUM_COMPLETE, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, SkBuff } from '../skb/sk_buff';
 import { pskbMayPull, skbCowHead } from '../skb/skbuff';
+import { traceEvent } from '../skb/trace';
 import {
   ETH_HLEN,
   ETH_P_8021AD,
@@ -121,6 +124,8 @@ export function skbVlanUntag(skb: SkBuff): bool {
   memory.copy(mac + VLAN_HLEN, mac, ETH_HLEN - 2);
   skb.macHeader = mac + VLAN_HLEN;
   skb.networkHeader = skb.data;
+  if (root().trace !== 0)
+    traceEvent(TraceKind.VLAN_UNTAG, 0, changetype<usize>(skb), skb.dev, skb.vlanProto, skb.vlanTci);
   return true;
 }
 
@@ -247,6 +252,8 @@ function receiveRun(dev: NetDevice, list: usize, n: u32): void {
     }
     skb.priority = load<u32>(vlanIngressSlot(vlan, <u32>skb.vlanTci >> VLAN_PRIO_SHIFT));
     vlanClearTag(skb);
+    if (root().trace !== 0)
+      traceEvent(TraceKind.VLAN_RECEIVE, 0, changetype<usize>(skb), skb.dev, 0, vlan.vlanId);
     dev.rxPackets++;
     dev.rxBytes += skb.len;
     if (skb.pktType === PACKET_MULTICAST) dev.multicast++;

@@ -101,6 +101,8 @@ function validateXmitSkb(skb: SkBuff, dev: NetDevice): SkBuff | null {
     return null;
   }
   if (skb.gsoSize !== 0 && !deviceSegments(skb, dev)) {
+    if (root().trace !== 0)
+      traceEvent(TraceKind.GSO, 0, changetype<usize>(skb), skb.dev, skb.gsoSize, skb.gsoSegs);
     const segments = gsoSegment(skb, dev.features);
     if (segments === null) dev.txDropped++;
     return segments;

@@ -16,13 +16,12 @@ import {
   STOP_FLUSH,
   STOP_SOLICIT,
 } from '../abi/replay';
+import { SkbField } from '../abi/skb_field';
 import { TRACE_NO_DEVICE, TraceKind, TraceRec, TraceRing } from '../abi/trace';
 import { poll, rx } from './core';
 
 const RX_LINEAR: u32 = SLOT_BYTES - SKB_HEADROOM;
 const POLL_BUDGET: u32 = 1024;
-/** SkBuff.traceId (skb/sk_buff). */
-const SKB_TRACE_ID: usize = 96;
 // pcapng (draft-ietf-opsawg-pcapng)
 const EPB: u32 = 6;
 const EPB_HEAD: u32 = 28;
@@ -150,7 +149,7 @@ function drainPort(ctx: usize, port: usize, index: u32, rings: usize, head: u32)
     store<u32>(end, OPT_FLAGS_4);
     store<u32>(end, FLAGS_OUTBOUND, 4);
     end += 8;
-    const number = load<u32>(load<u32>(desc, TxDesc.SKB), SKB_TRACE_ID);
+    const number = load<u32>(load<u32>(desc, TxDesc.SKB), SkbField.TRACE_ID);
     if (number !== 0) {
       store<u32>(end, OPT_PACKETID_8);
       store<u64>(end, <u64>number, 4);

@@ -5,6 +5,7 @@
 import { SkbDropReason } from '../abi/drop_reason';
 import { LARGE_SLOT_BYTES, SKB_HEADROOM, SLOT_BYTES, SLOT_STRIDE } from '../abi/layout';
 import { PAGE_SIZE, pageAlloc } from '../lib/page_alloc';
+import { SkbField } from '../abi/skb_field';
 import { Pool, poolInit, poolMetaBytes } from '../lib/pool';
 import { root } from '../lib/root';
 import { consumeSkb } from './free';
@@ -62,6 +63,9 @@ function makePool(count: u32, size: u32): usize {
 /** Pools of `skbs` records and fragment tables, `small` and `large` slots (large may be 0), and the drop counters. */
 export function testSkbInit(skbs: u32, small: u32, large: u32): void {
   assert(offsetof<SkBuff>() === SKB_BYTES, 'SKB_BYTES is the size of SkBuff');
+  assert(offsetof<SkBuff>('queueMapping') === SkbField.QUEUE_MAPPING, 'abi/skb_field: queueMapping');
+  assert(offsetof<SkBuff>('hash') === SkbField.HASH, 'abi/skb_field: hash');
+  assert(offsetof<SkBuff>('traceId') === SkbField.TRACE_ID, 'abi/skb_field: traceId');
   const r = root();
   r.skbPool = makePool(skbs, SKB_BYTES);
   r.fragTablePool = makePool(skbs, FRAG_TABLE_BYTES);

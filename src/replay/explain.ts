@@ -4,7 +4,15 @@
  * other fragments are followed to their end.
  */
 import { SkbDropReason } from '../../assembly/abi/drop_reason.js';
-import { TRACE_NO_DEVICE, TraceKind, TraceRec, TraceRing } from '../../assembly/abi/trace.js';
+import {
+  TRACE_NO_DEVICE,
+  TraceBridge,
+  TraceBridgeNot,
+  TraceGro,
+  TraceKind,
+  TraceRec,
+  TraceRing,
+} from '../../assembly/abi/trace.js';
 import { formatIpv4, formatIpv6, formatMac } from '../config/ip_address.js';
 import type { CoreInstance } from '../core/instance.js';
 import { FramePrinter } from '../tools/dump/printer.js';
@@ -99,6 +107,17 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
   17: 'UDP',
   58: 'ICMPv6',
 };
+const BRIDGE_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
+const BRIDGE_NOT: Readonly<Record<number, string>> = {
+  [TraceBridgeNot.STATE]: 'the spanning tree keeps it from forwarding',
+  [TraceBridgeNot.SAME]: 'it came from there',
+  [TraceBridgeNot.ISOLATED]: 'both ports are isolated',
+  [TraceBridgeNot.VLAN]: 'it is not in the VLAN',
+  [TraceBridgeNot.FLOODING]: 'such frames are not flooded there',
+  [TraceBridgeNot.LISTENERS]: 'nobody listens there',
+};
+const VLAN_VID_MASK = 0xfff;
+const ETH_P_8021AD = 0x88a8;
 const AF_INET = 2;
 const NF_VERDICT_MASK = 0xff;
 const ENDS: ReadonlySet<number> = new Set([TraceKind.SENT, TraceKind.DROP, TraceKind.CONSUMED]);
@@ -106,7 +125,9 @@ const ENDS: ReadonlySet<number> = new Set([TraceKind.SENT, TraceKind.DROP, Trace
 export class Explainer {
   readonly lines: string[] = [];
   private readonly alive = new Set<number>();
-  private readonly printer = new FramePrinter({ time: 1 });
+  /** The frame's number, and that of the one whose packet GRO hung it on. */
+  private readonly ids: Set<number>;
+  private readonly printer = new FramePrinter({ time: 1, absoluteSeq: true });
   private beganNs = 0;
   private seen = false;
   /** Addresses of the neighbours where the frame waits. */
@@ -115,7 +136,9 @@ export class Explainer {
   constructor(
     private readonly frame: number,
     private readonly deviceName: (handle: number) => string,
-  ) {}
+  ) {
+    this.ids = new Set([frame]);
+  }
 
   /** Something of the frame is still under way. */
   get open(): boolean {
@@ -139,11 +162,17 @@ export class Explainer {
         this.beganNs = record.ns;
       }
       if (!this.seen) continue;
-      const own = record.id === this.frame || this.alive.has(record.skb);
+      const own = this.ids.has(record.id) || this.alive.has(record.skb);
       const about = this.waits.has(addressKey(record));
       if (own || about || during) this.tell(record, own);
       if (!own) continue;
       if (record.kind === TraceKind.CLONE) this.alive.add(record.a);
+      // From here on it is part of another packet, whose way is its own.
+      if (record.kind === TraceKind.GRO && record.detail === TraceGro.MERGED) {
+        this.alive.delete(record.skb);
+        this.alive.add(record.a);
+        this.ids.add(record.b);
+      }
       if (record.kind === TraceKind.NEIGH && record.a === 1) this.waits.add(addressKey(record));
       if (record.kind === TraceKind.NEIGH && record.a === 0) this.waits.delete(addressKey(record));
       if (ENDS.has(record.kind)) this.alive.delete(record.skb);
@@ -164,7 +193,19 @@ export class Explainer {
       case TraceKind.RECEIVED:
         return `received on ${device}, ${PACKETS[a] ?? `packet type ${a}`}: ${this.text(record)}`;
       case TraceKind.GRO:
-        return `GRO: ${a} frames merged into one`;
+        return gro(record, this.frame);
+      case TraceKind.GSO:
+        return `cut into ${b} segments of ${a} bytes`;
+      case TraceKind.VLAN_UNTAG:
+        return `${tag(a)} tag taken off: ${vlan(b)}`;
+      case TraceKind.VLAN_RECEIVE:
+        return `received by ${device}, the device of VLAN ${b}`;
+      case TraceKind.VLAN_TAG:
+        return `gets the ${tag(a)} tag of ${vlan(b)}, down to ${device}`;
+      case TraceKind.BRIDGE:
+        return this.bridge(record, device);
+      case TraceKind.BRIDGE_STATE:
+        return `bridge port ${device}: ${BRIDGE_STATES[a] ?? a} -> ${BRIDGE_STATES[detail] ?? detail}`;
       case TraceKind.HOOK: {
         const family = detail < 5 ? (a === 0 ? 'IPv4 ' : 'IPv6 ') : '';
         const verdict = VERDICTS[b & NF_VERDICT_MASK] ?? String(b);
@@ -217,9 +258,58 @@ export class Explainer {
     }
   }
 
+  private bridge({ detail, a, b, data }: TraceRecord, device: string): string | null {
+    const mac = formatMac(data);
+    const where = a === 0 ? '' : ` in VLAN ${a}`;
+    switch (detail) {
+      case TraceBridge.PORT:
+        return `bridge: port ${device} is ${BRIDGE_STATES[b] ?? b}`;
+      case TraceBridge.LEARNED:
+        return `bridge: learns that ${mac}${where} is behind ${device}`;
+      case TraceBridge.MOVED:
+        return `bridge: ${mac}${where} moved from ${this.deviceName(b)} to ${device}`;
+      case TraceBridge.FULL:
+        return `bridge: its table is full, ${mac}${where} is not learned`;
+      case TraceBridge.FOUND:
+        return `bridge: ${mac}${where} is behind ${device}`;
+      case TraceBridge.LOCAL:
+        return `bridge: ${mac}${where} is this machine`;
+      case TraceBridge.FLOOD:
+        return `bridge: ${mac}${where} is not known, to every port`;
+      case TraceBridge.BROADCAST:
+        return `bridge: a broadcast${where}, to every port`;
+      case TraceBridge.MULTICAST:
+        return `bridge: group ${mac}${where}, to every port`;
+      case TraceBridge.GROUP:
+        return `bridge: group ${mac}${where}, ${b === 1 ? 'to its listeners' : 'without listeners, to multicast routers'}`;
+      case TraceBridge.OUT:
+        return `bridge: out by ${device}`;
+      case TraceBridge.NOT:
+        return `bridge: not by ${device}, ${BRIDGE_NOT[b] ?? b}`;
+      case TraceBridge.UP:
+        return `bridge: up as ${device}'s`;
+      default:
+        return `bridge: step ${detail}`;
+    }
+  }
+
   private text({ data, length }: TraceRecord): string {
     return this.printer.print({ data, originalLength: length, seconds: 0, nanoseconds: 0 });
   }
+}
+
+/** A packet alone in its run is no news. */
+function gro({ detail, a, b }: TraceRecord, frame: number): string | null {
+  if (detail === TraceGro.MERGED) return `GRO: merged into the packet that frame ${b} began`;
+  if (detail === TraceGro.HELD) return b === frame ? 'GRO: held, more of its flow may follow' : null;
+  return a > 1 ? `GRO: ${a} frames go up as one packet` : null;
+}
+
+const tag = (proto: number): string => (proto === ETH_P_8021AD ? '802.1ad' : '802.1Q');
+
+function vlan(tci: number): string {
+  const priority = tci >>> 13;
+  return `VLAN ${tci & VLAN_VID_MASK}${priority === 0 ? '' : `, priority ${priority}`}`;
 }
 
 function address({ b, data }: TraceRecord): string {

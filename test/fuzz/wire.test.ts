@@ -225,6 +225,20 @@ const PARSERS: Record<string, Parser> = {
       }
     },
   },
+  /** As ndisc_router and the host read it: every option, not only the first of its kind. */
+  routerAdvertisement: {
+    seeds: [
+      '86000000 40c80708 00007530 000003e8 0101020000000001 050100000000 05dc 030440c000278d0000093a8000000000 20010db8000100000000000000000000',
+      '86000000 40180708 00000000 00000000 18010000 00000e10 1802300800000e10 20010db800020000 1803401800000e10 20010db8000200000000000000000000',
+      '86000000 00000000 00000000 00000000 1905000000000258 20010db8000100000000000000000053 20010db8000100000000000000000054 1f03000000000258 036c6162076578616d706c650000000000',
+    ],
+    longest: 160,
+    run: (p, length) => {
+      if (call('checkNdRa', p, length) !== 0) return;
+      read(p, 'ndRaHopLimit', 'ndRaFlags', 'ndRaLifetime', 'ndRaReachable', 'ndRaRetrans');
+      walk('ndOptNext', p + 16, length - 16, raOption);
+    },
+  },
   parseNdOptions: {
     seeds: [
       '0101020000000001 030440c000278d0000093a8000000000 20010db8000100000000000000000000 05010000000005dc',
@@ -391,6 +405,38 @@ function readNdOptions(p: number, length: number): void {
   for (let i = 0; i < count; i++) read(call('ndRdnssAddr', rdnss, i), 'ipv6AddrType');
 }
 
+/** An option that passed its check: all that its type has lies within it. */
+function raOption(at: number, optlen: number): void {
+  must(call('ndOptLen', at) === optlen, 'walk and length disagree');
+  if (call('checkNdOpt', at) !== 0) return;
+  switch (call('ndOptType', at)) {
+    case 1:
+      read(call('ndOptLladdr', at), 'isValidEtherAddr');
+      return;
+    case 3:
+      read(at, 'ndPrefixFlags', 'ndPrefixValid', 'ndPrefixPreferred');
+      must(call('ndPrefixLen', at) <= 128, 'a prefix beyond 128 bits');
+      read(call('ndPrefix', at), 'ipv6AddrType');
+      return;
+    case 5:
+      read(at, 'ndOptMtu');
+      return;
+    case 24: {
+      read(at, 'ndRoutePref', 'ndRouteLifetime');
+      const bytes = (call('ndRouteLen', at) + 7) >>> 3;
+      must(bytes <= 16 && 8 + bytes <= optlen, `a prefix of ${bytes} bytes in an option of ${optlen}`);
+      bytesAt(m, call('ndRoutePrefix', at), bytes);
+      return;
+    }
+    case 25: {
+      read(at, 'ndRdnssLifetime');
+      const count = call('ndRdnssCount', at);
+      must(count > 0 && 8 + 16 * count === optlen, `${count} servers in ${optlen} bytes`);
+      for (let i = 0; i < count; i++) read(call('ndRdnssAddr', at, i), 'ipv6AddrType');
+    }
+  }
+}
+
 function tcpOptions(opts: number, length: number, syn: number): void {
   const code = call('parseTcpOptions', opts, length, syn, OUT);
   must((code === 0) === walk('tcpOptNext', opts, length), 'parse and walk disagree');
@@ -484,4 +530,6 @@ describe(`wire parsers, ${COUNT} inputs each from FUZZ_SEED=${SEED}`, () => {
   );
 });
 
-const SUBROUTINES = [ipv4Options, ipv6Addresses, readNdOptions, tcpOptions].map((fn) => fn.toString());
+const SUBROUTINES = [ipv4Options, ipv6Addresses, raOption, readNdOptions, tcpOptions].map((fn) =>
+  fn.toString(),
+);

@@ -1,5 +1,6 @@
 /** Ports with several receive queues: rings of their own, a hash and a table that choose among them. */
 import { afterEach, expect, test } from 'vitest';
+import { SkbField } from '../../assembly/abi/skb_field.js';
 import type { Driver } from '../../src/drivers/driver.js';
 import { createStack, type Stack } from '../../src/stack.js';
 import { buildFrame } from '../offload_frames.js';
@@ -11,9 +12,6 @@ const QUEUES = 4;
 const PREROUTING = 0;
 const ACCEPT = 1;
 const OP = 700;
-/** Offsets in SkBuff (assembly/skb/sk_buff) of its hash, a u32, and its queueMapping, a u16. */
-const HASH_AT = 76;
-const QUEUE_AT = 58;
 const KEY = Buffer.from(
   '6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa',
   'hex',
@@ -86,7 +84,10 @@ test('the hash is that of the verification suite’s key, with ports or without,
   const { instance } = stack.core;
   const index = addCallback(instance.exports.table, 3, true, (_priv, skb) => {
     const { view } = instance;
-    seen.push([view.getUint32(skb! + HASH_AT, true), view.getUint16(skb! + QUEUE_AT, true)]);
+    seen.push([
+      view.getUint32(skb! + SkbField.HASH, true),
+      view.getUint16(skb! + SkbField.QUEUE_MAPPING, true),
+    ]);
     return ACCEPT;
   });
   expect(instance.exports.setOp(OP, index)).toBe(0);

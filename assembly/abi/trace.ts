@@ -26,6 +26,8 @@ export enum TraceRing {
 export const TRACE_F_DROPS: u32 = 1;
 /** Record every step of every packet; the short way of forwarding is off meanwhile. */
 export const TRACE_F_EVENTS: u32 = 2;
+/** Record the frames that ports receive (RECEIVED); the short ways stay on. */
+export const TRACE_F_RECEIVED: u32 = 4;
 
 /** A record; SIZE is a multiple of 8. Numbers A to D and DATA mean what the kind says. */
 export enum TraceRec {
@@ -56,7 +58,7 @@ export const TRACE_NO_DEVICE: u32 = 0xffffffff;
 /** What is recorded. "frame" is the packet's bytes from its link-layer header on, where it has one. */
 export enum TraceKind {
   PAD = 0,
-  /** A frame came in by a device: A = PACKET_*, B = ethertype; frame. */
+  /** A frame came in by a device: A = PACKET_*, B = ethertype; frame. C, D: see DROP. */
   RECEIVED = 1,
   /** GRO: DETAIL = TraceGro; A = the run's skb (MERGED) or its frames (COMPLETE), B = number of the run's first frame. */
   GRO = 2,
@@ -74,7 +76,7 @@ export enum TraceKind {
   XMIT = 8,
   /** In the transmit ring of a port, or through a wire inside the core: the end of its way here. */
   SENT = 9,
-  /** Ended: A = SkbDropReason; frame. */
+  /** Ended: A = SkbDropReason; frame, and of a tag that is out of it C = its ethertype (0: none), D = TCI. */
   DROP = 10,
   /** Ended as it should: answered, read, delivered. */
   CONSUMED = 11,

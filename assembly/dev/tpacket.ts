@@ -40,6 +40,7 @@ import {
   skbCbClear,
 } from '../skb/sk_buff';
 import { skbAddFrag } from '../skb/skbuff';
+import { traceDropFrame, traceReceived } from '../skb/trace';
 import { ETH_P_8021Q, ETH_P_IP } from '../wire/ethernet';
 import { TCP_CHECK_OFFSET } from '../wire/tcp';
 import { UDP_CHECK_OFFSET } from '../wire/udp';
@@ -231,6 +232,7 @@ export function tpacketPoll(dev: NetDevice, budget: i32): i32 {
     store<u32>(list + (n++ << 2), changetype<usize>(skb));
   }
   ring.credit = taken < most ? 0 : ring.credit - taken;
+  if (n !== 0 && root().trace !== 0) traceReceived(list, n);
   // A sink counts frames as they came.
   if (n !== 0 && (dev.features & NetifF.GRO) !== 0 && dev.sink === 0) {
     n = groReceiveList(dev, list, n);
@@ -264,10 +266,11 @@ function take(dev: NetDevice, ring: Ring, own: ForeignSlot, slot: usize, status:
   if (bytes !== len || bytes < ETH_HLEN || mac < <u32>Tpacket2Hdr.SIZE + vnet) return bad(dev, ring, slot);
   if (mac > ring.frameBytes || bytes > ring.frameBytes - mac) return bad(dev, ring, slot);
   const head = slotAlloc();
-  if (head === 0) return dropSlot(dev, slot, SkbDropReason.NOMEM);
-  const record = skbRecordAlloc();
+  let record: SkBuff | null = null;
+  if (head !== 0) record = skbRecordAlloc();
   if (record === null) {
-    slotPut(head);
+    if (head !== 0) slotPut(head);
+    if (root().trace !== 0) traceDropFrame(changetype<usize>(dev), slot + mac, bytes, SkbDropReason.NOMEM);
     return dropSlot(dev, slot, SkbDropReason.NOMEM);
   }
   const skb = record;

@@ -4,7 +4,15 @@
  *
  *   if (root().trace !== 0) traceEvent(...)
  */
-import { TRACE_F_DROPS, TRACE_F_EVENTS, TRACE_NO_DEVICE, TraceKind, TraceRec, TraceRing } from '../abi/trace';
+import {
+  TRACE_F_DROPS,
+  TRACE_F_EVENTS,
+  TRACE_F_RECEIVED,
+  TRACE_NO_DEVICE,
+  TraceKind,
+  TraceRec,
+  TraceRing,
+} from '../abi/trace';
 import { kfree, kmalloc } from '../lib/kmalloc';
 import { root } from '../lib/root';
 import { SkBuff, skbHeadlen } from './sk_buff';
@@ -133,12 +141,13 @@ export function traceDropFrame(dev: usize, frame: usize, len: u32, reason: u32):
 /** Numbers the `n` frames at `list` that a device received. */
 export function traceReceived(list: usize, n: u32): void {
   const ring = root().trace;
+  const all = (load<u32>(ring, TraceRing.FLAGS) & (TRACE_F_EVENTS | TRACE_F_RECEIVED)) !== 0;
   for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     const serial = load<u32>(ring, TraceRing.SERIAL) + 1;
     store<u32>(ring, serial, TraceRing.SERIAL);
     skb.traceId = serial;
-    traceFrame(TraceKind.RECEIVED, skb, skb.pktType, skb.protocol);
+    if (all) putFrame(TraceKind.RECEIVED, skb, skb.pktType, skb.protocol);
   }
 }
 
@@ -156,6 +165,8 @@ function putFrame(kind: TraceKind, skb: SkBuff, a: u32, b: u32): void {
   if (rec === 0) return;
   store<u32>(rec, a, TraceRec.A);
   store<u32>(rec, b, TraceRec.B);
+  store<u32>(rec, skb.vlanProto, TraceRec.C);
+  store<u32>(rec, skb.vlanTci, TraceRec.D);
   store<u32>(rec, len, TraceRec.LEN);
   store<u32>(rec, take, TraceRec.CAPTURED);
   const to = rec + TraceRec.DATA;

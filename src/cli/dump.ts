@@ -19,6 +19,9 @@ interface DumpOptions {
   readonly S?: boolean;
   readonly number?: boolean;
   readonly pid?: number;
+  /** --drops-only, --no-drops */
+  readonly dropsOnly?: boolean;
+  readonly drops: boolean;
 }
 
 const HELP = `
@@ -26,11 +29,15 @@ Options are tcpdump's: -v -vv tell more; -x and -X show the bytes (-xx, -XX with
 -tt seconds since 1970, -ttt since the frame before, -tttt with the date. Addresses and ports are numbers (-n). The
 filter is that of pcap-filter(7). -w writes pcapng, with interface, direction and the comments (the reason of a drop).
 
+Of a PORT also the frames are shown that the router drops there (or in a bridge or VLAN device, which have no frames of
+their own to show), with the reason behind them: "# dropped: IP_TTL". A received frame that is dropped is there twice.
+
 A PORT is asked of the router by its control socket, which only its user can open. Frames that come faster than they are
 read are left out and counted; the router does not wait.
 
 Examples:
   ww dump lan0 -e not port 22
+  ww dump wan0 --drops-only
   ww dump drops.pcapng -e
   ww dump lan0.pcapng -c 10 'tcp[tcpflags] & tcp-syn != 0 and not port 22'
   tcpdump -w - | ww dump - -w web.pcapng port 80`;
@@ -56,6 +63,8 @@ export function makeDumpCommand(report: (exitCode: number) => void): Command {
     .option('-#, --number', 'number the frames')
     .addOption(new Option('-c <count>', 'end after so many frames').argParser(parseCount))
     .option('-w <file>', 'write the frames to a pcapng file instead')
+    .option('--no-drops', 'of a port: not the frames that the router drops')
+    .addOption(new Option('--drops-only', 'of a port: only those').conflicts('drops'))
     .addOption(new Option('--pid <pid>', 'of the router, when several run').argParser(parseCount))
     .addHelpText('after', HELP)
     .action(async (file: string, words: readonly string[], options: DumpOptions) => {
@@ -99,7 +108,13 @@ async function dump(file: string, text: string, options: DumpOptions, print: Pri
   }
   const source = file === '-' || existsSync(file) ? fileSource(file) : null;
   if (source === null && /[/.]/.test(file)) throw new NetError('ENOENT', `${file}: there is no such file`);
-  const live = source === null ? await openLivePort(file, text, options.pid) : null;
+  const live =
+    source === null
+      ? await openLivePort(file, text, {
+          pid: options.pid,
+          show: options.dropsOnly === true ? 'drops' : options.drops ? 'all' : 'frames',
+        })
+      : null;
   const sink = options.w === undefined ? new LineSink(new FramePrinter(print)) : new FileFrames(options.w);
   try {
     if (live !== null) await follow(live, sink, options.c ?? Infinity);

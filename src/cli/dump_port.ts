@@ -8,7 +8,9 @@ import {
   controlPath,
   controlPids,
   type ControlRequest,
+  DIRECTION_DROPPED,
   DIRECTION_IN,
+  type DumpShow,
   FRAME_HEAD_BYTES,
 } from '../services/control_protocol.js';
 
@@ -22,7 +24,7 @@ export interface LiveFrames {
 export async function openLivePort(
   port: string,
   filter: string,
-  pid: number | undefined,
+  { pid, show }: { pid?: number | undefined; show: DumpShow },
 ): Promise<LiveFrames> {
   const folder = controlFolder();
   const found: number[] = [];
@@ -44,7 +46,12 @@ export async function openLivePort(
       'EINVAL',
       `several routers have a port ${port}; choose one by --pid: ${found.join(', ')}`,
     );
-  const { socket, answer, rest } = await ask(controlPath(folder!, found[0]!), { ask: 'dump', port, filter });
+  const { socket, answer, rest } = await ask(controlPath(folder!, found[0]!), {
+    ask: 'dump',
+    port,
+    filter,
+    show,
+  });
   if (!answer.ok) {
     socket.destroy();
     throw new NetError('EINVAL', answer.error);
@@ -112,16 +119,23 @@ class SocketFrames implements LiveFrames {
     let at = 0;
     while (rest.length - at >= FRAME_HEAD_BYTES && !this.socket.destroyed) {
       const captured = rest.readUInt32LE(at);
-      if (rest.length - at < FRAME_HEAD_BYTES + captured) break;
+      const commentBytes = rest.readUInt32LE(at + 24);
+      const bytes = FRAME_HEAD_BYTES + captured + commentBytes;
+      if (rest.length - at < bytes) break;
       record.bytes = rest;
       record.at = at + FRAME_HEAD_BYTES;
       record.length = captured;
       record.originalLength = rest.readUInt32LE(at + 4);
       record.seconds = rest.readUInt32LE(at + 8);
       record.nanoseconds = rest.readUInt32LE(at + 12);
-      record.direction = rest.readUInt32LE(at + 16) === DIRECTION_IN ? 'rx' : 'tx';
+      const direction = rest.readUInt32LE(at + 16);
+      record.direction =
+        direction === DIRECTION_DROPPED ? undefined : direction === DIRECTION_IN ? 'rx' : 'tx';
+      record.comments.length = 0;
+      if (commentBytes > 0)
+        record.comments.push(rest.toString('utf8', at + bytes - commentBytes, at + bytes));
       each(record, rest.readUInt32LE(at + 20));
-      at += FRAME_HEAD_BYTES + captured;
+      at += bytes;
     }
     this.rest = rest.subarray(at);
   }

@@ -16,7 +16,8 @@ import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import type { NetError } from '../net_error.js';
 import { controlFolder } from '../services/control_protocol.js';
-import { ControlServer } from '../services/control_server.js';
+import { ControlServer, type DumpPort } from '../services/control_server.js';
+import { TraceFeed } from '../services/trace_feed.js';
 import { createStack, type Stack } from '../stack.js';
 import { makeVirtual } from './virtual_link.js';
 import { PortFigures } from './port_figures.js';
@@ -41,7 +42,7 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
     const router = await buildRouter(stack, config, context);
     introduce(config, context);
     for (const { driver } of router.ports) driver.release();
-    const control = await openControl(router, context);
+    const control = await openControl(stack, router, context);
     const figures = new PortFigures(router.links);
     return await runUntilDone({
       ...context,
@@ -66,14 +67,20 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
 }
 
 /** For `ww dump PORT`; a router runs without, too. */
-async function openControl({ links, ports }: Router, { log }: UpContext): Promise<ControlServer | null> {
+async function openControl(
+  stack: Stack,
+  { links, ports }: Router,
+  { log }: UpContext,
+): Promise<ControlServer | null> {
   const folder = controlFolder();
   if (folder === null) return null;
   try {
-    return await ControlServer.open(
-      folder,
-      new Map(links.map(({ name }, i) => [name, ports[i]!.listener ?? null])),
-    );
+    const dumps = new Map<string, DumpPort>();
+    for (const [i, { listener }] of ports.entries()) {
+      const link = links[i]!;
+      if (listener !== undefined) dumps.set(link.name, { listener, handle: (await link.info()).handle });
+    }
+    return await ControlServer.open(folder, dumps, new TraceFeed(stack.core));
   } catch (error) {
     log.warn({ why: (error as Error).message }, 'no control socket');
     return null;

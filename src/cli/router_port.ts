@@ -22,8 +22,8 @@ import { NetError } from '../net_error.js';
 
 export interface RouterPort {
   readonly driver: HeldPort;
-  /** For `ww dump PORT`; null where the core works the port by itself. */
-  readonly listener?: ListenerPort | null;
+  /** For `ww dump PORT`. */
+  readonly listener?: ListenerPort;
   /** A capture file is its input: it ends. */
   readonly isFile: boolean;
   /** Nothing more comes from this port, and nothing is under way in it. */
@@ -101,10 +101,9 @@ export async function openRouterPort(options: RouterPortOptions): Promise<Router
     }
     if (trace) driver = new Tracer(driver, trace);
     const file = wire instanceof PcapDriver ? wire : null;
-    // Of a mapped ring the host never sees a frame.
-    const listener = driver.mapped === true ? null : new ListenerPort(driver);
+    const listener = new ListenerPort(driver);
     return {
-      driver: new HeldPort(listener ?? driver),
+      driver: new HeldPort(listener),
       listener,
       isFile: file !== null,
       drained: () => file?.ended === true && injector?.pending !== true,

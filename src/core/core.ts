@@ -84,6 +84,7 @@ export class LocalCore implements Core {
   private readonly heard: CoreEvent[] = [];
   private readonly delivered: CoreDelivery[] = [];
   private telling = false;
+  private readonly pollListeners = new Set<() => void>();
   private readonly deliveryListeners = new Set<(delivery: CoreDelivery) => boolean>();
   private readonly drivers = new Map<number, Driver>();
   private readonly window: ForeignWindow;
@@ -149,6 +150,12 @@ export class LocalCore implements Core {
   onEvent(listener: (event: CoreEvent) => void): () => void {
     this.eventListeners.add(listener);
     return () => this.eventListeners.delete(listener);
+  }
+
+  /** After each poll: for who reads rings of the core that are not always there. Returns how to stop. */
+  onPolled(listener: () => void): () => void {
+    this.pollListeners.add(listener);
+    return () => this.pollListeners.delete(listener);
   }
 
   onDelivery(listener: (delivery: CoreDelivery) => boolean): () => void {
@@ -248,6 +255,7 @@ export class LocalCore implements Core {
     this.loop.close();
     await Promise.all([...this.drivers.keys()].map((handle) => this.removePort(handle)));
     this.eventListeners.clear();
+    this.pollListeners.clear();
     this.deliveryListeners.clear();
   }
 
@@ -261,6 +269,7 @@ export class LocalCore implements Core {
   private drain(): void {
     if (!this.events.empty) this.drainEvents();
     if (!this.deliveries.empty) this.drainDeliveries();
+    if (this.pollListeners.size !== 0) for (const listener of this.pollListeners) listener();
   }
 
   private drainEvents(): void {

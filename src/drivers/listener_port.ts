@@ -1,5 +1,9 @@
-/** Middleware: frames for whoever listens, both ways. While nobody does it costs one test a burst. */
+/**
+ * Middleware: frames for whoever listens, both ways. While nobody does it costs one test a burst. Of a port whose
+ * receive ring the core reads by itself only what is sent is seen here; the core tells the rest (services/trace_feed).
+ */
 import type { Direction } from './capture.js';
+import type { PortNotify, PortRings } from './driver.js';
 import { Observer } from './middleware.js';
 
 /** `frame` is valid only during the call. */
@@ -14,8 +18,26 @@ export class ListenerPort extends Observer {
     return () => this.listeners.delete(listener);
   }
 
-  override rxBurst(max: number): number {
-    return this.listeners.size === 0 ? this.inner.rxBurst(max) : super.rxBurst(max);
+  get mapped(): boolean | undefined {
+    return this.inner.mapped;
+  }
+
+  get queues(): number | undefined {
+    return this.inner.queues;
+  }
+
+  override attach(rings: PortRings, notify: PortNotify): void {
+    if (this.mapped !== true) {
+      super.attach(rings, notify);
+      return;
+    }
+    this.rings = rings;
+    this.inner.attach(rings, notify);
+  }
+
+  override rxBurst(max: number, queue?: number): number {
+    if (this.listeners.size === 0 || this.mapped === true) return this.inner.rxBurst(max, queue);
+    return super.rxBurst(max);
   }
 
   override txBurst(): number {

@@ -61,7 +61,7 @@ export abstract class Middleware implements Driver {
 }
 
 export abstract class Observer extends Middleware {
-  private rings!: PortRings;
+  protected rings!: PortRings;
   private readonly scratch = new Uint8Array(2 * FRAME_BYTES_MAX);
 
   override attach(rings: PortRings, notify: PortNotify): void {

@@ -2,18 +2,24 @@
  * What `ww` processes say to each other over a control socket: one line of JSON asks, one answers. Behind the answer to
  * `dump` frames follow:
  *
- *   u32 captured │ u32 original │ u32 seconds │ u32 nanoseconds │ u32 direction (1 in, 2 out) │ u32 lost before │ frame
+ *   u32 captured │ original │ seconds │ nanoseconds │ direction │ lost before │ bytes of the comment ││ frame │ comment
+ *
+ * A frame that the router dropped has the reason in its comment.
  */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const FRAME_HEAD_BYTES = 24;
+export const FRAME_HEAD_BYTES = 28;
 export const DIRECTION_IN = 1;
 export const DIRECTION_OUT = 2;
+export const DIRECTION_DROPPED = 3;
+
+/** Frames and drops are shown, or only one of them. */
+export type DumpShow = 'all' | 'frames' | 'drops';
 
 export type ControlRequest =
   | { readonly ask: 'ports' }
-  | { readonly ask: 'dump'; readonly port: string; readonly filter: string };
+  | { readonly ask: 'dump'; readonly port: string; readonly filter: string; readonly show?: DumpShow };
 
 export type ControlAnswer =
   | { readonly ok: true; readonly ports?: readonly string[] }

@@ -4,36 +4,55 @@
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { SkbDropReason } from '../../assembly/abi/drop_reason.js';
 import type { Direction } from '../drivers/capture.js';
 import type { ListenerPort } from '../drivers/listener_port.js';
+import { wallClock } from '../drivers/middleware.js';
 import { PcapFilter } from '../pcap_filter/pcap_filter.js';
 import {
   controlPath,
   type ControlAnswer,
   type ControlRequest,
+  DIRECTION_DROPPED,
   DIRECTION_IN,
   DIRECTION_OUT,
+  type DumpShow,
   FRAME_HEAD_BYTES,
   makeControlFolder,
 } from './control_protocol.js';
+import type { TraceFeed } from './trace_feed.js';
 
 const REQUEST_BYTES_MAX = 65536;
 /** Bytes that may wait for a client. */
 const QUEUE_BYTES_MAX = 4 << 20;
 
+export interface DumpPort {
+  readonly listener: ListenerPort;
+  /** Of its device in the core. */
+  readonly handle: number;
+}
+
 export class ControlServer {
   private readonly sockets = new Set<Socket>();
+  /** Of the ports' devices: a drop elsewhere, in a bridge or a VLAN device, is every port's. */
+  private readonly handles: ReadonlySet<number>;
 
   private constructor(
     private readonly server: Server,
     private readonly path: string,
-    private readonly ports: ReadonlyMap<string, ListenerPort | null>,
+    private readonly ports: ReadonlyMap<string, DumpPort>,
+    private readonly feed: TraceFeed,
   ) {
+    this.handles = new Set([...ports.values()].map(({ handle }) => handle));
     server.on('connection', (socket) => this.serve(socket));
     server.unref();
   }
 
-  static async open(folder: string, ports: ReadonlyMap<string, ListenerPort | null>): Promise<ControlServer> {
+  static async open(
+    folder: string,
+    ports: ReadonlyMap<string, DumpPort>,
+    feed: TraceFeed,
+  ): Promise<ControlServer> {
     makeControlFolder(folder);
     const path = controlPath(folder, process.pid);
     removeSocket(path);
@@ -43,7 +62,7 @@ export class ControlServer {
       server.listen(path, () => resolve());
     });
     chmodSync(path, 0o600);
-    return new ControlServer(server, path, ports);
+    return new ControlServer(server, path, ports, feed);
   }
 
   async close(): Promise<void> {
@@ -82,13 +101,9 @@ export class ControlServer {
       } else if (request.ask === 'dump') {
         const port = this.ports.get(request.port);
         if (port === undefined) throw new Error(`there is no port ${request.port}`);
-        if (port === null)
-          throw new Error(
-            `the core works the ring of ${request.port} by itself; tcpdump -i sees its interface's frames`,
-          );
         const filter = new PcapFilter(request.filter);
         say({ ok: true });
-        this.stream(socket, port, filter);
+        this.stream(socket, port, filter, request.show ?? 'all');
       } else {
         throw new Error('nothing that this process knows is asked for');
       }
@@ -98,28 +113,69 @@ export class ControlServer {
     }
   }
 
-  private stream(socket: Socket, port: ListenerPort, filter: PcapFilter): void {
+  private stream(socket: Socket, port: DumpPort, filter: PcapFilter, show: DumpShow): void {
     let lost = 0;
-    const stop = port.listen((direction: Direction, frame: Uint8Array) => {
+    const put = (
+      frame: Uint8Array,
+      { timeMs, direction, comment = '', originalLength, missed = 0 }: FrameInfo,
+    ) => {
+      lost += missed;
       const { length } = frame;
-      if (!filter.matches({ bytes: frame, at: 0, length, originalLength: length, direction })) return;
+      const said = direction === DIRECTION_OUT ? 'tx' : 'rx';
+      const original = originalLength ?? length;
+      if (!filter.matches({ bytes: frame, at: 0, length, originalLength: original, direction: said })) return;
       if (socket.writableLength > QUEUE_BYTES_MAX) {
         lost++;
         return;
       }
-      const now = Date.now();
-      const record = Buffer.alloc(FRAME_HEAD_BYTES + length);
-      const head = [length, length, Math.floor(now / 1000), (now % 1000) * 1e6];
+      const text = Buffer.from(comment);
+      const record = Buffer.alloc(FRAME_HEAD_BYTES + length + text.length);
+      const nanoseconds = Math.floor((timeMs % 1000) * 1e6);
+      const head = [length, original, Math.floor(timeMs / 1000), nanoseconds, direction, lost, text.length];
       for (const [i, word] of head.entries()) record.writeUInt32LE(word, i * 4);
-      record.writeUInt32LE(direction === 'rx' ? DIRECTION_IN : DIRECTION_OUT, 16);
-      record.writeUInt32LE(lost, 20);
       record.set(frame, FRAME_HEAD_BYTES);
+      record.set(text, FRAME_HEAD_BYTES + length);
       lost = 0;
       socket.write(record);
+    };
+    const stops: (() => void)[] = [];
+    if (show !== 'drops') {
+      const { mapped } = port.listener;
+      stops.push(
+        port.listener.listen((direction: Direction, frame: Uint8Array) => {
+          const way = direction === 'rx' ? DIRECTION_IN : DIRECTION_OUT;
+          put(frame, { timeMs: wallClock(), direction: way });
+        }),
+      );
+      if (mapped === true)
+        stops.push(
+          this.feed.received(port.handle, ({ frame, length, timeMs }, missed) =>
+            put(frame, { timeMs, direction: DIRECTION_IN, originalLength: length, missed }),
+          ),
+        );
+    }
+    if (show !== 'frames')
+      stops.push(
+        this.feed.drops(({ device, reason, frame, length, timeMs }, missed) => {
+          if (device !== port.handle && this.handles.has(device)) return;
+          const comment = `dropped: ${SkbDropReason[reason] ?? reason}`;
+          put(frame, { timeMs, direction: DIRECTION_DROPPED, comment, originalLength: length, missed });
+        }),
+      );
+    socket.on('close', () => {
+      for (const stop of stops) stop();
     });
-    socket.on('close', stop);
     socket.resume();
   }
+}
+
+interface FrameInfo {
+  readonly timeMs: number;
+  readonly direction: number;
+  readonly comment?: string;
+  readonly originalLength?: number;
+  /** Frames before this one that nobody saw. */
+  readonly missed?: number;
 }
 
 function removeSocket(path: string): void {

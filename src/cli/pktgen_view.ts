@@ -89,6 +89,8 @@ const HEADINGS = [
   'max',
 ];
 const LEFT = 2;
+/** Share of the frames due that were not sent from which on it is told. */
+const MISSED_TOLD = 0.001;
 
 function cells({ id, way, txPps, txBps, rxPps, rxBps, figures }: StreamRates, ended: boolean): string[] {
   const { tx, rx } = figures;
@@ -235,5 +237,14 @@ export function summaryText(figures: RigFigures, specs: readonly StreamSpec[]): 
     };
   });
   const said = `${total.sent} sent, ${total.received} received, ${total.lost} lost, ${total.corrupted} damaged`;
-  return `${rates.length === 0 ? '' : `${table(rates, true).join('\n')}\n`}${said}\n`;
+  return `${rates.length === 0 ? '' : `${table(rates, true).join('\n')}\n`}${said}\n${missedText(streams)}`;
+}
+
+/** The rate that was asked for was not kept: whoever reads the figures has to know. */
+function missedText(streams: readonly StreamSummary[]): string {
+  const sum = (of: (stream: StreamSummary) => number) => streams.reduce((all, stream) => all + of(stream), 0);
+  const missed = sum(({ tx }) => tx?.missed ?? 0);
+  const due = missed + sum(({ tx }) => tx?.packets ?? 0);
+  if (missed <= due * MISSED_TOLD) return '';
+  return `${missed} more were due, this machine was too late for them; --burst N lets it catch up with N at once\n`;
 }

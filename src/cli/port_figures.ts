@@ -1,4 +1,5 @@
 /** A router's links as the live view and the summary want them; every figure is asked of the core when it is wanted. */
+import type { FaultCounters } from '../drivers/fault_lane.js';
 import type { Link } from '../net/link.js';
 import type { LiveSource, PortSample, Sample } from './live_view.js';
 
@@ -12,10 +13,21 @@ export interface PortTotals {
   readonly rxErrors: number;
   readonly txErrors: number;
   readonly drops: Readonly<Record<string, number>>;
+  /** What the port's faults did, each way. */
+  readonly faults?: FaultTotals;
+}
+
+export interface FaultTotals {
+  readonly rx: Readonly<FaultCounters>;
+  readonly tx: Readonly<FaultCounters>;
 }
 
 export class PortFigures implements LiveSource {
-  constructor(private readonly links: readonly Link[]) {}
+  /** `faults`: by the link's name, of those that have some. */
+  constructor(
+    private readonly links: readonly Link[],
+    private readonly faults: ReadonlyMap<string, () => FaultTotals> = new Map(),
+  ) {}
 
   async sample(): Promise<Sample> {
     const ports: PortSample[] = [];
@@ -29,7 +41,8 @@ export class PortFigures implements LiveSource {
     const drops: Record<string, number> = {};
     for (const link of this.links) {
       const totals = await totalsOf(link);
-      ports[link.name] = totals;
+      const faults = this.faults.get(link.name)?.();
+      ports[link.name] = faults === undefined ? totals : { ...totals, faults };
       for (const [reason, count] of Object.entries(totals.drops))
         drops[reason] = (drops[reason] ?? 0) + count;
     }

@@ -43,7 +43,12 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
     introduce(config, context);
     for (const { driver } of router.ports) driver.release();
     const control = await openControl(stack, router, context);
-    const figures = new PortFigures(router.links);
+    const faults = new Map(
+      router.ports.flatMap(({ faults: counted }, i) =>
+        counted === undefined ? [] : [[router.links[i]!.name, counted] as const],
+      ),
+    );
+    const figures = new PortFigures(router.links, faults);
     return await runUntilDone({
       ...context,
       source: figures,

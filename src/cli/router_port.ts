@@ -19,6 +19,7 @@ import { PcapDriver } from '../drivers/pcap_driver.js';
 import { PcapWriterPort } from '../drivers/pcap_writer.js';
 import { Tracer } from '../drivers/tracer.js';
 import { NetError } from '../net_error.js';
+import type { FaultTotals } from './port_figures.js';
 
 export interface RouterPort {
   readonly driver: HeldPort;
@@ -26,6 +27,8 @@ export interface RouterPort {
   readonly listener?: ListenerPort;
   /** A capture file is its input: it ends. */
   readonly isFile: boolean;
+  /** What its faults did so far; only where it has some. */
+  readonly faults?: (() => FaultTotals) | undefined;
   /** Nothing more comes from this port, and nothing is under way in it. */
   drained(): boolean;
 }
@@ -106,6 +109,7 @@ export async function openRouterPort(options: RouterPortOptions): Promise<Router
       driver: new HeldPort(listener),
       listener,
       isFile: file !== null,
+      ...(injector && { faults: () => injector.counters }),
       drained: () => file?.ended === true && injector?.pending !== true,
     };
   } catch (error) {

@@ -13,7 +13,7 @@ import { startTimeOf } from '../../src/cli/lab_kernel.js';
 import { CLI, Ww } from './ww_process.js';
 
 const ID = process.pid % 100_000;
-const HOST = `wwd-${process.pid}-${startTimeOf('self') ?? 0}`;
+const HOST = `wwk-${process.pid}-${startTimeOf('self') ?? 0}-dump`;
 const IFACE = `wwl${ID}`;
 const ROUTER_MAC = '02:00:00:00:77:01';
 

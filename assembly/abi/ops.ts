@@ -138,6 +138,8 @@ export enum Op {
   VRF_OUTPUT_IPV4,
   VRF_OUTPUT_IPV6,
   NDO_VRF = 384,
+  // timer: IPv6 routes that have ended are taken away
+  TIMER_FIB6_GC = 392,
   // connection tracking and NAT: hooks, and what skb/nfct calls when the last reference of a connection goes
   NF_CONNTRACK_IN = 500,
   NF_CONNTRACK_CONFIRM,

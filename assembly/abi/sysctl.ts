@@ -44,6 +44,8 @@ export enum Sysctl {
   IP6FRAG_LOW_THRESH,
   IP6FRAG_TIME,
   IP6_MTU_EXPIRES,
+  /** Seconds between looks for routes that have ended. */
+  IP6_GC_INTERVAL,
   IP6_MIN_ADVMSS,
   IP6_IDGEN_RETRIES,
   IP6_FIB_MULTIPATH_HASH_POLICY,

@@ -14,6 +14,7 @@ import { AF_INET6, Net } from '../net/net';
 import { exceptionNetExit } from '../route/exception';
 import { FibNh, RtType } from '../route/fib';
 import { fibFlushAll } from '../route/fib_dev';
+import { fibGcOpsInit } from '../route/fib_gc';
 import { fibRulesExit, fibRulesInit } from '../route/fib_rules';
 import { fibNetCreate, fibNetDestroy } from '../route/fib_table';
 import { inetPeerNetExit } from '../route/inet_peer';
@@ -62,6 +63,7 @@ export function ip6OpsInit(): void {
   radvOpsInit();
   ip6mrOpsInit();
   ip6VrfOpsInit();
+  fibGcOpsInit();
   rsOpsInit();
   ipv6FragOpsInit();
 }
@@ -103,6 +105,7 @@ function sysctlDefaults(net: Net): void {
   store<i32>(s + (Sysctl.IP6FRAG_LOW_THRESH << 2), 3 * 1024 * 1024);
   store<i32>(s + (Sysctl.IP6FRAG_TIME << 2), 60);
   store<i32>(s + (Sysctl.IP6_MTU_EXPIRES << 2), 600);
+  store<i32>(s + (Sysctl.IP6_GC_INTERVAL << 2), 30);
   store<i32>(s + (Sysctl.IP6_MIN_ADVMSS << 2), 1220);
   store<i32>(s + (Sysctl.IP6_IDGEN_RETRIES << 2), 3);
   store<i32>(s + (Sysctl.IP6_FIB_MULTIPATH_HASH_FIELDS << 2), 7);

@@ -21,6 +21,7 @@ import {
   poptrieLookup6,
   poptrieRemove,
 } from '../lib/poptrie';
+import { Timer } from '../lib/timer_wheel';
 import { neighPut } from '../neigh/neighbour';
 import { Errno } from '../net/errno';
 import { AF_INET } from '../net/net';
@@ -95,6 +96,14 @@ export class FibNet {
   ruleCount: u32;
   custom: u32;
   pad: u32;
+  /** Timer of fib_gc. */
+  gcTimer0: u64;
+  gcTimer1: u64;
+  gcTimer2: u64;
+}
+
+export function fibGcTimer(fn: FibNet): Timer {
+  return changetype<Timer>(changetype<usize>(fn) + offsetof<FibNet>('gcTimer0'));
 }
 
 /** What is the same for all prefixes that go one way. From `type` on it is their identity. */

@@ -8,10 +8,12 @@
  * A namespace has at most FIB_TABLES_MAX tables per family; one more is refused with ENOBUFS, unless an empty one can
  * give way.
  */
+import { Op } from '../abi/ops';
 import { HashTable, hashDestroy, hashInit } from '../lib/hash_table';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { poptrieNext } from '../lib/poptrie';
 import { Scratch, scratch } from '../lib/scratch';
+import { timerDel, timerSetup } from '../lib/timer_wheel';
 import { AF_INET, Net } from '../net/net';
 import {
   FIB_ROUTES_MAX,
@@ -27,6 +29,7 @@ import {
   fibInsert,
   fibNextAlias,
   fibRemove,
+  fibGcTimer,
 } from './fib';
 
 export const FIB_TABLES_MAX: u32 = 1024;
@@ -42,6 +45,7 @@ export function fibNetCreate(net: Net, family: u32): usize {
   fn.net = changetype<usize>(net);
   fn.family = family;
   fn.max = FIB_ROUTES_MAX;
+  timerSetup(fibGcTimer(fn), Op.TIMER_FIB6_GC, p);
   fn.infos = kzalloc(offsetof<HashTable>());
   if (fn.infos === 0 || !hashInit(changetype<HashTable>(fn.infos), 4, FIB_ROUTES_MAX)) {
     kfree(fn.infos);
@@ -64,6 +68,7 @@ export function fibNetDestroy(main: usize): void {
   if (main === 0) return;
   const p = changetype<Fib>(main).owner;
   const fn = changetype<FibNet>(p);
+  timerDel(fibGcTimer(fn));
   let at = fn.tables;
   while (at !== 0) {
     const next = changetype<Fib>(at).next;

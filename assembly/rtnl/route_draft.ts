@@ -29,6 +29,7 @@ import {
   infoPrefSrcPtr,
   nhGwPtr,
 } from '../route/fib';
+import { fibGcStart } from '../route/fib_gc';
 import {
   FLOW_F_IFACE,
   FLOW_F_IGNORE_LINKSTATE,
@@ -141,6 +142,7 @@ function common(net: Net, family: u32, body: usize, info: FibInfo): i32 {
   if (seconds !== 0) {
     if (family !== AF_INET6) return -Errno.EINVAL;
     info.expires = root().now + <u64>seconds * NS_PER_SEC;
+    fibGcStart(net);
   }
   const prefer = infoPrefSrcPtr(info);
   memory.copy(prefer, body + RouteRec.PREFSRC, 16);

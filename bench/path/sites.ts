@@ -16,7 +16,7 @@ const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const TICKS_PER_SECOND = 100;
 
 export interface Site {
-  readonly name: 'Linux' | 'ours' | 'ours by packet ports';
+  readonly name: string;
   readonly lan: string;
   readonly wan: string;
   /** The process that forwards; null: the kernel, wherever a frame comes in. */
@@ -25,15 +25,27 @@ export interface Site {
   readonly wanPid: number;
 }
 
+/** Removes at the end of the process, however it ends, unless `cancel` was called. */
+export function atEnd(remove: () => void): { cancel: () => void } {
+  const onSignal = (signal: NodeJS.Signals) => {
+    cancel();
+    remove();
+    process.kill(process.pid, signal);
+  };
+  const cancel = () => {
+    process.removeListener('exit', remove);
+    for (const signal of SIGNALS) process.removeListener(signal, onSignal);
+  };
+  process.once('exit', remove);
+  for (const signal of SIGNALS) process.once(signal, onSignal);
+  return { cancel };
+}
+
 export class Sites {
   readonly linux: Site;
   readonly ours: Site;
   readonly packet: Site;
-  private readonly onExit = () => this.remove();
-  private readonly onSignal = (signal: NodeJS.Signals) => {
-    this.close();
-    process.kill(process.pid, signal);
-  };
+  private readonly end: { cancel: () => void };
 
   private constructor(
     private readonly namespaces: readonly string[],
@@ -51,8 +63,7 @@ export class Sites {
       routerPid: packetRouter,
       wanPid: packetWan,
     };
-    process.once('exit', this.onExit);
-    for (const signal of SIGNALS) process.once(signal, this.onSignal);
+    this.end = atEnd(() => this.remove());
   }
 
   static async create(): Promise<Sites> {
@@ -75,8 +86,7 @@ export class Sites {
   }
 
   close(): void {
-    process.removeListener('exit', this.onExit);
-    for (const signal of SIGNALS) process.removeListener(signal, this.onSignal);
+    this.end.cancel();
     this.remove();
   }
 
@@ -85,7 +95,7 @@ export class Sites {
   }
 }
 
-function removeAll(namespaces: readonly string[], children: readonly ChildProcess[]): void {
+export function removeAll(namespaces: readonly string[], children: readonly ChildProcess[]): void {
   for (const child of children) child.kill('SIGKILL');
   const input = namespaces.map((name) => `netns delete ${name}\n`).join('');
   spawnSync('ip', ['-force', '-batch', '-'], { input, stdio: ['pipe', 'ignore', 'ignore'] });
@@ -93,8 +103,9 @@ function removeAll(namespaces: readonly string[], children: readonly ChildProces
 
 const tapName = (side: 'l' | 'w') => `wwb${process.pid.toString(36)}${side}`;
 
-async function startRouter(children: ChildProcess[], lan: string, wan: string): Promise<number> {
-  const child = spawn(process.execPath, [builtFile('bench_router.js'), lan, wan], {
+/** Our router, or bridge, with these ports; its pid. */
+export async function startRouter(children: ChildProcess[], ...ports: string[]): Promise<number> {
+  const child = spawn(process.execPath, [builtFile('bench_router.js'), ...ports], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -154,7 +165,7 @@ function routerLink(name: string, as: string, side: Side): string[] {
   ];
 }
 
-function hostCommands(name: string, side: Side): string[] {
+export function hostCommands(name: string, side: Side): string[] {
   return [
     'link set lo up',
     `link set ${name} name ${HOST_DEVICE}`,
@@ -164,7 +175,7 @@ function hostCommands(name: string, side: Side): string[] {
   ];
 }
 
-function ip(commands: readonly string[], namespace?: string): void {
+export function ip(commands: readonly string[], namespace?: string): void {
   const options = namespace === undefined ? [] : ['-n', namespace];
   const { status, stderr } = spawnSync('ip', [...options, '-batch', '-'], {
     input: commands.map((command) => `${command}\n`).join(''),

@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- path`: real frames between network namespaces of this Linux, through our router by TAP or by
- * packet ports on veth, and through Linux's own by veth, in turns. The hosts, what they send and how it is counted are the same on both sides.
+ * packet ports on veth, and through Linux's own by veth, in turns; likewise through our bridge and Linux's. The hosts,
+ * what they send and how it is counted are the same on both sides.
  */
 import { once } from 'node:events';
 import { spawnSync } from 'node:child_process';
@@ -9,6 +10,7 @@ import { builtFile } from '../built.js';
 import { Calibration } from '../calib.js';
 import { frame } from '../core/frames.js';
 import { median, result, type Suite, type SuiteRun } from '../suite.js';
+import { BridgeSites } from './bridge_sites.js';
 import { HOST_DEVICE, LAN, SINK, WAN } from './plan.js';
 import { type CpuTime, cpuTime, inNamespace, outputOf, received, type Site, Sites } from './sites.js';
 
@@ -33,8 +35,8 @@ interface Measurement {
   readonly name: string;
   readonly unit: string;
   readonly includes: string;
-  /** Which of our routers. */
-  readonly by: 'ours' | 'packet';
+  /** Which of our routers; the bridge is compared with Linux's bridge, the others with its router. */
+  readonly by: 'ours' | 'packet' | 'bridge';
   /** Samples of one round. */
   readonly take: (site: Site) => Promise<Sample[]>;
 }
@@ -88,6 +90,13 @@ const MEASUREMENTS: readonly Measurement[] = [
     take: tcp,
   },
   {
+    name: 'bridge_udp_64',
+    by: 'bridge',
+    unit: 'Mpps',
+    includes: `64-byte frames; ${UDP_INCLUDES}; our bridge between two TAPs, Linux's between two veth pairs`,
+    take: (site) => udp(site, 64, SINK.mac),
+  },
+  {
     name: 'ping_rtt',
     by: 'ours',
     unit: 'us',
@@ -99,16 +108,20 @@ const MEASUREMENTS: readonly Measurement[] = [
 async function run(suite: SuiteRun): Promise<void> {
   const calibration = await Calibration.create();
   const wanted = MEASUREMENTS.filter(({ name }) => suite.names.has(name));
-  const sites = wanted.length > 0 ? await Sites.create() : null;
+  const sites = wanted.some(({ by }) => by !== 'bridge') ? await Sites.create() : null;
+  const bridges = wanted.some(({ by }) => by === 'bridge') ? await BridgeSites.create() : null;
   try {
     for (const measurement of wanted) {
+      const { by } = measurement;
+      const [theirSite, ourSite] =
+        by === 'bridge' ? [bridges!.linuxBridge, bridges!.bridge] : [sites!.linux, sites![by]];
       const ours: Sample[] = [];
       const linux: Sample[] = [];
       for (let round = 1; round <= ROUNDS; round++) {
         suite.progress(`${measurement.name}: round ${round} of ${ROUNDS}`);
         calibration.sample();
-        linux.push(...(await measurement.take(sites!.linux)));
-        ours.push(...(await measurement.take(sites![measurement.by])));
+        linux.push(...(await measurement.take(theirSite)));
+        ours.push(...(await measurement.take(ourSite)));
       }
       const values = (samples: readonly Sample[]) => samples.map(({ value }) => value);
       const includes = `${measurement.includes}; ${account(ours, linux)}`;
@@ -116,6 +129,7 @@ async function run(suite: SuiteRun): Promise<void> {
     }
   } finally {
     sites?.close();
+    bridges?.close();
   }
   calibration.sample();
   if (suite.names.has('calib_ns')) suite.result(calibration.result());
@@ -145,9 +159,9 @@ function coresSince(before: CpuTime, after: CpuTime, seconds: number): { machine
   };
 }
 
-async function udp(site: Site, bytes: number): Promise<Sample[]> {
+async function udp(site: Site, bytes: number, dstMac: string = LAN.routerMac): Promise<Sample[]> {
   const sent = frame({
-    dstMac: LAN.routerMac,
+    dstMac,
     srcMac: LAN.hostMac,
     src: LAN.host,
     dst: SINK.address,
@@ -212,7 +226,7 @@ async function ping(site: Site): Promise<Sample[]> {
 function problem(): string | null {
   if (process.platform !== 'linux') return `needs Linux, this is ${process.platform}`;
   if (process.getuid?.() !== 0) return 'needs root, for network namespaces and TAPs';
-  const missing = ['ip', 'iperf3', 'ping', 'sysctl'].filter(
+  const missing = ['ip', 'bridge', 'iperf3', 'ping', 'sysctl'].filter(
     (command) => spawnSync(command, ['-V']).error !== undefined,
   );
   return missing.length === 0
@@ -222,7 +236,8 @@ function problem(): string | null {
 
 export const pathSuite: Suite = {
   name: 'path',
-  summary: "through TAPs and packet ports between network namespaces, beside Linux's own router (root)",
+  summary:
+    "through TAPs and packet ports between network namespaces, beside Linux's own router and bridge (root)",
   names: [...MEASUREMENTS.map(({ name }) => name), 'calib_ns'],
   problem,
   run,

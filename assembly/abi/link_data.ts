@@ -84,7 +84,17 @@ export enum BondData {
   AD_ACTOR_KEY = 60,
   AD_PARTNER_KEY = 62,
   AD_PARTNER_MAC = 64,
+  /** u32 milliseconds; u8 BOND_ARP_VALIDATE_*, u8 1: all targets have to answer, u8, u8 */
+  ARP_INTERVAL = 120,
+  ARP_VALIDATE = 124,
+  ARP_ALL_TARGETS = 125,
+  MISSED_MAX = 126,
+  RESEND_IGMP = 127,
 }
+/** Where the AD_* are, in the other modes: u32[16] in network order, what the ARP monitor asks, ends with a zero. */
+export const BOND_DATA_ARP_TARGETS: u32 = 56;
+/** Linux: BOND_MAX_ARP_TARGETS. */
+export const BOND_MAX_ARP_TARGETS: u32 = 16;
 export enum BondField {
   MODE,
   XMIT_HASH_POLICY,
@@ -106,6 +116,12 @@ export enum BondField {
   AD_USER_PORT_KEY,
   AD_LACP_ACTIVE,
   AD_ACTOR_SYSTEM,
+  ARP_INTERVAL,
+  ARP_IP_TARGETS,
+  ARP_VALIDATE,
+  ARP_ALL_TARGETS,
+  MISSED_MAX,
+  RESEND_IGMP,
 }
 export const BOND_MODE_ROUNDROBIN: u32 = 0;
 export const BOND_MODE_ACTIVEBACKUP: u32 = 1;
@@ -124,6 +140,12 @@ export const BOND_PRI_RESELECT_FAILURE: u32 = 2;
 export const BOND_FOM_NONE: u32 = 0;
 export const BOND_FOM_ACTIVE: u32 = 1;
 export const BOND_FOM_FOLLOW: u32 = 2;
+export const BOND_ARP_VALIDATE_NONE: u32 = 0;
+export const BOND_ARP_VALIDATE_ACTIVE: u32 = 1;
+export const BOND_ARP_VALIDATE_BACKUP: u32 = 2;
+/** Only ARP of the targets counts where nothing is validated. */
+export const BOND_ARP_FILTER: u32 = 4;
+export const BOND_ARP_VALIDATE_MAX: u32 = 6;
 export const BOND_AD_STABLE: u32 = 0;
 export const BOND_AD_BANDWIDTH: u32 = 1;
 export const BOND_AD_COUNT: u32 = 2;

@@ -99,6 +99,10 @@ export enum Op {
   TIMER_BOND_MII = 328,
   TIMER_BOND_NOTIFY,
   TIMER_BOND_AD,
+  TIMER_BOND_ARP,
+  TIMER_BOND_IGMP,
+  // (port of the bond, bond, target in host order) => void: asks by ARP, from the bond's address
+  BOND_ARP_SEND,
   // pktgen: timer (stream) => void; sink (list: usize, n: u32, dev: usize) => u32 left
   TIMER_PKTGEN = 440,
   PKTGEN_RCV,

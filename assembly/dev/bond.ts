@@ -9,7 +9,7 @@
  *                       ├─ from a port that is not in use: to an end
  *                       └─ the bond's stack
  *
- * Differs: no ARP monitor, no balance-tlb and balance-alb.
+ * Differs: no balance-tlb and balance-alb.
  */
 import {
   BOND_FOM_ACTIVE,
@@ -47,11 +47,13 @@ import {
   slowSubtype,
 } from '../wire/lacp';
 import { bond3adBind, bond3adReceive, bond3adReselect, bond3adTick, bond3adUnbind } from './bond_3ad';
+import { bondArpBegin, bondArpMonitor, bondArpSeen } from './bond_arp';
 import { bondXmitHash } from './bond_hash';
 import { SLOW_PROTOCOLS_MULTICAST, markerRespond } from './bond_lacpdu';
 import {
   bondChangeActive,
   bondDevLink,
+  bondIgmpTimer,
   bondMiiMonitor,
   bondSelectActive,
   bondSetCarrier,
@@ -59,10 +61,15 @@ import {
 } from './bond_select';
 import {
   BOND_AD_TIMER,
+  BOND_ARP_TARGETS,
+  BOND_ARP_TIMER,
   BOND_BYTES,
+  BOND_IGMP_TIMER,
   BOND_MII_TIMER,
+  BOND_SLAVE_BYTES,
   Bond,
   BondSlave,
+  SLAVE_TARGET_RX,
   bondOf,
   bondSetActive,
   bondSetInactive,
@@ -89,6 +96,7 @@ import {
   devOpen,
   devSetAddr,
   devSetMtu,
+  netifRunning,
 } from './net_device';
 import { NETDEV_TX_OK } from './port';
 import { netifReceiveSkbList } from './receive';
@@ -122,6 +130,7 @@ export function bondCreate(net: Net): NetDevice | null {
   dev.xmitOp = Op.XMIT_BOND;
   dev.features = BOND_FEATURES;
   dev.flags |= IFF_MASTER;
+  assert(offsetof<Bond>() <= BOND_ARP_TARGETS, 'BOND_ARP_TARGETS is behind the fields');
   dev.priv = kzalloc(BOND_BYTES);
   if (dev.priv === 0) return dev;
   const bond = bondOf(dev);
@@ -130,8 +139,12 @@ export function bondCreate(net: Net): NetDevice | null {
   bond.packetsPerSlave = 1;
   bond.lacpActive = 1;
   bond.adActorSysPrio = 0xffff;
+  bond.missedMax = 2;
+  bond.resendIgmp = 1;
   timerSetup(miiTimer(dev), Op.TIMER_BOND_MII, changetype<usize>(dev));
   timerSetup(adTimer(dev), Op.TIMER_BOND_AD, changetype<usize>(dev));
+  timerSetup(arpTimer(dev), Op.TIMER_BOND_ARP, changetype<usize>(dev));
+  timerSetup(igmpTimer(dev), Op.TIMER_BOND_IGMP, changetype<usize>(dev));
   return dev;
 }
 
@@ -140,6 +153,12 @@ function miiTimer(dev: NetDevice): Timer {
 }
 function adTimer(dev: NetDevice): Timer {
   return changetype<Timer>(dev.priv + BOND_AD_TIMER);
+}
+function arpTimer(dev: NetDevice): Timer {
+  return changetype<Timer>(dev.priv + BOND_ARP_TIMER);
+}
+function igmpTimer(dev: NetDevice): Timer {
+  return changetype<Timer>(dev.priv + BOND_IGMP_TIMER);
 }
 
 // ---- transmission
@@ -217,6 +236,7 @@ function sendBy(dev: NetDevice, slave: BondSlave, skb: SkBuff): void {
   dev.txPackets++;
   dev.txBytes += skb.len;
   skb.dev = slave.dev;
+  slave.lastTx = <i64>root().now;
   devQueueXmit(skb);
 }
 
@@ -247,11 +267,13 @@ function bondHandleFrames(list: usize, n: u32, portPtr: usize): u32 {
   const slave = bondSlave(changetype<NetDevice>(portPtr));
   const dev = changetype<NetDevice>(slave.bond);
   const lacp = bondOf(dev).mode === <u8>BOND_MODE_8023AD;
+  const asks = bondOf(dev).arpInterval !== 0;
   let kept: u32 = 0;
   let up: u32 = 0;
   for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     if (lacp && <u32>skb.protocol === ETH_P_SLOW && slowProtocol(skb, slave)) continue;
+    if (asks) bondArpSeen(slave, skb);
     dev.rxPackets++;
     dev.rxBytes += skb.len + ETH_HLEN;
     if (slave.inactive !== 0) {
@@ -305,7 +327,8 @@ function bondEnslave(devPtr: usize, portPtr: usize, _b: usize): i32 {
   if (port.type !== ARPHRD_ETHER || (port.flags & IFF_LOOPBACK) !== 0) return -Errno.EINVAL;
   // "Device can not be enslaved while up."
   if ((port.flags & IFF_UP) !== 0) return -Errno.EPERM;
-  const p = kzalloc(offsetof<BondSlave>());
+  assert(offsetof<BondSlave>() <= SLAVE_TARGET_RX, 'SLAVE_TARGET_RX is behind the fields');
+  const p = kzalloc(BOND_SLAVE_BYTES);
   if (p === 0) return -Errno.ENOMEM;
   const slave = changetype<BondSlave>(p);
   slave.dev = portPtr;
@@ -344,6 +367,7 @@ function bondEnslave(devPtr: usize, portPtr: usize, _b: usize): i32 {
   bond.slaveCount++;
   if ((dev.flags & IFF_PROMISC) !== 0) devSetPromiscuity(port, 1);
   startLink(bond, slave);
+  bondArpBegin(slave);
   if (bond.mode === <u8>BOND_MODE_ACTIVEBACKUP) {
     bondSetInactive(slave);
     bondSelectActive(dev);
@@ -361,7 +385,8 @@ function bondEnslave(devPtr: usize, portPtr: usize, _b: usize): i32 {
 /** What a new port's link is taken for. */
 function startLink(bond: Bond, slave: BondSlave): void {
   if (bond.miimon === 0) {
-    slave.link = <u8>BOND_LINK_UP;
+    const up = bond.arpInterval === 0 || netifRunning(slaveDev(slave));
+    slave.link = <u8>(up ? BOND_LINK_UP : BOND_LINK_DOWN);
   } else if (!bondDevLink(slaveDev(slave))) {
     slave.link = <u8>BOND_LINK_DOWN;
   } else if (bond.updelay !== 0) {
@@ -393,6 +418,7 @@ function bondRelease(devPtr: usize, portPtr: usize, _b: usize): i32 {
   netdevRxHandlerUnregister(port);
   // The record is out of reach of the handler now, but not of the list: it leaves both before it is freed.
   if (bond.primary === portPtr) bond.primary = 0;
+  if (bond.currentArpSlave === portPtr) bond.currentArpSlave = 0;
   const wasActive = bond.active === portPtr;
   bond.active = wasActive ? 0 : bond.active;
   if ((dev.flags & IFF_PROMISC) !== 0) devSetPromiscuity(port, -1);
@@ -436,6 +462,8 @@ function bondStop(devPtr: usize, _a: usize, _b: usize): i32 {
   bondOf(dev).sendPeerNotif = 0;
   timerDel(miiTimer(dev));
   timerDel(adTimer(dev));
+  timerDel(arpTimer(dev));
+  timerDel(igmpTimer(dev));
   return 0;
 }
 
@@ -444,8 +472,10 @@ export function bondStartTimers(dev: NetDevice): void {
   const bond = bondOf(dev);
   timerDel(miiTimer(dev));
   timerDel(adTimer(dev));
+  timerDel(arpTimer(dev));
   const now = root().now;
   if (bond.miimon !== 0) timerAdd(miiTimer(dev), now);
+  if (bond.arpInterval !== 0) timerAdd(arpTimer(dev), now);
   if (bond.mode === <u8>BOND_MODE_8023AD) timerAdd(adTimer(dev), now + AD_TICK_MS * MS);
 }
 
@@ -455,6 +485,14 @@ function miiTimerHandler(devPtr: usize): void {
   const bond = bondOf(dev);
   if (bond.miimon !== 0 && (dev.flags & IFF_UP) !== 0)
     timerAdd(miiTimer(dev), root().now + <u64>bond.miimon * MS);
+}
+
+function arpTimerHandler(devPtr: usize): void {
+  const dev = changetype<NetDevice>(devPtr);
+  bondArpMonitor(dev);
+  const bond = bondOf(dev);
+  if (bond.arpInterval !== 0 && (dev.flags & IFF_UP) !== 0)
+    timerAdd(arpTimer(dev), root().now + <u64>bond.arpInterval * MS);
 }
 
 function adTimerHandler(devPtr: usize): void {
@@ -533,6 +571,8 @@ export function bondOpsInit(): void {
   opSet(Op.RX_HANDLER_BOND, bondHandleFrames.index);
   opSet(Op.TIMER_BOND_MII, miiTimerHandler.index);
   opSet(Op.TIMER_BOND_AD, adTimerHandler.index);
+  opSet(Op.TIMER_BOND_ARP, arpTimerHandler.index);
+  opSet(Op.TIMER_BOND_IGMP, bondIgmpTimer.index);
   opSet(Op.NDO_BOND + <u32>Ndo.OPEN, bondOpen.index);
   opSet(Op.NDO_BOND + <u32>Ndo.STOP, bondStop.index);
   opSet(Op.NDO_BOND + <u32>Ndo.EVENT, bondEvent.index);

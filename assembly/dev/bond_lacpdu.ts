@@ -13,7 +13,7 @@ import {
   lacpPartner,
   markerSetResponse,
 } from '../wire/lacp';
-import { PORT_PRIORITY } from './bond_3ad';
+import { PORT_PRIORITY } from './bond_3ad_port';
 import { BondSlave, slaveBond, slaveDev } from './bond_slave';
 import { devQueueXmit } from './xmit';
 

@@ -18,11 +18,16 @@ import {
   BOND_LINK_UP,
   BOND_MODE_8023AD,
   BOND_MODE_ACTIVEBACKUP,
+  BOND_MODE_ROUNDROBIN,
   BOND_PRI_RESELECT_ALWAYS,
 } from '../abi/link_data';
+import { root } from '../lib/root';
+import { Timer, timerAdd } from '../lib/timer_wheel';
 import { NetdevEvent, callNetdevNotifiers } from '../net/registry';
-import { bond3adLinkChange, bond3adSetCarrier } from './bond_3ad';
+import { bond3adLinkChange } from './bond_3ad';
+import { bond3adSetCarrier } from './bond_3ad_select';
 import {
+  BOND_IGMP_TIMER,
   Bond,
   BondSlave,
   bondOf,
@@ -34,6 +39,24 @@ import {
   slaveDev,
 } from './bond_slave';
 import { IFF_UP, NetDevice, devSetAddr, devSetCarrier, netifRunning } from './net_device';
+
+const MS: u64 = 1_000_000;
+/** The first report of groups behind a failover, and the time to the next. */
+const IGMP_FIRST: u64 = MS;
+const IGMP_NEXT: u64 = 200 * MS;
+
+/** TIMER_BOND_IGMP. Linux: bond_resend_igmp_join_requests. */
+export function bondIgmpTimer(devPtr: usize): void {
+  const dev = changetype<NetDevice>(devPtr);
+  const bond = bondOf(dev);
+  callNetdevNotifiers(NetdevEvent.RESEND_IGMP, devPtr);
+  if (bond.igmpRetrans <= 1) {
+    bond.igmpRetrans = 0;
+    return;
+  }
+  bond.igmpRetrans--;
+  timerAdd(changetype<Timer>(dev.priv + BOND_IGMP_TIMER), root().now + IGMP_NEXT);
+}
 
 /** Linux: bond_check_dev_link with use_carrier. */
 export function bondDevLink(dev: NetDevice): bool {
@@ -72,11 +95,16 @@ export function bondMiiMonitor(bondDev: NetDevice): void {
   }
   if (failover) bondSelectActive(bondDev);
   if (changed) bondSetCarrier(bondDev);
-  if (bond.sendPeerNotif !== 0) {
-    const due = shouldNotify(bondDev);
-    bond.sendPeerNotif--;
-    if (due) callNetdevNotifiers(NetdevEvent.NOTIFY_PEERS, changetype<usize>(bondDev));
-  }
+  bondPeerNotify(bondDev);
+}
+
+/** One announcement of those that a failover asked for, when it is due. */
+export function bondPeerNotify(bondDev: NetDevice): void {
+  const bond = bondOf(bondDev);
+  if (bond.sendPeerNotif === 0) return;
+  const due = shouldNotify(bondDev);
+  bond.sendPeerNotif--;
+  if (due) callNetdevNotifiers(NetdevEvent.NOTIFY_PEERS, changetype<usize>(bondDev));
 }
 
 /** One step of the link's state; up- and downdelay count whole intervals. */
@@ -172,6 +200,14 @@ export function bondChangeActive(bondDev: NetDevice, port: usize): void {
     }
   }
   bond.active = port;
+  if (port !== 0) bondSlave(changetype<NetDevice>(port)).lastLinkUp = <i64>root().now;
+  if ((bondDev.flags & IFF_UP) !== 0 && bond.resendIgmp !== 0) {
+    const backup = bond.mode === <u8>BOND_MODE_ACTIVEBACKUP && port !== 0;
+    if (backup || bond.mode === <u8>BOND_MODE_ROUNDROBIN) {
+      bond.igmpRetrans = bond.resendIgmp;
+      timerAdd(changetype<Timer>(bondDev.priv + BOND_IGMP_TIMER), root().now + IGMP_FIRST);
+    }
+  }
   if (bond.mode !== <u8>BOND_MODE_ACTIVEBACKUP) return;
   if (old !== 0) bondSetInactive(bondSlave(changetype<NetDevice>(old)));
   if (port === 0) return;

@@ -4,6 +4,7 @@
  *
  *   bond.priv ─► Bond        port.rxHandlerData ─► BondSlave        the ports in order: bond.portHead, port.portNext
  */
+import { BOND_MAX_ARP_TARGETS } from '../abi/link_data';
 import { TIMER_BYTES } from '../lib/timer_wheel';
 import { NetDevice } from './net_device';
 
@@ -42,11 +43,25 @@ export class Bond {
   aggSelectTimer: u32;
   slaveCount: u32;
   adActorSystem: u64;
-  // Timer mii, Timer ad
+  // ARP monitor (bond_arp); the targets are behind
+  arpInterval: u32;
+  arpTargetCount: u32;
+  arpValidate: u8;
+  arpAllTargets: u8;
+  missedMax: u8;
+  /** Reports of groups after a failover: how many, and how many are still to come. */
+  resendIgmp: u8;
+  igmpRetrans: u32;
+  /** Without an active port: the one that is tried out, a NetDevice. */
+  currentArpSlave: usize;
+  // u32 arpTargets[16], network order; Timer mii, ad, arp, igmp
 }
-export const BOND_MII_TIMER: usize = 88;
+export const BOND_ARP_TARGETS: usize = 112;
+export const BOND_MII_TIMER: usize = BOND_ARP_TARGETS + ((<usize>BOND_MAX_ARP_TARGETS) << 2);
 export const BOND_AD_TIMER: usize = BOND_MII_TIMER + TIMER_BYTES;
-export const BOND_BYTES: usize = BOND_AD_TIMER + TIMER_BYTES;
+export const BOND_ARP_TIMER: usize = BOND_AD_TIMER + TIMER_BYTES;
+export const BOND_IGMP_TIMER: usize = BOND_ARP_TIMER + TIMER_BYTES;
+export const BOND_BYTES: usize = BOND_IGMP_TIMER + TIMER_BYTES;
 
 @unmanaged
 @final
@@ -103,7 +118,15 @@ export class BondSlave {
   aggPartnerKey: u16;
   aggPorts: u16;
   aggPartnerSystem: u64;
+
+  // ARP monitor: when (ns) the port last sent, last heard what counts, and came up; i64, as they begin before time does.
+  lastTx: i64;
+  lastRx: i64;
+  lastLinkUp: i64;
+  // i64 targetRx[16]: when each target last answered
 }
+export const SLAVE_TARGET_RX: usize = 152;
+export const BOND_SLAVE_BYTES: usize = SLAVE_TARGET_RX + ((<usize>BOND_MAX_ARP_TARGETS) << 3);
 
 export function bondOf(dev: NetDevice): Bond {
   return changetype<Bond>(dev.priv);

@@ -37,7 +37,7 @@ import { FibDown, fibFlushDev, fibFlushPrefSrc, fibSyncLinkState } from '../rout
 import { fibRulesDevEvent } from '../route/fib_rules';
 import { fibNet, fibNewTable } from '../route/fib_table';
 import { nhFlushDev } from '../route/nexthop';
-import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp } from './igmp';
+import { igmpDestroyDev, igmpDown, igmpInitDev, igmpRejoin, igmpUp } from './igmp';
 import { ipFragDevGone } from './ip_fragment';
 import { ipmrDevGone } from './ipmr';
 
@@ -442,6 +442,8 @@ export function inetdevEvent(event: u32, devPtr: usize): void {
   } else if (event === NetdevEvent.NOTIFY_PEERS) {
     for (let at = inDev.addrs; at !== 0; at = changetype<Ifaddr>(at).next)
       gratuitousArp(dev, changetype<Ifaddr>(at).addr);
+  } else if (event === NetdevEvent.RESEND_IGMP) {
+    igmpRejoin(inDev);
   } else if (event === NetdevEvent.UNREGISTER) {
     while (inDev.addrs !== 0) deleteIfaddr(dev, changetype<Ifaddr>(inDev.addrs));
     nhFlushDev(dev.net, devPtr);

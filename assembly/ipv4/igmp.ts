@@ -199,6 +199,15 @@ export function igmpGqTimer(p: usize): void {
   inDev.mcQuery = 0;
 }
 
+/** NETDEV_RESEND_IGMP: every group is reported at once, as if it had been asked for. Linux: ip_mc_rejoin_groups. */
+export function igmpRejoin(inDev: InDevice): void {
+  if (!speaks(devOf(inDev))) return;
+  const query = inDev.mcQuery;
+  inDev.mcQuery = 1;
+  sendReports(inDev, true);
+  inDev.mcQuery = query;
+}
+
 function sendReports(inDev: InDevice, answer: bool): void {
   const v = version(inDev);
   let skb: SkBuff | null = null;

@@ -78,7 +78,7 @@ import { anycastForwardingChanged, anycastLeave } from './anycast';
 import { addMulticastRoute, addPrefixRoute, delHostRoute, delPrefixRoute } from './addrconf_routes';
 import { dadStart } from './dad';
 import { ip6mrDevGone } from './ip6mr';
-import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRoutersChanged } from './mcast';
+import { mcastDown, mcastJoinAllNodes, mcastLeaveSolicited, mcastRejoin, mcastRoutersChanged } from './mcast';
 import { rsStop } from './ndisc_rs';
 import { ndiscSendUnsolicitedNa } from './ndisc_send';
 import { radvForwarding, radvStop } from './radv';
@@ -528,6 +528,10 @@ export function addrconfNetdevEvent(event: u32, devPtr: usize): void {
   switch (event) {
     case NetdevEvent.NOTIFY_PEERS: {
       notifyPeers(dev);
+      return;
+    }
+    case NetdevEvent.RESEND_IGMP: {
+      mcastRejoin(dev);
       return;
     }
     case NetdevEvent.UP: {

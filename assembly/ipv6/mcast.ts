@@ -214,6 +214,16 @@ export function mldIfcHandler(p: usize): void {
   if (idev.mcReports > 0) timerAdd(ifcTimer(idev), root().now + <u64>(randomBelow(UNSOLICITED_MS) + 1) * MS);
 }
 
+/** NETDEV_RESEND_IGMP: every group is reported at once. Linux: mld_resend_report. */
+export function mcastRejoin(dev: NetDevice): void {
+  const idev = changetype<Inet6Dev>(dev.ip6Ptr);
+  if (idev.ready === 0) return;
+  const query = idev.mcQuery;
+  idev.mcQuery = 1;
+  sendReports(idev, dev, true);
+  idev.mcQuery = query;
+}
+
 /** TIMER_MLD_GQ: the answer to a query. */
 export function mldGqHandler(p: usize): void {
   const idev = changetype<Inet6Dev>(p);

@@ -271,6 +271,12 @@ export function arpNotify(devPtr: usize, addr: u32): void {
   if (conf4Or(dev, Ipv4Conf.ARP_NOTIFY)) arpAnnounce(dev, addr);
 }
 
+/** BOND_ARP_SEND: the ARP monitor of a bond asks `target` by one of its ports. */
+function bondArpSend(portPtr: usize, bondPtr: usize, target: u32): void {
+  const sip = arpSelectSaddr(changetype<NetDevice>(bondPtr), target, SCOPE_LINK);
+  arpSend(ARPOP_REQUEST, target, changetype<NetDevice>(portPtr), sip, 0, 0);
+}
+
 /** NEIGH_ARP_SOLICIT: asks for the neighbour; `skbPtr`, the newest packet that waits, may be 0. */
 export function arpSolicit(neighPtr: usize, skbPtr: usize): void {
   const neigh = changetype<Neighbour>(neighPtr);
@@ -305,6 +311,7 @@ function packetSource(skb: SkBuff): u32 {
 
 /** Fills the ops; called at init and after a restore. */
 export function arpOpsInit(): void {
+  opSet(Op.BOND_ARP_SEND, bondArpSend.index);
   opSet(Op.RCV_ARP, arpRcvList.index);
   opSet(Op.NEIGH_ARP_SOLICIT, arpSolicit.index);
   opSet(Op.ARP_ANNOUNCE, arpNotify.index);

@@ -20,6 +20,8 @@ export enum NetdevEvent {
   GOING_DOWN = 9,
   /** A failover: the network is to hear of the device's addresses again. */
   NOTIFY_PEERS = 19,
+  /** A failover: switches are to hear of the groups that are listened to. */
+  RESEND_IGMP = 20,
   /** The device became, or ceased to be, a port of a master. */
   CHANGEUPPER = 21,
 }

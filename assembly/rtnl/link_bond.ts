@@ -1,7 +1,11 @@
 /** bonds. Linux: drivers/net/bonding/bond_netlink.c, bond_options.c. */
 import {
   BOND_AD_COUNT,
+  BOND_ARP_VALIDATE_MAX,
+  BOND_ARP_VALIDATE_NONE,
+  BOND_DATA_ARP_TARGETS,
   BOND_FOM_FOLLOW,
+  BOND_MAX_ARP_TARGETS,
   BOND_MODE_8023AD,
   BOND_MODE_ACTIVEBACKUP,
   BOND_PRI_RESELECT_FAILURE,
@@ -12,7 +16,9 @@ import {
 } from '../abi/link_data';
 import { LinkRec } from '../abi/request';
 import { bondCreate, bondSetActiveSlave, bondStartTimers } from '../dev/bond';
-import { activeAggregator, activePorts, bond3adUpdateRate } from '../dev/bond_3ad';
+import { bond3adUpdateRate } from '../dev/bond_3ad';
+import { activeAggregator, activePorts } from '../dev/bond_3ad_select';
+import { bondArpBegin, bondArpTarget } from '../dev/bond_arp';
 import { bondSelectActive, bondSetCarrier } from '../dev/bond_select';
 import { Bond, BondSlave, bondOf, bondSlave, firstSlave, nextSlave } from '../dev/bond_slave';
 import { IFF_UP, NetDevice, devGetByIndex } from '../dev/net_device';
@@ -63,6 +69,7 @@ export function bondChange(dev: NetDevice, data: usize): i32 {
   if (Asked.has(data, BondField.ALL_SLAVES_ACTIVE))
     bond.allSlavesActive = load<u8>(data, BondData.ALL_SLAVES_ACTIVE);
   if (Asked.has(data, BondField.MIIMON)) bond.miimon = load<u32>(data, BondData.MIIMON);
+  changeArp(dev, bond, data);
   if (Asked.has(data, BondField.UPDELAY)) bond.updelay = load<u32>(data, BondData.UPDELAY);
   if (Asked.has(data, BondField.DOWNDELAY)) bond.downdelay = load<u32>(data, BondData.DOWNDELAY);
   if (Asked.has(data, BondField.PEER_NOTIF_DELAY))
@@ -94,6 +101,52 @@ export function bondChange(dev: NetDevice, data: usize): i32 {
   return bondSetActiveSlave(dev, portOf(dev, load<i32>(data, BondData.ACTIVE_SLAVE)));
 }
 
+/** The ARP monitor's parameters. It and miimon shut each other out. */
+function changeArp(dev: NetDevice, bond: Bond, data: usize): void {
+  if (Asked.has(data, BondField.MIIMON) && bond.miimon !== 0) {
+    bond.arpInterval = 0;
+    bond.arpValidate = <u8>BOND_ARP_VALIDATE_NONE;
+  }
+  if (Asked.has(data, BondField.ARP_INTERVAL)) {
+    bond.arpInterval = load<u32>(data, BondData.ARP_INTERVAL);
+    if (bond.arpInterval !== 0) bond.miimon = 0;
+  }
+  if (Asked.has(data, BondField.ARP_IP_TARGETS)) {
+    let n: u32 = 0;
+    for (; n < BOND_MAX_ARP_TARGETS; n++) {
+      const target = load<u32>(data + BOND_DATA_ARP_TARGETS + (n << 2));
+      if (target === 0) break;
+      store<u32>(bondArpTarget(dev, n), target);
+    }
+    bond.arpTargetCount = n;
+  }
+  if (Asked.has(data, BondField.ARP_VALIDATE)) bond.arpValidate = load<u8>(data, BondData.ARP_VALIDATE);
+  if (Asked.has(data, BondField.ARP_ALL_TARGETS))
+    bond.arpAllTargets = load<u8>(data, BondData.ARP_ALL_TARGETS);
+  if (Asked.has(data, BondField.MISSED_MAX)) bond.missedMax = load<u8>(data, BondData.MISSED_MAX);
+  if (Asked.has(data, BondField.RESEND_IGMP)) bond.resendIgmp = load<u8>(data, BondData.RESEND_IGMP);
+  if (!Asked.has(data, BondField.ARP_INTERVAL) && !Asked.has(data, BondField.ARP_IP_TARGETS)) return;
+  for (let at = firstSlave(dev); at !== 0; at = nextSlave(changetype<BondSlave>(at)))
+    bondArpBegin(changetype<BondSlave>(at));
+}
+
+function checkArp(bond: Bond, mode: u32, data: usize): i32 {
+  if (Asked.has(data, BondField.ARP_INTERVAL) && load<u32>(data, BondData.ARP_INTERVAL) !== 0) {
+    // Linux: bond_opt_unsuppmodes; "ARP monitoring cannot be used with MII monitoring".
+    if (mode === BOND_MODE_8023AD) return -Errno.EACCES;
+    if (Asked.has(data, BondField.MIIMON) && load<u32>(data, BondData.MIIMON) !== 0) return -Errno.EINVAL;
+  }
+  if (Asked.has(data, BondField.ARP_VALIDATE)) {
+    if (mode === BOND_MODE_8023AD) return -Errno.EACCES;
+    if (load<u8>(data, BondData.ARP_VALIDATE) > <u8>BOND_ARP_VALIDATE_MAX) return -Errno.EINVAL;
+  }
+  if (Asked.has(data, BondField.ARP_ALL_TARGETS) && load<u8>(data, BondData.ARP_ALL_TARGETS) > 1)
+    return -Errno.EINVAL;
+  if (Asked.has(data, BondField.MISSED_MAX) && load<u8>(data, BondData.MISSED_MAX) === 0)
+    return -Errno.EINVAL;
+  return 0;
+}
+
 function check(dev: NetDevice, bond: Bond, data: usize): i32 {
   const mode: u32 = Asked.has(data, BondField.MODE) ? load<u8>(data, BondData.MODE) : bond.mode;
   if (Asked.has(data, BondField.MODE)) {
@@ -102,6 +155,8 @@ function check(dev: NetDevice, bond: Bond, data: usize): i32 {
     if ((dev.flags & IFF_UP) !== 0) return -Errno.EBUSY;
     if (dev.portHead !== 0) return -Errno.EBUSY;
   }
+  const arp = checkArp(bond, mode, data);
+  if (arp !== 0) return arp;
   if (load<u8>(data, BondData.XMIT_HASH_POLICY) > <u8>BOND_XMIT_POLICY_VLAN_SRCMAC) return -Errno.EINVAL;
   if ((load<u8>(data, BondData.AD_LACP_RATE) | load<u8>(data, BondData.ALL_SLAVES_ACTIVE)) > 1)
     return -Errno.EINVAL;
@@ -171,7 +226,16 @@ export function bondFill(dev: NetDevice, data: usize): void {
   store<u16>(data, bond.adUserPortKey, BondData.AD_USER_PORT_KEY);
   store<u8>(data, bond.lacpActive, BondData.AD_LACP_ACTIVE);
   storeMac(data + BondData.AD_ACTOR_SYSTEM, bond.adActorSystem);
-  const active = bond.mode === <u8>BOND_MODE_8023AD ? activeAggregator(dev) : 0;
+  store<u32>(data, bond.arpInterval, BondData.ARP_INTERVAL);
+  store<u8>(data, bond.arpValidate, BondData.ARP_VALIDATE);
+  store<u8>(data, bond.arpAllTargets, BondData.ARP_ALL_TARGETS);
+  store<u8>(data, bond.missedMax, BondData.MISSED_MAX);
+  store<u8>(data, bond.resendIgmp, BondData.RESEND_IGMP);
+  if (bond.mode !== <u8>BOND_MODE_8023AD) {
+    memory.copy(data + BOND_DATA_ARP_TARGETS, bondArpTarget(dev, 0), (<usize>bond.arpTargetCount) << 2);
+    return;
+  }
+  const active = activeAggregator(dev);
   if (active === 0) return;
   const agg = changetype<BondSlave>(active);
   store<u16>(data, agg.aggId, BondData.AD_AGGREGATOR);

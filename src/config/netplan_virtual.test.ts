@@ -51,6 +51,26 @@ test('reads VLANs, bonds, dummies and macvlans, those below first', () => {
   expect(by('d0')).toMatchObject({ virtual: { kind: 'dummy' }, port: null, mtu: 1400 });
 });
 
+test('reads the ARP monitor of a bond', () => {
+  const result = read(`  bonds:
+    bond0:
+      interfaces: [lan0, lan1]
+      parameters:
+        {mode: active-backup, arp-interval: 200, arp-ip-targets: [192.0.2.1, 192.0.2.9], arp-validate: all,
+         arp-all-targets: any, resend-igmp: 3}`);
+  if (result.kind !== 'ok') throw new Error(JSON.stringify(result.errors));
+  expect(result.config.links.find(({ name }) => name === 'bond0')?.virtual).toEqual({
+    kind: 'bond',
+    interfaces: ['lan0', 'lan1'],
+    mode: 'active-backup',
+    arpInterval: 200,
+    arpIpTargets: ['192.0.2.1', '192.0.2.9'],
+    arpValidate: 'all',
+    arpAllTargets: 'any',
+    resendIgmp: 3,
+  });
+});
+
 test.each([
   ['vlans: {v: {link: lan0}}', ['4:11 "id" is missing in VLAN v (write {id: 10, link: lan0})']],
   ['vlans: {v: {id: 5}}', ['4:11 "link" is missing in VLAN v (write {id: 10, link: lan0})']],
@@ -73,8 +93,12 @@ test.each([
     [expect.stringMatching(/^4:53 lan0 is in b already/)],
   ],
   [
-    'bonds: {b: {parameters: {arp-interval: 5}}}',
-    [expect.stringMatching(/^4:28 "arp-interval" is not supported yet/)],
+    'bonds: {b: {parameters: {learn-packet-interval: 5}}}',
+    [expect.stringMatching(/^4:28 "learn-packet-interval" is not supported yet/)],
+  ],
+  [
+    'bonds: {b: {interfaces: [lan0], parameters: {arp-ip-targets: [fe80::1]}}}',
+    [expect.stringMatching(/^4:65 "fe80::1" is no IPv4 address/)],
   ],
   [
     'vlans: {v: {id: 5, link: w}, w: {id: 6, link: v}}',

@@ -6,6 +6,7 @@
  */
 import { nearest } from './diagnostic.js';
 import type { LinkDraft } from './link_draft.js';
+import { parseIp } from './ip_address.js';
 import type { BondConfig, VirtualConfig } from './router_config.js';
 import type { Entry, Fields, Range, Value, YamlReader } from './yaml_reader.js';
 
@@ -38,15 +39,9 @@ const MACVLAN_MODES = ['private', 'vepa', 'bridge', 'passthru', 'source'] as con
 const BOND_MODES = ['balance-rr', 'active-backup', 'balance-xor', 'broadcast', '802.3ad'] as const;
 const BOND_MODES_LATER = ['balance-tlb', 'balance-alb'];
 const POLICIES = ['layer2', 'layer3+4', 'layer2+3', 'encap2+3', 'encap3+4'] as const;
-const BOND_LATER = [
-  'arp-interval',
-  'arp-ip-targets',
-  'arp-validate',
-  'arp-all-targets',
-  'resend-igmp',
-  'learn-packet-interval',
-  'gratuitious-arp',
-];
+const BOND_LATER = ['learn-packet-interval', 'gratuitious-arp'];
+const ARP_VALIDATES = ['none', 'active', 'backup', 'all'] as const;
+const RESEND_IGMP_MAX = 255;
 const MS_MAX = 2 ** 31 - 1;
 
 /** The fields of a virtual link that other links do not have. */
@@ -107,7 +102,15 @@ function bondFields(reader: YamlReader, draft: VirtualDraft): Fields {
   const { bond } = draft;
   const number =
     (
-      key: 'miimon' | 'updelay' | 'downdelay' | 'minLinks' | 'packetsPerSlave' | 'numPeerNotif',
+      key:
+        | 'miimon'
+        | 'updelay'
+        | 'downdelay'
+        | 'minLinks'
+        | 'packetsPerSlave'
+        | 'numPeerNotif'
+        | 'arpInterval'
+        | 'resendIgmp',
       most: number,
     ) =>
     (value: Value, entry: Entry) => {
@@ -150,6 +153,27 @@ function bondFields(reader: YamlReader, draft: VirtualDraft): Fields {
       draft.primaryAt = value.at;
     },
     'mii-monitor-interval': number('miimon', MS_MAX),
+    'arp-interval': number('arpInterval', MS_MAX),
+    'resend-igmp': number('resendIgmp', RESEND_IGMP_MAX),
+    'arp-ip-targets': (value) => {
+      const hint = 'write IPv4 addresses, [192.0.2.1, 192.0.2.2]';
+      const targets: string[] = [];
+      for (const item of reader.items(value, 'arp-ip-targets', hint) ?? []) {
+        const text = reader.string(item, 'ARP target', hint);
+        if (text === null) continue;
+        if (parseIp(text)?.family === 4) targets.push(text);
+        else reader.error(item.at, `"${text}" is no IPv4 address`, hint);
+      }
+      bond.arpIpTargets = targets;
+    },
+    'arp-validate': (value) => {
+      const validate = reader.oneOf(value, 'arp-validate', ARP_VALIDATES);
+      if (validate !== null) bond.arpValidate = validate;
+    },
+    'arp-all-targets': (value) => {
+      const all = reader.oneOf(value, 'arp-all-targets', ['any', 'all'] as const);
+      if (all !== null) bond.arpAllTargets = all;
+    },
     'up-delay': number('updelay', MS_MAX),
     'down-delay': number('downdelay', MS_MAX),
     'min-links': number('minLinks', 1024),

@@ -125,6 +125,11 @@ export interface BondConfig {
   readonly downdelay?: number;
   readonly minLinks?: number;
   readonly packetsPerSlave?: number;
+  readonly arpInterval?: number;
+  readonly arpIpTargets?: readonly string[];
+  readonly arpValidate?: 'none' | 'active' | 'backup' | 'all';
+  readonly arpAllTargets?: 'any' | 'all';
+  readonly resendIgmp?: number;
   readonly primary?: string;
 }
 

@@ -1,5 +1,12 @@
 /** bond links: `ip link add NAME type bond mode ...`, and what /proc/net/bonding/NAME shows of them. */
-import { BondData as At, BondField, BondSlaveData } from '../../assembly/abi/link_data.js';
+import {
+  BondData as At,
+  BOND_DATA_ARP_TARGETS,
+  BOND_MAX_ARP_TARGETS,
+  BondField,
+  BondSlaveData,
+} from '../../assembly/abi/link_data.js';
+import { formatIp, parseIp } from '../config/ip_address.js';
 import { NetError } from '../net_error.js';
 import { getMac, putMac } from './link_name.js';
 
@@ -9,6 +16,16 @@ const RATES = ['slow', 'fast'] as const;
 const AD_SELECTS = ['stable', 'bandwidth', 'count'] as const;
 const RESELECTS = ['always', 'better', 'failure'] as const;
 const FAIL_OVER_MACS = ['none', 'active', 'follow'] as const;
+const ARP_VALIDATES = [
+  'none',
+  'active',
+  'backup',
+  'all',
+  'filter',
+  'filter_active',
+  'filter_backup',
+] as const;
+const ARP_ALL_TARGETS = ['any', 'all'] as const;
 const LINK_STATES = ['up', 'fail', 'down', 'back'] as const;
 
 /** ip-link(8)'s names in camel case. */
@@ -29,6 +46,16 @@ export interface BondOptions {
   updelay?: number;
   downdelay?: number;
   peerNotifDelay?: number;
+  /** Milliseconds between questions to `arpIpTargets`; instead of miimon. 0: none. */
+  arpInterval?: number;
+  /** IPv4 addresses, 16 at most. */
+  arpIpTargets?: readonly string[];
+  arpValidate?: (typeof ARP_VALIDATES)[number];
+  arpAllTargets?: (typeof ARP_ALL_TARGETS)[number];
+  /** Intervals without an answer that take a link down; default 2. */
+  missedMax?: number;
+  /** Reports of groups after a failover, 200 ms apart; default 1. */
+  resendIgmp?: number;
   /** A port of the bond; null: none. */
   primary?: { ifindex: number } | null;
   activeSlave?: { ifindex: number } | null;
@@ -58,6 +85,12 @@ export interface BondData {
   updelay: number;
   downdelay: number;
   peerNotifDelay: number;
+  arpInterval: number;
+  arpIpTargets: string[];
+  arpValidate: (typeof ARP_VALIDATES)[number];
+  arpAllTargets: (typeof ARP_ALL_TARGETS)[number];
+  missedMax: number;
+  resendIgmp: number;
   /** ifindex; 0: none. */
   primary: number;
   activeSlave: number;
@@ -125,6 +158,19 @@ export function putBond(view: DataView, at: number, options: BondOptions): void 
   word(BondField.UPDELAY, At.UPDELAY, options.updelay, 32);
   word(BondField.DOWNDELAY, At.DOWNDELAY, options.downdelay, 32);
   word(BondField.PEER_NOTIF_DELAY, At.PEER_NOTIF_DELAY, options.peerNotifDelay, 32);
+  word(BondField.ARP_INTERVAL, At.ARP_INTERVAL, options.arpInterval, 32);
+  choice(BondField.ARP_VALIDATE, At.ARP_VALIDATE, options.arpValidate, ARP_VALIDATES);
+  choice(BondField.ARP_ALL_TARGETS, At.ARP_ALL_TARGETS, options.arpAllTargets, ARP_ALL_TARGETS);
+  word(BondField.MISSED_MAX, At.MISSED_MAX, options.missedMax, 8);
+  word(BondField.RESEND_IGMP, At.RESEND_IGMP, options.resendIgmp, 8);
+  const targets = options.arpIpTargets;
+  if (targets !== undefined) {
+    const bytes = targetBytes(targets);
+    put(BondField.ARP_IP_TARGETS, () => {
+      new Uint8Array(view.buffer, view.byteOffset + at + BOND_DATA_ARP_TARGETS, 64).fill(0);
+      new Uint8Array(view.buffer, view.byteOffset + at + BOND_DATA_ARP_TARGETS, 64).set(bytes);
+    });
+  }
   word(BondField.MIN_LINKS, At.MIN_LINKS, options.minLinks, 32);
   word(BondField.PACKETS_PER_SLAVE, At.PACKETS_PER_SLAVE, options.packetsPerSlave, 32);
   word(BondField.AD_ACTOR_SYS_PRIO, At.AD_ACTOR_SYS_PRIO, options.adActorSysPrio, 16);
@@ -140,6 +186,26 @@ export function putBond(view: DataView, at: number, options: BondOptions): void 
   view.setUint32(at + At.SET, set, true);
 }
 
+function targetBytes(targets: readonly string[]): number[] {
+  if (targets.length > BOND_MAX_ARP_TARGETS)
+    throw new NetError('EINVAL', `a bond has ${BOND_MAX_ARP_TARGETS} ARP targets at most`);
+  return targets.flatMap((text) => {
+    const ip = parseIp(text);
+    if (ip?.family !== 4) throw new NetError('EINVAL', `${JSON.stringify(text)} is no IPv4 address`);
+    return [...ip.bytes];
+  });
+}
+
+function readTargets(view: DataView, at: number): string[] {
+  const targets: string[] = [];
+  for (let i = 0; i < BOND_MAX_ARP_TARGETS; i++) {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + at + i * 4, 4).slice();
+    if (bytes.every((byte) => byte === 0)) break;
+    targets.push(formatIp(bytes));
+  }
+  return targets;
+}
+
 function nameOf<T extends string>(names: readonly T[], n: number): T {
   return names[n] ?? names[0]!;
 }
@@ -148,7 +214,8 @@ export function readBond(view: DataView, at: number): BondData {
   const u8 = (offset: number) => view.getUint8(at + offset);
   const u16 = (offset: number) => view.getUint16(at + offset, true);
   const u32 = (offset: number) => view.getUint32(at + offset, true);
-  const ports = u16(At.AD_NUM_PORTS);
+  const lacp = u8(At.MODE) === MODES.indexOf('802.3ad');
+  const ports = lacp ? u16(At.AD_NUM_PORTS) : 0;
   return {
     kind: 'bond',
     mode: nameOf(MODES, u8(At.MODE)),
@@ -164,6 +231,12 @@ export function readBond(view: DataView, at: number): BondData {
     updelay: u32(At.UPDELAY),
     downdelay: u32(At.DOWNDELAY),
     peerNotifDelay: u32(At.PEER_NOTIF_DELAY),
+    arpInterval: u32(At.ARP_INTERVAL),
+    arpIpTargets: lacp ? [] : readTargets(view, at + BOND_DATA_ARP_TARGETS),
+    arpValidate: nameOf(ARP_VALIDATES, u8(At.ARP_VALIDATE)),
+    arpAllTargets: nameOf(ARP_ALL_TARGETS, u8(At.ARP_ALL_TARGETS)),
+    missedMax: u8(At.MISSED_MAX),
+    resendIgmp: u8(At.RESEND_IGMP),
     primary: u32(At.PRIMARY),
     activeSlave: u32(At.ACTIVE_SLAVE),
     minLinks: u32(At.MIN_LINKS),

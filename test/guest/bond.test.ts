@@ -49,6 +49,16 @@ async function answered(): Promise<boolean> {
   return true;
 }
 
+/** Of our bond, which port is the active one. */
+const ourActive = async () => {
+  const { data } = await lab.router.call('link', 'bond0');
+  if (data?.kind !== 'bond') return undefined;
+  for (const name of ['lan0', 'wan0']) {
+    if ((await lab.router.call('link', name)).ifindex === data.activeSlave) return name;
+  }
+  return undefined;
+};
+
 const linuxBond = async () => (await lab.lan.run('cat', '/proc/net/bonding/bond0')).stdout;
 
 it(
@@ -74,6 +84,31 @@ it(
     lab.lan.ip('link', 'set', 'eth0', 'down');
     await expect.poll(answered, PATIENCE).toBe(true);
     expect(await linuxBond()).toContain('Currently Active Slave: eth1');
+  },
+  LIMIT_MS,
+);
+
+it(
+  'fails over by the ARP monitor while carriers stay, and so does Linux',
+  async () => {
+    // Each asks the other; what is cut carries nothing, though the links stay up.
+    await bonds('mode active-backup arp_interval 200 arp_ip_target 10.0.8.1,10.0.8.2 arp_validate none');
+    await expect.poll(answered, PATIENCE).toBe(true);
+    const first = await ourActive();
+    expect(first).toBeDefined();
+    const [cut, other] = first === 'lan0' ? ['eth0', 'wan0'] : ['eth1', 'lan0'];
+    for (const direction of ['ingress', 'egress']) {
+      await lab.lan.run('tc', 'qdisc', 'replace', 'dev', cut, 'clsact');
+      const { code, stderr } = await lab.lan.run(
+        ...(['tc', 'filter', 'add', 'dev', cut, direction, 'matchall', 'action', 'drop'] as const),
+      );
+      expect(code, stderr).toBe(0);
+    }
+    await expect.poll(ourActive, PATIENCE).toBe(other);
+    await expect
+      .poll(linuxBond, PATIENCE)
+      .toContain(`Currently Active Slave: ${cut === 'eth0' ? 'eth1' : 'eth0'}`);
+    await expect.poll(answered, PATIENCE).toBe(true);
   },
   LIMIT_MS,
 );

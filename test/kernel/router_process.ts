@@ -90,7 +90,8 @@ const methods = {
   /** A line of ip -batch (oracle/ip_line.ts). */
   ip: (namespace: string, line: string) => configureByIp(namespaceOf(namespace), line),
   neighbours: (namespace: string) => namespaceOf(namespace).neighbours(),
-  link: (name: string) => linkOf(name).info(),
+  /** Also one that a line of ip made. */
+  link: async (name: string) => (links.get(name) ?? (await namespaceOf('router').link(name))).info(),
   addresses: (name: string) => linkOf(name).addresses(),
   stats: (name: string) => linkOf(name).stats(),
   snmp: (namespace: string) => namespaceOf(namespace).snmp(),

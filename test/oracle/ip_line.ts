@@ -109,7 +109,11 @@ async function linkAdd(namespace: Namespace, words: readonly string[]): Promise<
 }
 
 function bond(words: readonly string[]): BondSpec {
-  const { words: w } = parse(words, ['mode', 'miimon', 'lacp_rate', 'xmit_hash_policy']);
+  const numbers = { miimon: 'miimon', arp_interval: 'arpInterval', missed_max: 'missedMax' } as const;
+  const { words: w } = parse(words, [
+    ...['mode', 'lacp_rate', 'xmit_hash_policy', 'arp_ip_target', 'arp_validate', 'fail_over_mac'],
+    ...Object.keys(numbers),
+  ]);
   const word = <K extends keyof BondSpec>(option: K, key: string) =>
     w.has(key) ? { [option]: w.get(key) as BondSpec[K] } : {};
   return {
@@ -117,7 +121,12 @@ function bond(words: readonly string[]): BondSpec {
     ...word('mode', 'mode'),
     ...word('lacpRate', 'lacp_rate'),
     ...word('xmitHashPolicy', 'xmit_hash_policy'),
-    ...(w.has('miimon') && { miimon: Number(w.get('miimon')) }),
+    ...word('arpValidate', 'arp_validate'),
+    ...word('failOverMac', 'fail_over_mac'),
+    ...(w.has('arp_ip_target') && { arpIpTargets: w.get('arp_ip_target')!.split(',') }),
+    ...Object.fromEntries(
+      Object.entries(numbers).flatMap(([key, option]) => (w.has(key) ? [[option, Number(w.get(key))]] : [])),
+    ),
   };
 }
 

@@ -1,7 +1,8 @@
 /**
  * IPv6 input: from the device to forwarding or local delivery. Linux: net/ipv6/ip6_input.c.
  *
- *   ip6ListRcv ─ check all ─► PREROUTING ─► look all routes up ─► each: ip6Input │ ip6McInput │ ip6Forward │ error
+ *   ip6ListRcv ─ check all ─► PREROUTING ─► look all routes up ─► each: the short way (ip6_forward_fast), or
+ *                                                      ip6Input │ ip6McInput │ ip6Forward │ error
  *   ip6Input ─► LOCAL_IN ─► extension headers and protocols, one after the other (ip6InputFinish)
  *
  * A burst goes through in passes, so that the loads of the route lookups, which do not depend on each other, overlap.
@@ -69,6 +70,7 @@ import {
 import { ipv6DestoptRcv, ipv6ParseHopopts, ipv6RthdrRcv } from './exthdrs';
 import { icmpv6Send } from './icmp';
 import { ip6Forward } from './ip6_forward';
+import { Fast6Path, ip6ForwardFastAllowed } from './ip6_forward_fast';
 import { ip6cbInit, ip6cbNhoff } from './ip6cb';
 import { vrfIp6Rcv } from './ip6_vrf';
 import { ip6MrInput } from './ip6mr';
@@ -79,7 +81,8 @@ import { ip6RouteInputValue } from './route';
 /** Takes `n` packets of one device at `list` (u32 pointers), data at the IPv6 header. Op RCV_IPV6. */
 export function ip6ListRcv(list: usize, n: u32): void {
   if (n === 0) return;
-  const net = changetype<NetDevice>(changetype<SkBuff>(load<u32>(list)).dev).net;
+  const dev = changetype<SkBuff>(load<u32>(list)).dev;
+  const net = changetype<NetDevice>(dev).net;
   let octets: u32 = 0;
   let received: u32 = 0;
   let kept: u32 = 0;
@@ -104,13 +107,26 @@ export function ip6ListRcv(list: usize, n: u32): void {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     store<u32>(routes + (i << 2), poptrieLookup6(fib.trie, ipv6Daddr(skb.networkHeader)));
   }
+  const short = ip6ForwardFastAllowed(net, changetype<NetDevice>(dev));
+  const burst = ++root().burst;
+  let forwarded: u32 = 0;
+  let sent: u32 = 0;
   for (let i: u32 = 0; i < kept; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     // A packet before this one may have changed the table (an address that failed its duplicate detection).
     let value = load<u32>(routes + (i << 2));
     if (fib.genId !== gen) value = poptrieLookup6(fib.trie, ipv6Daddr(skb.networkHeader));
-    ip6RcvFinish(skb, net, value);
+    const len = skb.len;
+    if (short && Fast6Path.forward(dev, skb, value, burst)) {
+      forwarded++;
+      sent += len;
+    } else {
+      ip6RcvFinish(skb, net, value);
+    }
   }
+  mibAdd(net, Mib.Ip6OutForwDatagrams, forwarded);
+  mibAdd(net, Mib.Ip6OutTransmits, forwarded);
+  mibAdd(net, Mib.Ip6OutOctets, sent);
 }
 
 /** One packet from inside the stack (a multicast looped back), all checks as for one from outside. */

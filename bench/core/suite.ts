@@ -4,6 +4,7 @@ import { type Progress, result, type Suite, type SuiteRun } from '../suite.js';
 import { allocatedBytes } from './alloc.js';
 import { BridgeBench } from './bridge.js';
 import { FIB_PREFIXES, ForwardBench } from './forward.js';
+import { FIB6_PREFIXES, Forward6Bench } from './forward6.js';
 import { labRssMb, wasmKb } from './footprint.js';
 import { loadNic } from './memory_nic.js';
 import { OffloadBench } from './offload.js';
@@ -32,6 +33,7 @@ const INCLUDES = {
     'segments of 1448 copied in, verified, merged and forwarded through a router in memory, 64 a turn; bytes as received, headers included',
   forward_hot: `${FORWARD_INCLUDES}; 1,024 flows in turn`,
   forward_random: `${FORWARD_INCLUDES}; destinations random over the whole Internet`,
+  forward6_hot: `64-byte IPv6 frames, rx ring to tx ring by the host's loop, 256 a turn: checks, FIB of ${FIB6_PREFIXES / 1000}k prefixes, neighbour, hop limit, MACs, qdisc; 1,024 flows in turn; the NIC's fill and drain included`,
   bridge_hot:
     "64-byte frames, rx ring to tx ring by the host's loop, 256 a turn: two ports, 1,024 known addresses, source and destination looked up; the NIC's fill and drain included",
   alloc_per_packet:
@@ -48,6 +50,7 @@ async function run(suite: SuiteRun): Promise<void> {
   if (wanted('gso_tcp', 'gro_tcp')) await offload(suite, calibration);
   if (wanted('gso_forward', 'gro_forward')) await offloadForward(suite, calibration);
   if (wanted('forward_hot', 'forward_random', 'alloc_per_packet')) await forward(suite, calibration);
+  if (wanted('forward6_hot')) await forward6(suite, calibration);
   if (wanted('bridge_hot')) await bridge(suite, calibration);
   if (wanted('rss_mb')) {
     suite.progress('rss_mb: the lab runs for some seconds');
@@ -127,6 +130,17 @@ async function forward(suite: SuiteRun, calibration: Calibration): Promise<void>
     const step = (packets: number) => bench.forward(packets);
     const { bytes } = await allocatedBytes(ALLOC_STEPS, ALLOC_PACKETS / ALLOC_STEPS, step);
     suite.result(result('alloc_per_packet', 'B', [bytes / ALLOC_PACKETS], INCLUDES.alloc_per_packet));
+  } finally {
+    await bench.close();
+  }
+}
+
+async function forward6(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  const bench = await Forward6Bench.create(suite.progress);
+  try {
+    for (let i = 0; i < 3; i++) bench.mpps(FORWARD_PACKETS);
+    const samples = rounds('forward6_hot', suite.progress, calibration, () => bench.mpps(FORWARD_PACKETS));
+    suite.result(result('forward6_hot', 'Mpps', samples, INCLUDES.forward6_hot));
   } finally {
     await bench.close();
   }

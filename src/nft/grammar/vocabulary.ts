@@ -8,6 +8,8 @@ export const WORD = /[A-Za-z_.][A-Za-z0-9/_.-]*/y;
 export const WILDCARD = /(?:[A-Za-z_.][A-Za-z0-9/_.-]*)?(?:\\\*[A-Za-z0-9/_.-]*|(?<=[A-Za-z0-9/_.-])\*)/y;
 export const QUOTED = /"[^"]*"/y;
 export const NUMBER = /(?:0x[0-9a-fA-F]+|\d+)(?![A-Za-z_0-9])(?!\.\d)/y;
+/** `8021q`. */
+export const DIGIT_WORD = /\d+[A-Za-z_][A-Za-z0-9_-]*/y;
 export const TIME = /(?=\d+[dhms])(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?(?!\w)/y;
 
 /** Braces and parentheses within each other; a bound of ours, far from what anybody writes. */
@@ -55,7 +57,7 @@ export const PAYLOAD = fields({
   icmp: 'type code checksum id sequence gateway mtu',
   igmp: 'type checksum mrt group',
   ip6: 'version dscp ecn flowlabel length nexthdr hoplimit saddr daddr',
-  icmpv6: 'type code checksum parameter-problem packet-too-big id sequence max-delay',
+  icmpv6: 'type code checksum parameter-problem mtu id sequence max-delay',
   ah: 'nexthdr hdrlength reserved spi sequence',
   esp: 'spi sequence',
   comp: 'nexthdr flags cpi',
@@ -66,7 +68,9 @@ export const PAYLOAD = fields({
   sctp: 'sport dport vtag checksum',
   th: 'sport dport',
 });
-(PAYLOAD.get('icmpv6') as Map<string, string>).set('param-problem', 'parameter-problem');
+(PAYLOAD.get('icmpv6') as Map<string, string>)
+  .set('param-problem', 'parameter-problem')
+  .set('packet-too-big', 'mtu');
 
 export const EXTHDR = fields({
   hbh: 'nexthdr hdrlength',

@@ -12,7 +12,7 @@ import { Scratch, scratch } from '../lib/scratch';
 import { Net, mibInc } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { nfctGet } from '../skb/nfct';
-import { allocSkb } from '../skb/pool';
+import { FragTable, allocSkb, fragAt } from '../skb/pool';
 import { CHECKSUM_PARTIAL, SKB_F_FORWARDED, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { skbCopyBits, skbPut } from '../skb/skbuff';
 import { ICMPV6_PKT_TOOBIG } from '../wire/icmpv6';
@@ -27,7 +27,7 @@ import {
 } from '../wire/ipv6';
 import { IP6_MF, IPV6_FRAG_HDR_LEN, emitIpv6Frag, ipv6ExtLen, ipv6ExtNexthdr } from '../wire/ipv6_ext';
 import { icmpv6Send } from './icmp';
-import { IPV6_NEXTHDR_OFFSET, ip6cbFragMaxSize, ip6cbInit } from './ip6cb';
+import { IP6SKB_FRAGLIST, IPV6_NEXTHDR_OFFSET, ip6cbFragMaxSize, ip6cbHas, ip6cbInit } from './ip6cb';
 
 /**
  * Cuts the packet (data at its IPv6 header) to fragments of at most `mtu` bytes. Consumes it and returns them as a
@@ -51,11 +51,13 @@ export function ip6DoFragment(net: Net, skb: SkBuff, mtu: u32): SkBuff | null {
   if (id === 0) id = 1;
   let head: SkBuff | null = null;
   let tail: SkBuff | null = null;
+  const room = mtu - hlen - IPV6_FRAG_HDR_LEN;
+  const asReceived = ip6cbHas(skb, IP6SKB_FRAGLIST) && geometryFits(skb, hlen, room);
   let offset = hlen;
-  while (offset < skb.len) {
+  for (let i: u32 = 0; offset < skb.len; i++) {
     const left = skb.len - offset;
-    const room = mtu - hlen - IPV6_FRAG_HDR_LEN;
-    const len = left <= room ? left : most;
+    let len = left <= room ? left : most;
+    if (asReceived) len = i === 0 ? skbHeadlen(skb) - hlen : fragAt(skb.frags, i - 1).len;
     const piece = makePiece(skb, hlen, nhoff, offset, len);
     if (piece === null) {
       dropList(head);
@@ -72,6 +74,18 @@ export function ip6DoFragment(net: Net, skb: SkBuff, mtu: u32): SkBuff | null {
   mibInc(net, Mib.Ip6FragOKs);
   consumeSkb(skb);
   return head;
+}
+
+/** Linux's fast path: the packet came in fragments that fit, so it goes on in the same ones. */
+function geometryFits(skb: SkBuff, hlen: u32, room: u32): bool {
+  const first = skbHeadlen(skb) - hlen;
+  if (skb.frags === 0 || first > room || (first & 7) !== 0) return false;
+  const n = changetype<FragTable>(skb.frags).n;
+  for (let i: u32 = 0; i < n; i++) {
+    const len = fragAt(skb.frags, i).len;
+    if (len > room || ((len & 7) !== 0 && i !== n - 1)) return false;
+  }
+  return true;
 }
 
 function fail(net: Net, skb: SkBuff, reason: SkbDropReason): SkBuff | null {
@@ -111,7 +125,7 @@ function makePiece(skb: SkBuff, hlen: u32, nhoff: u32, offset: u32, len: u32): S
   piece.nfct = skb.nfct;
   nfctGet(skb.nfct);
   ip6cbInit(piece);
-  piece.cb1 = skb.cb1;
+  piece.cb1 = skb.cb1 & ~IP6SKB_FRAGLIST;
   return piece;
 }
 

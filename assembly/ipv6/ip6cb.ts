@@ -15,6 +15,8 @@ export const IP6SKB_JUMBOGRAM: u32 = 128;
 export const IP6SKB_SRCRT: u32 = 256;
 /** Sent by neighbour discovery or MLD, whose messages are not looped back. */
 export const IP6SKB_NOLOOP: u32 = 512;
+/** Ours: the linear part and each fragment of the skb are one received IPv6 fragment (Linux: a frag_list). */
+export const IP6SKB_FRAGLIST: u32 = 1024;
 
 /** Offset of the next-header byte in the IPv6 header. */
 export const IPV6_NEXTHDR_OFFSET: u32 = 6;

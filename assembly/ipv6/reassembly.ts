@@ -35,6 +35,7 @@ import { Errno } from '../net/errno';
 import { Net, mibInc, sysctl } from '../net/net';
 import { skbOrphanFrags } from '../skb/foreign';
 import { kfreeSkbReason } from '../skb/free';
+import { FragTable } from '../skb/pool';
 import { CHECKSUM_NONE, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { pskbMayPull, skbCowHead, skbPull, skbPush, skbTrim } from '../skb/skbuff';
 import {
@@ -73,6 +74,7 @@ import { UDP_HDR_LEN } from '../wire/udp';
 import { icmpv6ParamProb } from './exthdrs';
 import { icmpv6Send } from './icmp';
 import {
+  IP6SKB_FRAGLIST,
   IP6SKB_FRAGMENTED,
   IPV6_NEXTHDR_OFFSET,
   ip6cbFlag,
@@ -333,6 +335,8 @@ function reasm(net: Net, q: FragQueue, dev: usize, dst: usize): SkBuff | null {
   const nhoff = q.nhoff;
   const maxSize = q.maxSize;
   const local = isLocal(q);
+  const pieces = q.pieces;
+  const single = skbHeadlen(first) !== 0 && first.dataLen === 0;
   const whole = fragReasm(q);
   if (whole === null) {
     if (local) mibInc(net, Mib.Ip6ReasmFails);
@@ -363,6 +367,8 @@ function reasm(net: Net, q: FragQueue, dev: usize, dst: usize): SkBuff | null {
   ip6cbSetNhoff(whole, nhoff);
   ip6cbFlag(whole, IP6SKB_FRAGMENTED);
   ip6cbSetFragMaxSize(whole, maxSize);
+  const kept = single && whole.frags !== 0 && changetype<FragTable>(whole.frags).n === pieces - 1;
+  if (!local && kept) ip6cbFlag(whole, IP6SKB_FRAGLIST);
   if (local) mibInc(net, Mib.Ip6ReasmOKs);
   return whole;
 }

@@ -10,9 +10,6 @@ import { eventEmit } from '../dev/event';
 import { IPS_CONFIRMED, IPS_DYING, NfConn, nfConnCtNet, nfConnNet } from './nf_conntrack';
 import { ctnetlinkEvent } from './nf_conntrack_netlink';
 
-/** The ring: u32 head, tail, mask, lost; then messages, each behind its length (u32, a multiple of 4). */
-export const EVENT_RING_DATA: usize = 16;
-
 /** `event` (IPCT_*) happened; told at nfConntrackConfirm. */
 export function nfCtEventCache(ct: NfConn, event: u32): void {
   if (nfConnCtNet(ct).eventMask === 0) return;

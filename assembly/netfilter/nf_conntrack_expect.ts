@@ -172,12 +172,13 @@ function clashes(a: NfExpect, b: NfExpect): bool {
  * are too many. `exp` is freed unless 0. Linux: nf_ct_expect_related_report.
  */
 export function nfCtExpectRelated(exp: NfExpect, seconds: u32): i32 {
-  const err = insert(exp, seconds);
+  const err = nfCtExpectInsert(exp, seconds);
   if (err !== 0) kfree(changetype<usize>(exp));
   return err;
 }
 
-function insert(exp: NfExpect, seconds: u32): i32 {
+/** The same, but the expectation stays the caller's unless 0. */
+export function nfCtExpectInsert(exp: NfExpect, seconds: u32): i32 {
   const master = changetype<NfConn>(exp.master);
   if (master.help === 0 || (master.status & IPS_DYING) !== 0) return -Errno.ESHUTDOWN;
   const net = nfConnNet(master);

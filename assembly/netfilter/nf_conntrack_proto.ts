@@ -11,13 +11,15 @@ import { Sysctl } from '../abi/sysctl';
 import { skbCsumValid } from '../dev/checksum_help';
 import { eventEmit } from '../dev/event';
 import { NetDevice } from '../dev/net_device';
-import { csumIpv6Nofold, csumTcpUdpNofold } from '../lib/checksum';
+import { csumFold, csumIpv6Nofold, csumTcpUdpNofold } from '../lib/checksum';
 import { NF_ACCEPT, NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { SkBuff } from '../skb/sk_buff';
+import { skbChecksum } from '../skb/skbuff';
 import { IPS_ASSURED, IPS_SEEN_REPLY, NfConn, nfCtTimeoutSysctl } from './nf_conntrack';
 import { nfCtRefreshAcct } from './nf_conntrack_acct';
 import { nfCtPolicyTimeout } from './nf_conntrack_timeout';
+import { IPPROTO_UDPLITE } from './nf_conntrack_tuple';
 
 /** All protocols, in nf_conntrack_log_invalid. */
 const LOG_INVALID_ALL: i32 = 255;
@@ -51,6 +53,26 @@ export function nfCtBadChecksum(
     sum = csumIpv6Nofold(iph + 8, iph + 24, len, proto, 0);
   }
   return !skbCsumValid(skb, dataoff, len, sum);
+}
+
+/** The same of UDP-Lite: `coverage` of its `total` bytes are summed, the pseudo header has the whole length (RFC 3828 §3.1). */
+export function nfCtBadCoverage(
+  net: Net,
+  skb: SkBuff,
+  hook: u32,
+  l3num: u32,
+  dataoff: u32,
+  coverage: u32,
+  total: u32,
+): bool {
+  if (hook !== <u32>NetfilterHook.PRE_ROUTING || sysctl(net, Sysctl.NF_CONNTRACK_CHECKSUM) === 0)
+    return false;
+  const iph = skb.networkHeader;
+  const sum =
+    l3num === AF_INET
+      ? csumTcpUdpNofold(load<u32>(iph, 12), load<u32>(iph, 16), total, IPPROTO_UDPLITE, 0)
+      : csumIpv6Nofold(iph + 8, iph + 24, total, IPPROTO_UDPLITE, 0);
+  return csumFold(skbChecksum(skb, dataoff, coverage, sum)) !== 0;
 }
 
 /** Any protocol: it lives as long as something comes. */

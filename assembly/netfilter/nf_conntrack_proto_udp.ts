@@ -20,7 +20,7 @@ import {
 } from './nf_conntrack';
 import { nfCtRefreshAcct } from './nf_conntrack_acct';
 import { nfCtEventCache } from './nf_conntrack_ecache';
-import { nfCtBadChecksum, nfCtLogInvalid } from './nf_conntrack_proto';
+import { nfCtBadChecksum, nfCtBadCoverage, nfCtLogInvalid } from './nf_conntrack_proto';
 import { nfCtPolicyTimeout } from './nf_conntrack_timeout';
 import { IPPROTO_UDP, IPPROTO_UDPLITE } from './nf_conntrack_tuple';
 
@@ -46,7 +46,9 @@ function problem(net: Net, skb: SkBuff, dataoff: u32, hook: u32, l3num: u32, pro
   // RFC 3828 §3.1: the coverage, 0 for all, at least the header; the checksum is not optional.
   const coverage = len === 0 ? total : len;
   if (coverage < UDP_HDR_LEN || coverage > total || check === 0) return CtInvalid.UDPLITE;
-  return CtInvalid.NONE;
+  return nfCtBadCoverage(net, skb, hook, l3num, dataoff, coverage, total)
+    ? CtInvalid.CHECKSUM
+    : CtInvalid.NONE;
 }
 
 export function nfCtUdpPacket(

@@ -2,6 +2,7 @@
 import { Msg, MsgType } from '../abi/request';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
+import { nfnetlinkRequest } from '../netfilter/nfnetlink';
 import { requestAddr } from './addr';
 import { requestBridge } from './bridge';
 import { requestConntrack } from './conntrack';
@@ -72,6 +73,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
     return requestRule(type, flags, body, len);
   if (type >= <u32>MsgType.NEXTHOP_NEW && type <= <u32>MsgType.NEXTHOP_BUCKETS)
     return requestNexthop(type, flags, body, len);
+  if (type === <u32>MsgType.NFNL_MSG) return nfnetlinkRequest(body, len);
   if (type >= <u32>MsgType.CT_ENABLE && type <= <u32>MsgType.CT_STATS)
     return requestConntrack(type, body, len);
   return -Errno.EOPNOTSUPP;

@@ -1,10 +1,25 @@
 /**
- * Connection tracking of a namespace: asked for, counted. What is tracked is dumped, changed and deleted by ctnetlink
- * messages (src/netlink/ctnetlink.ts).
+ * Connection tracking of a namespace: asked for, counted; connections listed, changed, deleted and heard of, by
+ * ctnetlink messages (src/netlink/ctnetlink.ts). Linux: conntrack(8).
  */
-import { CtEnableRec, CtStatsRec } from '../../assembly/abi/nf_conntrack.js';
+import { CtEnableRec, CtEventsRec, CtStatsRec } from '../../assembly/abi/nf_conntrack.js';
+import { CtExpMsg, CtMsg, Cta } from '../../assembly/abi/nf_conntrack_netlink.js';
+import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../../assembly/abi/nfnl.js';
 import { MsgType } from '../../assembly/abi/request.js';
+import { parseIp } from '../config/ip_address.js';
 import type { Core } from '../core/core.js';
+import {
+  type ConntrackEntry,
+  type ConntrackEvent,
+  type ConntrackExpectation,
+  type ConntrackTuple,
+  putTuple,
+  readConntrack,
+  readConntrackEvent,
+  readExpectation,
+} from '../netlink/ctnetlink.js';
+import { readMessages } from '../netlink/nlmsg.js';
+import { Nfnl } from './nfnl.js';
 
 /** Counters since tracking began. Linux: struct ip_conntrack_stat, `conntrack -S`. */
 export interface ConntrackStats {
@@ -39,6 +54,20 @@ const STATS = [
   'searchRestart',
   'chaintoolong',
 ] as const;
+
+/** Bytes of the ring that events wait in, and of those that one request takes out of it. */
+const EVENT_RING_BYTES = 1 << 16;
+const EVENTS_AT_ONCE = 16384;
+const ALL_EVENTS = 0xffff;
+const type = (message: CtMsg): number => (NFNL_SUBSYS_CTNETLINK << 8) | message;
+
+/** What a list or a flush is restricted to. */
+export interface ConntrackFilter {
+  family?: ConntrackFamily;
+  mark?: number;
+  markMask?: number;
+  zone?: number;
+}
 
 /** 0: both families. */
 export type ConntrackFamily = 0 | 2 | 10;
@@ -88,5 +117,98 @@ export class Conntrack {
       count: view.getUint32(CtStatsRec.COUNT, true),
       ...(Object.fromEntries(values) as Record<(typeof STATS)[number], number>),
     };
+  }
+
+  private get nfnl(): Nfnl {
+    return new Nfnl(this.core, this.net);
+  }
+
+  /** All connections that the filter lets through. */
+  async list(filter: ConntrackFilter = {}): Promise<ConntrackEntry[]> {
+    const messages = await this.nfnl.dump(type(CtMsg.GET), filter.family ?? 0, (attrs) => {
+      if (filter.mark !== undefined) {
+        attrs.u32(Cta.MARK, filter.mark);
+        attrs.u32(Cta.MARK_MASK, filter.markMask ?? 0xffff_ffff);
+      }
+      if (filter.zone !== undefined) attrs.u16(Cta.ZONE, filter.zone);
+    });
+    return messages.map(readConntrack);
+  }
+
+  /** Ends all connections that the filter lets through. */
+  async flush(filter: ConntrackFilter = {}): Promise<void> {
+    await this.nfnl.get(type(CtMsg.DELETE), filter.family ?? 0, (attrs) => {
+      if (filter.mark !== undefined) {
+        attrs.u32(Cta.MARK, filter.mark);
+        attrs.u32(Cta.MARK_MASK, filter.markMask ?? 0xffff_ffff);
+      }
+      if (filter.zone !== undefined) attrs.u16(Cta.ZONE, filter.zone);
+    });
+  }
+
+  /** Ends the connection of this tuple; ENOENT when there is none. */
+  async delete(orig: ConntrackTuple): Promise<void> {
+    const addresses = [parseIp(orig.src)!.bytes, parseIp(orig.dst)!.bytes];
+    const family = addresses[0]!.length === 4 ? 2 : 10;
+    await this.nfnl.get(type(CtMsg.DELETE), family, (attrs) =>
+      putTuple(attrs, Cta.TUPLE_ORIG, orig, addresses),
+    );
+  }
+
+  /** Changes mark, status or timeout (seconds) of the connection of this tuple. */
+  async update(
+    orig: ConntrackTuple,
+    change: { mark?: number; timeout?: number; status?: number },
+  ): Promise<void> {
+    const addresses = [parseIp(orig.src)!.bytes, parseIp(orig.dst)!.bytes];
+    const family = addresses[0]!.length === 4 ? 2 : 10;
+    await this.nfnl.get(type(CtMsg.NEW), family, (attrs) => {
+      putTuple(attrs, Cta.TUPLE_ORIG, orig, addresses);
+      if (change.mark !== undefined) attrs.u32(Cta.MARK, change.mark);
+      if (change.timeout !== undefined) attrs.u32(Cta.TIMEOUT, change.timeout);
+      if (change.status !== undefined) attrs.u32(Cta.STATUS, change.status);
+    });
+  }
+
+  async expectations(): Promise<ConntrackExpectation[]> {
+    const exp = (NFNL_SUBSYS_CTNETLINK_EXP << 8) | CtExpMsg.GET;
+    return (await this.nfnl.dump(exp, 0)).map(readExpectation);
+  }
+
+  /** Events are kept from now on, those of `mask` (IPCT_*), until they are read; 0: no more. */
+  async listen(mask = ALL_EVENTS): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.CT_EVENTS,
+        bytes: CtEventsRec.DATA,
+        fill: (v, at) => {
+          v.setUint32(at + CtEventsRec.NET, this.net, true);
+          v.setUint32(at + CtEventsRec.MASK, mask, true);
+          v.setUint32(at + CtEventsRec.BYTES, EVENT_RING_BYTES, true);
+        },
+      },
+      'conntrack events',
+    );
+  }
+
+  /** The events that wait, and how many found no room since the last time. */
+  async events(): Promise<{ events: ConntrackEvent[]; lost: number }> {
+    const events: ConntrackEvent[] = [];
+    let lost = 0;
+    for (;;) {
+      const view = await this.core.request(
+        {
+          type: MsgType.CT_EVENTS_READ,
+          bytes: CtEventsRec.DATA + EVENTS_AT_ONCE,
+          fill: (v, at) => v.setUint32(at + CtEventsRec.NET, this.net, true),
+        },
+        'conntrack events',
+      );
+      const bytes = view.getUint32(CtEventsRec.OUT_BYTES, true);
+      lost += view.getUint32(CtEventsRec.LOST, true);
+      if (bytes === 0) return { events, lost };
+      const u8 = new Uint8Array(view.buffer, view.byteOffset + CtEventsRec.DATA, bytes);
+      events.push(...readMessages(u8).map(readConntrackEvent));
+    }
   }
 }

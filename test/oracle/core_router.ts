@@ -5,6 +5,7 @@
 import { NetifF } from '../../assembly/abi/features.js';
 import type { Link } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
+import { conntrackText } from '../../src/netlink/ctnetlink.js';
 import { createStack, type Stack } from '../../src/stack.js';
 import { ScriptDriver } from '../script_driver.js';
 import { configureByBridge } from './bridge_line.js';
@@ -74,7 +75,7 @@ export class CoreRouter implements Target {
         );
       }
       await this.configure(namespace, setup);
-      return this.drive(drivers, steps);
+      return await this.drive(drivers, steps, setup.conntrack === undefined ? undefined : namespace);
     } finally {
       await this.removeOthers(namespace);
       for (const link of links) await stack.removePort(link);
@@ -99,14 +100,26 @@ export class CoreRouter implements Target {
     for (const [name, value] of Object.entries({ ...STANDARD_SYSCTL, ...setup.sysctl })) {
       await namespace.setSysctl(name, value);
     }
+    if (setup.conntrack !== undefined) await namespace.conntrack.enable();
   }
 
-  private drive(drivers: Record<PortName, ScriptDriver>, steps: readonly Step[]): Output {
+  private async drive(
+    drivers: Record<PortName, ScriptDriver>,
+    steps: readonly Step[],
+    tracked: Namespace | undefined,
+  ): Promise<Output> {
     const { stack } = this;
+    const conntrack: string[][] = [];
+    const note = async () => {
+      if (tracked === undefined) return;
+      const entries = await tracked.conntrack.list();
+      conntrack.push(entries.map((entry) => conntrackText(entry, { proc: true })));
+    };
     stack.run(0);
     for (const [i, step] of steps.entries()) {
       if (step.kind === 'wait') {
         stack.run(step.ms);
+        await note();
         continue;
       }
       drivers[step.port].input.push(step.frame);
@@ -114,7 +127,9 @@ export class CoreRouter implements Target {
       const more =
         (this.how.bursts ?? this.how.gro) === true && next?.kind === 'frame' && next.port === step.port;
       if (!more) stack.run(0);
+      await note();
     }
-    return { lan0: drivers.lan0.sent, wan0: drivers.wan0.sent };
+    const sent = { lan0: drivers.lan0.sent, wan0: drivers.wan0.sent };
+    return tracked === undefined ? sent : { ...sent, conntrack };
   }
 }

@@ -4,7 +4,7 @@
  * no case uses follows each step, and its answer says that all before it is done.
  */
 import { execFileSync } from 'node:child_process';
-import { close, readFileSync, writeFileSync } from 'node:fs';
+import { close, closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import * as tun from '../../src/sys/if_tun.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, Sys } from '../../src/sys/sys.js';
 import { enterOwnNetns } from '../kernel/netns.js';
@@ -124,17 +124,21 @@ export class LinuxRouter implements Target {
   /** Runs may overlap: the thread is in the namespace only to make it. */
   async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
     const taps = {} as Taps;
+    let connections: number | undefined;
     try {
       const netns = enterOwnNetns();
       try {
         for (const port of PORTS) taps[port] = new Tap(this.sys, this.buffer, port);
         this.configure(setup);
         this.awaitAddresses(setup);
+        // It shows the namespace in which it was opened, whenever it is read.
+        if (setup.conntrack !== undefined) connections = openSync('/proc/thread-self/net/nf_conntrack', 'r');
       } finally {
         netns.leave();
       }
-      return await this.drive(taps, steps, sentinel(setup));
+      return await this.drive(taps, steps, sentinel(setup), connections);
     } finally {
+      if (connections !== undefined) closeSync(connections);
       for (const tap of Object.values(taps)) this.closing.push(tap.close());
     }
   }
@@ -149,6 +153,8 @@ export class LinuxRouter implements Target {
     this.ip(['link set lo up', ...links, ...ipLines(setup)]);
     if (setup.bridge !== undefined) this.batch('bridge', setup.bridge);
     sysctl(STANDARD_SYSCTL);
+    if (setup.conntrack !== undefined)
+      execFileSync('nft', ['-f', '-'], { input: setup.conntrack, stdio: ['pipe', 'pipe', 'pipe'] });
     sysctl(setup.sysctl ?? {});
   }
 
@@ -201,17 +207,35 @@ export class LinuxRouter implements Target {
     }
   }
 
-  private async drive(taps: Taps, steps: readonly Step[], marker: Uint8Array): Promise<Output> {
+  private async drive(
+    taps: Taps,
+    steps: readonly Step[],
+    marker: Uint8Array,
+    connections: number | undefined,
+  ): Promise<Output> {
     const output: Output = { lan0: [], wan0: [] };
+    if (connections !== undefined) output.conntrack = [];
     for (const step of steps) {
       if (step.kind === 'wait') await sleep(step.ms);
       else {
         taps[step.port].write(step.frame);
         await this.settle(taps, marker, output);
       }
+      if (connections !== undefined) output.conntrack!.push(this.readLines(connections));
     }
     await this.settle(taps, marker, output);
     return output;
+  }
+
+  private readLines(fd: number): string[] {
+    const buffer = Buffer.alloc(1 << 20);
+    let used = 0;
+    for (;;) {
+      const n = readSync(fd, buffer, used, buffer.length - used, used);
+      if (n === 0) break;
+      used += n;
+    }
+    return buffer.toString('latin1', 0, used).split('\n').filter(Boolean);
   }
 
   private async settle(taps: Taps, marker: Uint8Array, output: Output): Promise<void> {

@@ -77,6 +77,11 @@ export interface Setup {
   /** The tag with which ARP for 192.0.2.1 is answered on lan0; without: none. */
   marker?: { readonly id: number; readonly tpid?: number };
   sysctl?: Readonly<Record<string, number>>;
+  /**
+   * Connections are tracked, by this ruleset where there is nft, and the lines of /proc/net/nf_conntrack noted behind
+   * every step (Output.conntrack).
+   */
+  conntrack?: string;
 }
 
 export type Step =
@@ -99,7 +104,7 @@ export interface OracleCase {
   out: Partial<Record<PortName, number>>;
 }
 
-export type Output = Record<PortName, Uint8Array[]>;
+export type Output = Record<PortName, Uint8Array[]> & { conntrack?: string[][] };
 
 /** A router under test. */
 export interface Target {

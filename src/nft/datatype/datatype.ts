@@ -71,7 +71,16 @@ function type(
   base: Datatype | undefined,
   rest: Rest = {},
 ): Datatype {
-  const made: Datatype = { id, name, desc, bits, byteorder, reading: 'symbolic', ...(base && { base }), ...rest };
+  const made: Datatype = {
+    id,
+    name,
+    desc,
+    bits,
+    byteorder,
+    reading: 'symbolic',
+    ...(base && { base }),
+    ...rest,
+  };
   byName.set(name, made);
   byId.set(id, made);
   return made;
@@ -83,24 +92,46 @@ export const INTEGER = type(4, 'integer', 'integer', 0, 'none', undefined);
 export const STRING = type(5, 'string', 'string', 0, 'host', undefined, { reading: 'string' });
 const BITMASK = type(3, 'bitmask', 'bitmask', 0, 'none', INTEGER);
 const LLADDR = type(6, 'll_addr', 'link layer address', 0, 'big', INTEGER, { reading: 'lladdr' });
-export const IPADDR = type(7, 'ipv4_addr', 'IPv4 address', 32, 'big', INTEGER, { reading: 'address4', prefix: true });
-export const IP6ADDR = type(8, 'ipv6_addr', 'IPv6 address', 128, 'big', INTEGER, { reading: 'address6', prefix: true });
+export const IPADDR = type(7, 'ipv4_addr', 'IPv4 address', 32, 'big', INTEGER, {
+  reading: 'address4',
+  prefix: true,
+});
+export const IP6ADDR = type(8, 'ipv6_addr', 'IPv6 address', 128, 'big', INTEGER, {
+  reading: 'address6',
+  prefix: true,
+});
 export const ETHERADDR = type(9, 'ether_addr', 'Ethernet address', 48, 'big', LLADDR, { reading: 'lladdr' });
-export const INET_PROTO = type(12, 'inet_proto', 'Internet protocol', 8, 'big', INTEGER, { reading: 'protocol' });
+export const INET_PROTO = type(12, 'inet_proto', 'Internet protocol', 8, 'big', INTEGER, {
+  reading: 'protocol',
+});
 export const INET_SERVICE = type(13, 'inet_service', 'internet network service', 16, 'big', INTEGER, {
   reading: 'service',
 });
 export const TIME = type(18, 'time', 'relative time', 64, 'host', INTEGER, { reading: 'time' });
 export const MARK = type(19, 'mark', 'packet mark', 32, 'host', INTEGER, { reading: 'mark', prefix: true });
-export const IFINDEX = type(20, 'iface_index', 'network interface index', 32, 'host', INTEGER, { reading: 'ifindex' });
-export const REALM = type(22, 'realm', 'routing realm', 32, 'host', INTEGER, { reading: 'realm', prefix: true });
+export const IFINDEX = type(20, 'iface_index', 'network interface index', 32, 'host', INTEGER, {
+  reading: 'ifindex',
+});
+export const REALM = type(22, 'realm', 'routing realm', 32, 'host', INTEGER, {
+  reading: 'realm',
+  prefix: true,
+});
 export const CLASSID = type(23, 'classid', 'TC classid', 32, 'host', INTEGER, { reading: 'classid' });
 export const UID = type(24, 'uid', 'user ID', 32, 'host', INTEGER, { reading: 'uid' });
 export const GID = type(25, 'gid', 'group ID', 32, 'host', INTEGER, { reading: 'gid' });
-export const DEVGROUP = type(35, 'devgroup', 'devgroup name', 32, 'host', INTEGER, { reading: 'devgroup', prefix: true });
-export const IFNAME = type(41, 'ifname', 'network interface name', 128, 'host', STRING, { reading: 'string' });
-export const DATE = type(43, 'time', 'Relative time of packet reception', 64, 'host', INTEGER, { reading: 'date' });
-export const HOUR = type(44, 'hour', 'Hour of day of packet reception', 32, 'host', INTEGER, { reading: 'hour' });
+export const DEVGROUP = type(35, 'devgroup', 'devgroup name', 32, 'host', INTEGER, {
+  reading: 'devgroup',
+  prefix: true,
+});
+export const IFNAME = type(41, 'ifname', 'network interface name', 128, 'host', STRING, {
+  reading: 'string',
+});
+export const DATE = type(43, 'time', 'Relative time of packet reception', 64, 'host', INTEGER, {
+  reading: 'date',
+});
+export const HOUR = type(44, 'hour', 'Hour of day of packet reception', 32, 'host', INTEGER, {
+  reading: 'hour',
+});
 export const CGROUPV2 = type(46, 'cgroupsv2', 'cgroupsv2 path', 64, 'host', INTEGER, { reading: 'cgroup' });
 
 /** A type of whole numbers whose values have names. */
@@ -118,19 +149,44 @@ function symbolic(
 }
 
 const decimal = true;
-export const NFPROTO = symbolic(2, 'nf_proto', 'netfilter protocol', 8, 'none', symbols.NF_PROTO, { decimal });
+export const NFPROTO = symbolic(2, 'nf_proto', 'netfilter protocol', 8, 'none', symbols.NF_PROTO, {
+  decimal,
+});
 export const ETHERTYPE = symbolic(10, 'ether_type', 'Ethernet protocol', 16, 'big', symbols.ETHER_TYPE);
 export const ARPOP = symbolic(11, 'arp_op', 'ARP operation', 16, 'big', symbols.ARP_OP);
 export const ICMP_TYPE = symbolic(14, 'icmp_type', 'ICMP type', 8, 'big', symbols.ICMP_TYPE, { decimal });
 export const TCP_FLAG = symbolic(15, 'tcp_flag', 'TCP flag', 8, 'none', symbols.TCP_FLAG, { base: BITMASK });
 export const DCCP_PKTTYPE = symbolic(16, 'dccp_pkttype', 'DCCP packet type', 4, 'big', symbols.DCCP_PKTTYPE);
-export const MH_TYPE = symbolic(17, 'mh_type', 'Mobility Header Type', 8, 'big', symbols.MH_TYPE, { decimal });
-export const IFACE_TYPE = symbolic(21, 'iface_type', 'network interface type', 16, 'host', symbols.IFACE_TYPE);
-export const CT_STATE = symbolic(26, 'ct_state', 'conntrack state', 32, 'host', symbols.CT_STATE, { base: BITMASK });
+export const MH_TYPE = symbolic(17, 'mh_type', 'Mobility Header Type', 8, 'big', symbols.MH_TYPE, {
+  decimal,
+});
+export const IFACE_TYPE = symbolic(
+  21,
+  'iface_type',
+  'network interface type',
+  16,
+  'host',
+  symbols.IFACE_TYPE,
+);
+export const CT_STATE = symbolic(26, 'ct_state', 'conntrack state', 32, 'host', symbols.CT_STATE, {
+  base: BITMASK,
+});
 export const CT_DIR = symbolic(27, 'ct_dir', 'conntrack direction', 8, 'none', symbols.CT_DIR, { decimal });
-export const CT_STATUS = symbolic(28, 'ct_status', 'conntrack status', 32, 'host', symbols.CT_STATUS, { base: BITMASK });
-export const ICMPV6_TYPE = symbolic(29, 'icmpv6_type', 'ICMPv6 type', 8, 'big', symbols.ICMPV6_TYPE, { decimal });
-export const CT_LABEL = symbolic(30, 'ct_label', 'conntrack label', 128, 'host', {}, { base: BITMASK, reading: 'label' });
+export const CT_STATUS = symbolic(28, 'ct_status', 'conntrack status', 32, 'host', symbols.CT_STATUS, {
+  base: BITMASK,
+});
+export const ICMPV6_TYPE = symbolic(29, 'icmpv6_type', 'ICMPv6 type', 8, 'big', symbols.ICMPV6_TYPE, {
+  decimal,
+});
+export const CT_LABEL = symbolic(
+  30,
+  'ct_label',
+  'conntrack label',
+  128,
+  'host',
+  {},
+  { base: BITMASK, reading: 'label' },
+);
 export const PKT_TYPE = symbolic(31, 'pkt_type', 'packet type', 8, 'host', symbols.PKT_TYPE, { decimal });
 export const ICMP_CODE = symbolic(32, 'icmp_code', 'icmp code', 8, 'big', symbols.ICMP_CODE, {
   decimal,
@@ -146,9 +202,17 @@ export const ICMPX_CODE = symbolic(34, 'icmpx_code', 'icmpx code', 8, 'big', sym
 });
 export const DSCP = symbolic(36, 'dscp', 'Differentiated Services Code Point', 6, 'big', symbols.DSCP);
 export const ECN = symbolic(37, 'ecn', 'Explicit Congestion Notification', 2, 'big', symbols.ECN);
-export const FIB_ADDRTYPE = symbolic(38, 'fib_addrtype', 'fib address type', 32, 'host', symbols.FIB_ADDRTYPE, {
-  decimal,
-});
+export const FIB_ADDRTYPE = symbolic(
+  38,
+  'fib_addrtype',
+  'fib address type',
+  32,
+  'host',
+  symbols.FIB_ADDRTYPE,
+  {
+    decimal,
+  },
+);
 export const BOOLEAN = symbolic(39, 'boolean', 'boolean type', 1, 'none', symbols.BOOLEAN, { decimal });
 export const CT_EVENT = symbolic(40, 'ct_event', 'conntrack event bits', 32, 'host', symbols.CT_EVENT, {
   base: BITMASK,

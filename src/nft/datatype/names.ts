@@ -3,7 +3,8 @@
  * and interfaces. nft looks them up while it compiles, so the same text may mean another number on another machine. Each
  * file is read when the first name of its kind is asked for; protocols that a rule needs are known without any file.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 export type NameKind = 'protocol' | 'service' | 'user' | 'group' | 'realm' | 'mark' | 'devgroup' | 'label';
 
@@ -13,6 +14,8 @@ export interface SystemNames {
   /** The name of a number, for listings. */
   nameOf(kind: NameKind, value: number): string | undefined;
   ifindex(name: string): number | undefined;
+  /** The inode of a control group, by its path below /sys/fs/cgroup. */
+  cgroup(path: string): bigint | undefined;
 }
 
 type Table = ReadonlyMap<string, number>;
@@ -134,5 +137,12 @@ export function systemNames(
       return undefined;
     },
     ifindex,
+    cgroup(path) {
+      try {
+        return statSync(join('/sys/fs/cgroup', path), { bigint: true }).ino;
+      } catch {
+        return undefined;
+      }
+    },
   };
 }

@@ -132,7 +132,8 @@ function parseService(text: string, names: SystemNames): Parsed {
 function parseAddress(text: string, parse: (text: string) => Uint8Array | null): Parsed {
   const bytes = parse(text);
   if (bytes !== null) return bytesToBigint(bytes);
-  if (text === 'localhost') return bytesToBigint(parse === parseIpv4 ? new Uint8Array([127, 0, 0, 1]) : parse('::1')!);
+  if (text === 'localhost')
+    return bytesToBigint(parse === parseIpv4 ? new Uint8Array([127, 0, 0, 1]) : parse('::1')!);
   const other = (parse === parseIpv4 ? parseIpv6 : parseIpv4)(text) !== null;
   const why = other ? 'Address family for hostname not supported' : 'names are not looked up';
   return fail(`Could not resolve hostname: ${why}`);
@@ -188,10 +189,12 @@ export function parseValue(dtype: Datatype, text: string, names: SystemNames): P
     case 'realm':
     case 'devgroup': {
       const found = names.lookup(dtype.reading, text);
-      return found !== undefined ? BigInt(found) : (parseInteger(text) ?? fail(`Could not parse ${dtype.desc}`));
+      return found !== undefined
+        ? BigInt(found)
+        : (parseInteger(text) ?? fail(`Could not parse ${dtype.desc}`));
     }
     case 'cgroup':
-      return fail(`cgroupv2 path fails: No such file or directory`);
+      return names.cgroup(text) ?? fail('cgroupv2 path fails: No such file or directory');
     case 'verdict':
       return fail('Could not parse netfilter verdict');
     case 'day':

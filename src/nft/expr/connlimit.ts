@@ -12,7 +12,8 @@ export interface ConnlimitIr {
 
 export const connlimit: ExprOps<ConnlimitIr> = {
   name: 'connlimit',
-  text: ({ count, invert }) => `connlimit count ${count} flags ${(invert ? NFT_CONNLIMIT_F_INV : 0).toString(16)}`,
+  text: ({ count, invert }) =>
+    `connlimit count ${count} flags ${(invert ? NFT_CONNLIMIT_F_INV : 0).toString(16)}`,
   encode({ count, invert }, attrs) {
     attrs.u32(NftaConnlimit.COUNT, count).u32(NftaConnlimit.FLAGS, invert ? NFT_CONNLIMIT_F_INV : 0);
   },

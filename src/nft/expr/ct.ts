@@ -33,7 +33,9 @@ export const ct: ExprOps<CtIr> = {
   text(expr) {
     const key = NAMES.get(expr.key) ?? 'unknown';
     const dir = expr.dir === undefined ? '' : ` , dir ${expr.dir}`;
-    return 'dreg' in expr ? `ct load ${key} => reg ${expr.dreg}${dir}` : `ct set ${key} with reg ${expr.sreg}${dir}`;
+    return 'dreg' in expr
+      ? `ct load ${key} => reg ${expr.dreg}${dir}`
+      : `ct set ${key} with reg ${expr.sreg}${dir}`;
   },
   encode(expr, attrs) {
     attrs.u32(NftaCt.KEY, expr.key);

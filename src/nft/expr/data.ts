@@ -1,5 +1,12 @@
 /** NFTA_DATA: a value, or a verdict with its chain. */
-import { NftaData, NftaVerdict, NFT_CONTINUE, NFT_GOTO, NFT_JUMP, NFT_RETURN } from '../../../assembly/abi/nf_tables.js';
+import {
+  NftaData,
+  NftaVerdict,
+  NFT_CONTINUE,
+  NFT_GOTO,
+  NFT_JUMP,
+  NFT_RETURN,
+} from '../../../assembly/abi/nf_tables.js';
 import type { NlAttrs, NlAttrWriter } from '../../netlink/nlattr.js';
 import type { Verdict } from '../ast.js';
 

@@ -19,7 +19,11 @@ export const dup: ExprOps<DupIr> = {
   decode(attrs) {
     const sregAddr = attrs.u32(NftaDup.SREG_ADDR);
     const sregDev = attrs.u32(NftaDup.SREG_DEV);
-    return { kind: 'dup', ...(sregAddr !== undefined && { sregAddr }), ...(sregDev !== undefined && { sregDev }) };
+    return {
+      kind: 'dup',
+      ...(sregAddr !== undefined && { sregAddr }),
+      ...(sregDev !== undefined && { sregDev }),
+    };
   },
 };
 

@@ -59,7 +59,10 @@ export const dynsetOps = (within: Within): ExprOps<DynsetIr> => ({
       setId: attrs.u32(NftaDynset.SET_ID) ?? 0,
       ...(sregData !== undefined && { sregData }),
       timeoutMs: attrs.u64(NftaDynset.TIMEOUT) ?? 0n,
-      exprs: one !== undefined ? [within.read(one)] : (many?.all(NFTA_LIST_ELEM) ?? []).map((each) => within.read(each)),
+      exprs:
+        one !== undefined
+          ? [within.read(one)]
+          : (many?.all(NFTA_LIST_ELEM) ?? []).map((each) => within.read(each)),
     };
   },
 });

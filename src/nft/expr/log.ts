@@ -34,7 +34,8 @@ export const log: ExprOps<LogIr> = {
   text({ prefix, group, snaplen, qthreshold, level, flags = 0 }) {
     const parts = ['log'];
     if (prefix !== undefined) parts.push('prefix', prefix);
-    if (group !== undefined) parts.push(`group ${group} snaplen ${snaplen ?? 0} qthreshold ${qthreshold ?? 0}`);
+    if (group !== undefined)
+      parts.push(`group ${group} snaplen ${snaplen ?? 0} qthreshold ${qthreshold ?? 0}`);
     else if (level !== undefined) parts.push(`level ${level}`);
     for (const [bit, , word] of FLAGS) if ((flags & bit) !== 0) parts.push(word);
     return parts.join(' ');

@@ -3,14 +3,15 @@ import { NftaNat } from '../../../assembly/abi/nf_tables.js';
 import { type ExprOps, hex } from './expr.js';
 
 /** NF_NAT_RANGE_*. */
-export const NAT_F_MAP_IPS = 0x1;
 export const NAT_F_PROTO_SPECIFIED = 0x2;
 export const NAT_F_NETMAP = 0x40;
+
+const FAMILIES: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip', 10: 'ip6' };
 
 export interface NatIr {
   readonly kind: 'nat';
   readonly type: 'snat' | 'dnat';
-  /** NFPROTO_IPV4 or NFPROTO_IPV6. */
+  /** NFPROTO_IPV4 or NFPROTO_IPV6; NFPROTO_INET of ports alone. */
   readonly family: number;
   readonly addrMin?: number;
   readonly addrMax?: number;
@@ -22,7 +23,7 @@ export interface NatIr {
 export const nat: ExprOps<NatIr> = {
   name: 'nat',
   text({ type, family, addrMin, addrMax, protoMin, protoMax, flags }) {
-    const parts = [`nat ${type} ${family === 2 ? 'ip' : family === 10 ? 'ip6' : 'unknown'}`];
+    const parts = [`nat ${type} ${FAMILIES[family] ?? 'unknown'}`];
     if (addrMin !== undefined) parts.push(`addr_min reg ${addrMin}`);
     if (addrMax !== undefined) parts.push(`addr_max reg ${addrMax}`);
     if (protoMin !== undefined) parts.push(`proto_min reg ${protoMin}`);

@@ -21,7 +21,9 @@ export type ObjrefIr = ObjrefImm | ObjrefMap;
 export const objref: ExprOps<ObjrefIr> = {
   name: 'objref',
   text: (expr) =>
-    'sreg' in expr ? `objref sreg ${expr.sreg} set ${expr.set}` : `objref type ${expr.type} name ${expr.name}`,
+    'sreg' in expr
+      ? `objref sreg ${expr.sreg} set ${expr.set}`
+      : `objref type ${expr.type} name ${expr.name}`,
   encode(expr, attrs) {
     if ('sreg' in expr)
       attrs

@@ -136,7 +136,9 @@ export function writeExpr(attrs: NlAttrWriter, expr: IrExpr): void {
 
 export function readExpr(from: NlAttrs | Uint8Array): IrExpr {
   const attrs = from instanceof Uint8Array ? new NlAttrs(from) : from;
-  return opsOf(attrs.text(NftaExpr.NAME) ?? '').decode(attrs.nested(NftaExpr.DATA) ?? new NlAttrs(new Uint8Array(0)));
+  return opsOf(attrs.text(NftaExpr.NAME) ?? '').decode(
+    attrs.nested(NftaExpr.DATA) ?? new NlAttrs(new Uint8Array(0)),
+  );
 }
 
 export function writeExprs(attrs: NlAttrWriter, type: number, exprs: readonly IrExpr[]): void {

@@ -19,7 +19,8 @@ const NAMES = new Map(Object.values(IPSEC_KEYS).map((key) => [key.number, key.te
 
 export const xfrm: ExprOps<XfrmIr> = {
   name: 'xfrm',
-  text: ({ dir, spnum, key, dreg }) => `xfrm load ${dir} ${spnum} ${NAMES.get(key) ?? 'unknown'} => reg ${dreg}`,
+  text: ({ dir, spnum, key, dreg }) =>
+    `xfrm load ${dir} ${spnum} ${NAMES.get(key) ?? 'unknown'} => reg ${dreg}`,
   encode({ dir, spnum, key, dreg }, attrs) {
     attrs.u32(NFTA_XFRM_DREG, dreg).u32(NFTA_XFRM_KEY, key);
     attrs.u8(NFTA_XFRM_DIR, dir === 'in' ? 0 : 1).u32(NFTA_XFRM_SPNUM, spnum);

@@ -28,7 +28,14 @@ export const IPV6_HEADERS = table([
   opt('rt', 43, nexthdr, hdrlength, int('type', 16, 8), int('seg-left', 24, 8)),
   opt('rt0', 43, int('reserved', 32, 32), field('addr', IP6ADDR, 64)),
   opt('rt2', 43, int('reserved', 32, 32), field('addr', IP6ADDR, 64)),
-  opt('srh', 43, int('last-entry', 32, 8), int('flags', 40, 8), int('tag', 48, 16), field('sid', IP6ADDR, 64)),
+  opt(
+    'srh',
+    43,
+    int('last-entry', 32, 8),
+    int('flags', 40, 8),
+    int('tag', 48, 16),
+    field('sid', IP6ADDR, 64),
+  ),
   opt(
     'frag',
     44,
@@ -40,7 +47,15 @@ export const IPV6_HEADERS = table([
     int('id', 32, 32),
   ),
   opt('dst', 60, nexthdr, hdrlength),
-  opt('mh', 135, nexthdr, hdrlength, field('type', MH_TYPE, 16), int('reserved', 24, 8), int('checksum', 32, 16)),
+  opt(
+    'mh',
+    135,
+    nexthdr,
+    hdrlength,
+    field('type', MH_TYPE, 16),
+    int('reserved', 24, 8),
+    int('checksum', 32, 16),
+  ),
 ]);
 
 const kind = int('kind', 0, 8);

@@ -1,5 +1,15 @@
 /** Link and network headers, and what leads to them. IEEE 802.3 and 802.1Q, RFC 826, 791, 8200. */
-import { ARPOP, DSCP, ECN, ETHERADDR, ETHERTYPE, INET_PROTO, INTEGER, IP6ADDR, IPADDR } from '../datatype/datatype.js';
+import {
+  ARPOP,
+  DSCP,
+  ECN,
+  ETHERADDR,
+  ETHERTYPE,
+  INET_PROTO,
+  INTEGER,
+  IP6ADDR,
+  IPADDR,
+} from '../datatype/datatype.js';
 import { field, type OpenProto, type Proto } from './proto.js';
 import { AH, COMP, DCCP, ESP, ICMP, ICMPV6, IGMP, SCTP, TCP, TH, UDP, UDPLITE } from './transport.js';
 
@@ -126,7 +136,13 @@ AH.next = upper;
 COMP.next = upper;
 
 /** Where `meta l4proto` leads. */
-export const INET_SERVICE_PROTO: Proto = { name: 'inet-service', base: 'nh', metaKey: 'l4proto', fields: [], next: upper };
+export const INET_SERVICE_PROTO: Proto = {
+  name: 'inet-service',
+  base: 'nh',
+  metaKey: 'l4proto',
+  fields: [],
+  next: upper,
+};
 
 ETHER.next = [
   [ETH_P_IP, IP],
@@ -138,7 +154,13 @@ ETHER.next = [
 VLAN.next = ETHER.next;
 
 /** What a packet of `netdev` is. */
-export const NETDEV: Proto = { name: 'netdev', base: 'll', metaKey: 'protocol', fields: [], next: ETHER.next };
+export const NETDEV: Proto = {
+  name: 'netdev',
+  base: 'll',
+  metaKey: 'protocol',
+  fields: [],
+  next: ETHER.next,
+};
 
 /** By the names that rules use. */
 const PROTOS: readonly Proto[] = [

@@ -1,0 +1,142 @@
+/**
+ * The state of evaluating one rule: what is known of the packet's headers, the statements so far, and the type that a constant is
+ * read as. `expect` changes from expression to expression: the left side of a match says how the right is read.
+ */
+import type { Family, Loc } from '../ast.js';
+import type { ByteOrder, Datatype } from '../datatype/datatype.js';
+import { INTEGER, INVALID } from '../datatype/datatype.js';
+import type { SystemNames } from '../datatype/names.js';
+import { NftError } from '../error.js';
+import { ARP, ETHER, INET, IP, IP6, NETDEV } from '../proto/network.js';
+import type { HeaderBase, Proto } from '../proto/proto.js';
+import type { ElementNode } from './node.js';
+import type { KnownRuleset, MapDef, SetDef, TableDef } from './ruleset.js';
+import type { TypedStatement } from './typed_statement.js';
+
+export interface Expected {
+  readonly dtype: Datatype;
+  readonly bits: number;
+  readonly order: ByteOrder;
+  /** The largest value that fits, where it is not all ones. */
+  readonly max?: bigint;
+}
+
+export const NOTHING_EXPECTED: Expected = { dtype: INVALID, bits: 0, order: 'none' };
+
+interface Layer {
+  proto: Proto;
+}
+
+/** The base that a family's packets begin with, and what is known to be there. */
+const FAMILY_PROTO: Readonly<Record<Family, Proto>> = {
+  ip: IP,
+  ip6: IP6,
+  inet: INET,
+  arp: ARP,
+  bridge: ETHER,
+  netdev: NETDEV,
+};
+
+export class ProtoContext {
+  readonly layers = new Map<HeaderBase, Layer>();
+  /** Link headers one behind the other: ether, vlan, vlan. */
+  readonly stackedLl: Proto[] = [];
+  /** The ICMP type that was matched, for fields that only one type has. */
+  icmpType: number | undefined;
+
+  constructor(readonly family: Family) {
+    const proto = FAMILY_PROTO[family];
+    this.layers.set(proto.base, { proto });
+    if (proto === ETHER) this.stackedLl.push(ETHER);
+  }
+
+  get(base: HeaderBase): Layer | undefined {
+    return this.layers.get(base);
+  }
+
+  /** What was matched says that `proto` comes there. */
+  update(base: HeaderBase, proto: Proto): void {
+    if (base === 'll' && proto.len !== undefined && !(proto === ETHER && this.stackedLl.includes(ETHER)))
+      this.stackedLl.push(proto);
+    this.layers.set(base, { proto });
+  }
+}
+
+/** What all rules of a compilation share. */
+export interface Compilation {
+  readonly names: SystemNames;
+  readonly known: KnownRuleset;
+  nextSetId(): number;
+}
+
+export interface NewSet {
+  readonly set: SetDef;
+  readonly elements: readonly ElementNode[];
+}
+
+export class RuleContext {
+  readonly proto: ProtoContext;
+  readonly stmts: TypedStatement[] = [];
+  /** Anonymous sets and meters that the rule made, in order. */
+  readonly newSets: NewSet[] = [];
+  expect: Expected = NOTHING_EXPECTED;
+  /** Within elements of a set: keys may be intervals. */
+  inSet = false;
+
+  constructor(
+    readonly shared: Compilation,
+    readonly family: Family,
+    readonly table: TableDef,
+    readonly chain?: { readonly type?: string; readonly hook?: string },
+  ) {
+    this.proto = new ProtoContext(family);
+  }
+
+  /** Reads constants as this, while `run` lasts. */
+  expecting<T>(expected: Expected, run: () => T): T {
+    const before = this.expect;
+    this.expect = expected;
+    try {
+      return run();
+    } finally {
+      this.expect = before;
+    }
+  }
+
+  addSet(
+    made: Pick<SetDef, 'name' | 'anonymous' | 'flags' | 'keyType' | 'keyBits' | 'keyOrder' | 'loc'> & {
+      parts?: NonNullable<SetDef['parts']>;
+      data?: MapDef;
+      size?: number;
+      timeoutMs?: bigint;
+    },
+    elements: readonly ElementNode[],
+  ): SetDef {
+    const set: SetDef = {
+      size: 0,
+      timeoutMs: 0n,
+      ...made,
+      family: this.family,
+      table: this.table.name,
+      id: this.shared.nextSetId(),
+      gcIntervalMs: 0n,
+      autoMerge: false,
+      typeOf: false,
+      exprs: [],
+      elements: [],
+    };
+    this.newSets.push({ set, elements });
+    return set;
+  }
+}
+
+export const expectInteger = (bits: number, order: ByteOrder = 'host', max?: bigint): Expected => ({
+  dtype: INTEGER,
+  bits,
+  order,
+  ...(max !== undefined && { max }),
+});
+
+export function fail(loc: Loc, message: string, because?: Loc): never {
+  throw new NftError(message, loc, because);
+}

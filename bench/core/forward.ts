@@ -1,12 +1,15 @@
 /**
- * forward_hot, forward_random, alloc_per_packet: 64-byte UDP frames through a router's whole path, from the receive
+ * forward_hot, forward_random, ecmp_hot, routes_N_flows_N, alloc_per_packet: 64-byte UDP frames through a router's whole path, from the receive
  * ring of one port to the transmit ring of another, worked by the loop that `ww up` runs.
  *
  *   lan0 10.0.0.1/24 ◄── frames of 10.0.0.2          500,000 prefixes, 16 gateways
  *   wan0 10.1.0.1/24 ──► gateways 10.1.0.2 .. .17    (permanent neighbours)
+ *
+ * With `ways` 2 each prefix has two of them as its next hops, between which the hash of the flow decides.
  */
 import { type Stack, createStack } from '../../src/stack.js';
 import type { Namespace } from '../../src/net/namespace.js';
+import type { RouteSpec } from '../../src/net/route.js';
 import type { Progress } from '../suite.js';
 import { bgpRoutes } from './fib.js';
 import { checksum, frame, internetAddress, ipv4Text, random32 } from './frames.js';
@@ -14,6 +17,10 @@ import { type Fill, MemoryPort, NIC_REQUEST_BYTES, Nic } from './memory_nic.js';
 
 export const FIB_PREFIXES = 500_000;
 const FLOWS = 1024;
+/** Beyond these many prefixes the core's memory is larger than it is by default. */
+const PREFIXES_BY_DEFAULT = 500_000;
+const LARGE_MEMORY_BYTES = 768 << 20;
+const HOST = '10.0.0.2';
 const GATEWAYS = Array.from({ length: 16 }, (_, i) => `10.1.0.${i + 2}`);
 const GATEWAY_MACS = GATEWAYS.map((_, i) => `02:00:00:00:01:${(i + 2).toString(16).padStart(2, '0')}`);
 const LAN_MAC = '02:00:00:00:00:01';
@@ -22,6 +29,13 @@ const HOST_MAC = '02:00:00:00:00:99';
 const FRAME_BYTES = 64;
 /** Frames whose way out is compared with what the FIB says. */
 const CHECKED = 64;
+
+export interface ForwardPlan {
+  readonly prefixes?: number;
+  readonly flows?: number;
+  /** Next hops of each prefix. */
+  readonly ways?: 1 | 2;
+}
 
 export class ForwardBench {
   private fill: Fill = () => {};
@@ -32,14 +46,22 @@ export class ForwardBench {
     private readonly nic: Nic,
     private readonly lan: MemoryPort,
     private readonly wan: MemoryPort,
+    private readonly frames: number,
     private readonly flows: number,
     private readonly template: number,
   ) {}
 
-  static async create(progress: Progress): Promise<ForwardBench> {
-    const stack = await createStack({ seed: 1, sizes: { requestBytes: NIC_REQUEST_BYTES } });
+  static async create(progress: Progress, plan: ForwardPlan = {}): Promise<ForwardBench> {
+    const { prefixes = FIB_PREFIXES, flows = FLOWS, ways = 1 } = plan;
+    const stack = await createStack({
+      seed: 1,
+      sizes: {
+        requestBytes: NIC_REQUEST_BYTES + flows * FRAME_BYTES,
+        ...(prefixes > PREFIXES_BY_DEFAULT && { memoryBytes: LARGE_MEMORY_BYTES }),
+      },
+    });
     try {
-      const bench = await ForwardBench.configure(stack, progress);
+      const bench = await ForwardBench.configure(stack, progress, { prefixes, flows, ways });
       bench.hot();
       await bench.check();
       bench.random();
@@ -51,7 +73,11 @@ export class ForwardBench {
     }
   }
 
-  private static async configure(stack: Stack, progress: Progress): Promise<ForwardBench> {
+  private static async configure(
+    stack: Stack,
+    progress: Progress,
+    { prefixes, flows, ways }: Required<ForwardPlan>,
+  ): Promise<ForwardBench> {
     const nic = await Nic.on(stack.core.instance);
     const router = await stack.namespace('router');
     // Nothing but what the NIC brings in: no router solicitations, no group reports.
@@ -65,8 +91,9 @@ export class ForwardBench {
     await router.setSysctl('net.ipv4.ip_forward', 1);
     for (const [i, address] of GATEWAYS.entries())
       await router.addNeighbour(wan0, { address, mac: GATEWAY_MACS[i]! });
-    progress(`a FIB of ${FIB_PREFIXES} prefixes`);
-    const failed = (await router.addRoutes(bgpRoutes(FIB_PREFIXES, GATEWAYS, 7))).filter(
+    progress(`a FIB of ${prefixes} prefixes`);
+    const routes = bgpRoutes(prefixes, GATEWAYS, 7);
+    const failed = (await router.addRoutes(ways === 1 ? routes : twoWays(routes))).filter(
       (status) => status !== 0,
     );
     if (failed.length > 0)
@@ -74,18 +101,18 @@ export class ForwardBench {
     stack.core.loop.turn();
     nic.reset();
     const random = random32(42);
-    const flows = new Uint8Array(FLOWS * FRAME_BYTES);
-    for (let i = 0; i < FLOWS; i++)
-      flows.set(udpFrame(ipv4Text(internetAddress(random)), 1024 + i), i * FRAME_BYTES);
+    const frames = new Uint8Array(flows * FRAME_BYTES);
+    for (let i = 0; i < flows; i++)
+      frames.set(udpFrame(ipv4Text(internetAddress(random)), 1024 + (i % 60_000)), i * FRAME_BYTES);
     const template = udpFrame('0.0.0.0', 1024);
     template.fill(0, 24, 26);
-    return new ForwardBench(stack, router, nic, lan, wan, nic.place(flows), nic.place(template));
+    return new ForwardBench(stack, router, nic, lan, wan, nic.place(frames), flows, nic.place(template));
   }
 
-  /** From now on the frames are of 1,024 flows, in turn. */
+  /** From now on the frames are of the flows, in turn. */
   hot(): void {
     const { exports, state } = this.nic;
-    this.fill = (port, n) => exports.fillFlows(port, state, this.flows, FLOWS, n);
+    this.fill = (port, n) => exports.fillFlows(port, state, this.frames, this.flows, n);
   }
 
   /** From now on each frame has a random destination. */
@@ -123,6 +150,7 @@ export class ForwardBench {
   private async check(): Promise<void> {
     const { core } = this.stack;
     const rings = this.wan.rings;
+    const { ifindex: iif } = await this.router.link('lan0');
     const n = CHECKED;
     this.fill(this.lan.rings.port, n);
     const sent = [...Array(n).keys()].map((i) => {
@@ -136,7 +164,7 @@ export class ForwardBench {
       const after = new Uint8Array(FRAME_BYTES);
       rings.peekTx(rings.txDesc(i), after);
       const dst = before.subarray(30, 34).join('.');
-      const { via } = await this.router.routeGet(dst);
+      const { via } = await this.router.routeGet(dst, { src: HOST, iif });
       const mac = GATEWAY_MACS[GATEWAYS.indexOf(via ?? '')];
       const got = [...after.subarray(0, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':');
       const payload = Buffer.compare(before.subarray(34), after.subarray(34)) === 0;
@@ -151,11 +179,19 @@ export class ForwardBench {
   }
 }
 
+/** Each prefix by its gateway and the one behind it. */
+function* twoWays(routes: Iterable<RouteSpec>): Generator<RouteSpec> {
+  for (const { to, via } of routes) {
+    const other = GATEWAYS[(GATEWAYS.indexOf(via!) + 1) % GATEWAYS.length]!;
+    yield { to, nextHops: [{ via: via! }, { via: other }] };
+  }
+}
+
 function udpFrame(dst: string, sport: number): Uint8Array {
   return frame({
     dstMac: LAN_MAC,
     srcMac: HOST_MAC,
-    src: '10.0.0.2',
+    src: HOST,
     dst,
     protocol: 'udp',
     sport,

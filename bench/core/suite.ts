@@ -34,6 +34,7 @@ const INCLUDES = {
   forward_hot: `${FORWARD_INCLUDES}; 1,024 flows in turn`,
   forward_random: `${FORWARD_INCLUDES}; destinations random over the whole Internet`,
   forward6_hot: `64-byte IPv6 frames, rx ring to tx ring by the host's loop, 256 a turn: checks, FIB of ${FIB6_PREFIXES / 1000}k prefixes, neighbour, hop limit, MACs, qdisc; 1,024 flows in turn; the NIC's fill and drain included`,
+  ecmp_hot: `${FORWARD_INCLUDES}; each prefix with two next hops, chosen by the hash of the addresses; 1,024 flows in turn`,
   bridge_hot:
     "64-byte frames, rx ring to tx ring by the host's loop, 256 a turn: two ports, 1,024 known addresses, source and destination looked up; the NIC's fill and drain included",
   alloc_per_packet:
@@ -41,6 +42,15 @@ const INCLUDES = {
   rss_mb: 'resident memory of `ww up`, the lab, while it runs (10^6 bytes)',
   wasm_kb: 'build/core.wasm, KB of 1,024 bytes',
 } as const;
+
+/** Cost against routes and flows: every number of the one with every number of the other. */
+const SCALE_ROUTES = { 10: 10, '10k': 10_000, '1m': 1_000_000 } as const;
+const SCALE_FLOWS = { 1: 1, '1k': 1000, '100k': 100_000 } as const;
+const SCALE_PACKETS = 1 << 19;
+const SCALE_ROUNDS = 5;
+const SCALE_NAMES = Object.keys(SCALE_ROUTES).flatMap((routes) =>
+  Object.keys(SCALE_FLOWS).map((flows) => `routes_${routes}_flows_${flows}`),
+);
 
 async function run(suite: SuiteRun): Promise<void> {
   const calibration = await Calibration.create();
@@ -51,6 +61,8 @@ async function run(suite: SuiteRun): Promise<void> {
   if (wanted('gso_forward', 'gro_forward')) await offloadForward(suite, calibration);
   if (wanted('forward_hot', 'forward_random', 'alloc_per_packet')) await forward(suite, calibration);
   if (wanted('forward6_hot')) await forward6(suite, calibration);
+  if (wanted('ecmp_hot')) await ecmp(suite, calibration);
+  await scale(suite, calibration);
   if (wanted('bridge_hot')) await bridge(suite, calibration);
   if (wanted('rss_mb')) {
     suite.progress('rss_mb: the lab runs for some seconds');
@@ -146,6 +158,43 @@ async function forward6(suite: SuiteRun, calibration: Calibration): Promise<void
   }
 }
 
+async function ecmp(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  const bench = await ForwardBench.create(suite.progress, { ways: 2 });
+  try {
+    bench.hot();
+    for (let i = 0; i < 3; i++) bench.mpps(FORWARD_PACKETS);
+    const samples = rounds('ecmp_hot', suite.progress, calibration, () => bench.mpps(FORWARD_PACKETS));
+    suite.result(result('ecmp_hot', 'Mpps', samples, INCLUDES.ecmp_hot));
+  } finally {
+    await bench.close();
+  }
+}
+
+/** Nanoseconds per packet; one router at a time, as the largest takes most of a gigabyte. */
+async function scale(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  for (const [routes, prefixes] of Object.entries(SCALE_ROUTES)) {
+    for (const [name, flows] of Object.entries(SCALE_FLOWS)) {
+      const full = `routes_${routes}_flows_${name}`;
+      if (!suite.names.has(full)) continue;
+      const bench = await ForwardBench.create(suite.progress, { prefixes, flows });
+      try {
+        bench.hot();
+        bench.mpps(SCALE_PACKETS);
+        const samples: number[] = [];
+        for (let i = 1; i <= SCALE_ROUNDS; i++) {
+          suite.progress(`${full}: round ${i} of ${SCALE_ROUNDS}`);
+          samples.push(1000 / bench.mpps(SCALE_PACKETS));
+          calibration.sample();
+        }
+        const includes = `as forward_hot, with a FIB of ${prefixes} prefixes and ${flows} flows in turn`;
+        suite.result(result(full, 'ns', samples, includes));
+      } finally {
+        await bench.close();
+      }
+    }
+  }
+}
+
 async function bridge(suite: SuiteRun, calibration: Calibration): Promise<void> {
   const bench = await BridgeBench.create();
   try {
@@ -170,7 +219,7 @@ function rounds(what: string, progress: Progress, calibration: Calibration, take
 export const coreSuite: Suite = {
   name: 'core',
   summary: 'the core in memory: checksums, offloads, forwarding, allocations, sizes',
-  names: [...Object.keys(INCLUDES), 'calib_ns'],
+  names: [...Object.keys(INCLUDES), ...SCALE_NAMES, 'calib_ns'],
   problem: () => null,
   run,
 };

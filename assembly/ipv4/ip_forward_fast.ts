@@ -6,8 +6,8 @@
  *                                          └─ otherwise ─► rcvFinish, the whole way
  *
  * Ordinary is: no hook in the namespace, no options, a unicast source and destination, no reverse path filter, one
- * unicast route by a gateway whose neighbour is reachable, another device out than in, small enough, an idle port. All
- * of that is looked at before the first byte is written, so that a packet may still take the whole way.
+ * unicast route by gateways whose neighbours are reachable (of several the flow's hash chooses), another device out than
+ * in, small enough, an idle port. All of that is looked at before the first byte is written, so that a packet may still take the whole way.
  */
 import { Port } from '../abi/layout';
 import { Ipv4Conf } from '../abi/sysctl';
@@ -17,6 +17,8 @@ import { root } from '../lib/root';
 import { NUD_CONNECTED, Neighbour } from '../neigh/neighbour';
 import { AF_INET, Net } from '../net/net';
 import { FibInfo, FibNh, RtType, fibNh } from '../route/fib';
+import { fibSelectPath } from '../route/fib_select';
+import { flowHashSkb } from '../route/flow_hash';
 import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
 import { traceEvents } from '../skb/trace';
 import { ETH_HLEN } from '../wire/ethernet';
@@ -47,20 +49,23 @@ function isOdd(addr: u32): bool {
 }
 
 /**
- * Whether a route is fit for packets from `dev`: one unicast next hop by a gateway that is reachable now, out of another
- * device, which is an idle port. Holds for the burst, and is remembered in the route until its end.
+ * Whether a route is fit for packets from `dev`: unicast, each of its next hops a gateway that is reachable now, out of
+ * another device, which is an idle port. Holds for the burst, and is remembered in the route until its end.
  */
 function qualify(info: FibInfo, dev: usize): bool {
-  if (info.type !== <u8>RtType.UNICAST || info.nhCount !== 1 || info.mtu !== 0 || info.tos !== 0)
+  if (info.type !== <u8>RtType.UNICAST || info.nhCount === 0 || info.mtu !== 0 || info.tos !== 0)
     return false;
-  const nh: FibNh = fibNh(info, 0);
+  for (let i: u32 = 0; i < info.nhCount; i++) if (!fitHop(fibNh(info, i), dev)) return false;
+  info.burst = root().burst;
+  return true;
+}
+
+function fitHop(nh: FibNh, dev: usize): bool {
   if (nh.flags !== 0) return false;
   if (nh.gwFamily !== <u8>AF_INET || nh.neigh === 0 || nh.dev === dev) return false;
   const neigh = changetype<Neighbour>(nh.neigh);
   if (neigh.dead !== 0 || (<u32>neigh.nudState & NUD_CONNECTED) === 0) return false;
-  if (!fastXmitAllowed(changetype<NetDevice>(nh.dev))) return false;
-  info.burst = root().burst;
-  return true;
+  return fastXmitAllowed(changetype<NetDevice>(nh.dev));
 }
 
 /** A class, because only a method may be marked for inlining: a call costs as much as a third of the work. */
@@ -91,7 +96,8 @@ export class FastPath {
     if ((<u32>isOdd(saddr) | <u32>isOdd(daddr)) !== 0) return false;
     if (load<u32>(ifaddrBucket(net, saddr)) !== 0) return false;
 
-    const nh: FibNh = fibNh(info, 0);
+    let nh: FibNh = fibNh(info, 0);
+    if (info.nhCount !== 1) nh = fibSelectPath(net, info, flowHashSkb(net, AF_INET, skb));
     const out = changetype<NetDevice>(nh.dev);
     if (skb.len > out.mtu) return false;
     const head = load<u32>(out.priv, Port.TX_HEAD);

@@ -158,12 +158,15 @@ export function fibTableLookup(fib: Fib, fl: FibFlow): i32 {
     fl.nh = changetype<usize>(fibNh(best, 0));
     return rtTypeError(best.type);
   }
+  // Nearly always the first route of the longest prefix does.
+  const first = fits(fl, best);
+  if (first <= 0) return first;
   // "Backtrace": the longest prefix may have nothing that fits, and a shorter one something.
   for (let plen: i32 = fib.bits; plen >= 0; plen--) {
     if (poptrieGet(fib.trie, key, plen) === 0) continue;
-    const first = fibFirst(fib, key, plen);
-    if (first === null) continue;
-    const err = fitsAny(fl, fib, plen, first);
+    const at = fibFirst(fib, key, plen);
+    if (at === null) continue;
+    const err = fitsAny(fl, fib, plen, at);
     if (err <= 0) return err;
   }
   fl.info = 0;

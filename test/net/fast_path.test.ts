@@ -40,7 +40,12 @@ async function router(): Promise<Router> {
   await ns.setSysctl('net.ipv4.icmp_ratelimit', 0);
   await ns.addNeighbour(wan0, { address: '198.51.100.2', mac: '02:00:00:00:00:22' });
   await ns.addNeighbour(lan0, { address: '192.0.2.2', mac: '02:00:00:00:00:12' });
+  await ns.addNeighbour(wan0, { address: '198.51.100.3', mac: '02:00:00:00:00:23' });
   await ns.addRoute({ to: '203.0.113.0/24', via: '198.51.100.2' });
+  await ns.addRoute({
+    to: '203.0.112.0/24',
+    nextHops: [{ via: '198.51.100.2' }, { via: '198.51.100.3', weight: 2 }],
+  });
   await ns.addRoute({ to: '203.0.113.128/25', type: 'blackhole' });
   await ns.addRoute({ to: '203.0.113.64/26', via: '192.0.2.2' });
   stack.run(100);
@@ -81,7 +86,7 @@ const anyFrame = fc
   .record({
     src: mostly(['192.0.2.2', '10.1.2.3'], ['192.0.2.1', '127.0.0.1', '224.0.0.5', '0.0.0.0']),
     dst: mostly(
-      ['203.0.113.1', '203.0.113.2'],
+      ['203.0.113.1', '203.0.113.2', '203.0.112.1', '203.0.112.2', '203.0.112.3'],
       ['203.0.113.70', '203.0.113.200', '198.51.100.2', '9.9.9.9', '255.255.255.255'],
     ),
     ttl: mostly([2, 64, 255], [0, 1]),

@@ -44,6 +44,7 @@ import { randomSeed, randomU64 } from './lib/random';
 import { root, rootEnd, setRoot } from './lib/root';
 import { timerMetaBytes, timerNext, timerWheelInit } from './lib/timer_wheel';
 import { arpOpsInit } from './neigh/arp';
+import { nftOpsInit, nftRunBytes, nftRunInit } from './netfilter/nft/nft_init';
 import { neighNetInit, neighOpsInit } from './neigh/neigh_init';
 import { neighTablesBytes, neighTablesInit } from './neigh/neigh_table';
 import { Errno } from './net/errno';
@@ -139,6 +140,8 @@ export function coreInit(config: usize): i32 {
   timerWheelInit(r.timerWheel);
   const neigh = at;
   at = carve(at, neighTablesBytes());
+  nftRunInit(at);
+  at = carve(at, nftRunBytes());
   r.requestArea = at;
   r.requestBytes = requestBytes;
   at = carve(at, requestBytes);
@@ -245,6 +248,7 @@ function fillOps(): void {
   ip6OpsInit();
   bridgeOpsInit();
   nfConntrackOpsInit();
+  nftOpsInit();
 }
 
 function xmitLoopback(skb: usize, dev: usize): i32 {

@@ -36,6 +36,8 @@ export enum EventType {
   CT_EVENTS = 33,
   /** A next-hop object: B = 1 when removed, ADDR: u32 id. */
   NEXTHOP = 25,
+  /** nf_tables' ruleset changed: B = its generation. */
+  NFT = 28,
 }
 
 export enum Event {

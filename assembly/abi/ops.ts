@@ -135,6 +135,11 @@ export enum Op {
   NEIGH_NDISC_PROXY,
   PROXY_REDO_ARP,
   PROXY_REDO_NDISC,
+  // nf_tables: a base chain at a hook (priv, skb, state) => i32; timers; what happens to devices; the end of a namespace
+  NFT_DO_CHAIN = 470,
+  TIMER_NFT_SET,
+  NETDEV_EVENT_NFT,
+  NET_EXIT_NFT,
   // timer: a resilient next-hop group is looked after
   TIMER_NH_RES = 380,
   // VRF: what is sent by one; (skb at its network header, dev) => i32 of VrfOutput (dev/vrf); its Ndo block

@@ -28,6 +28,10 @@ export const TRACE_F_DROPS: u32 = 1;
 export const TRACE_F_EVENTS: u32 = 2;
 /** Record the frames that ports receive (RECEIVED); the short ways stay on. */
 export const TRACE_F_RECEIVED: u32 = 4;
+/** Record the way of every packet through the rules of nf_tables, not only of those with `meta nftrace set 1`. */
+export const TRACE_F_NFT: u32 = 8;
+/** Record what the rules log. */
+export const TRACE_F_LOG: u32 = 16;
 
 /** A record; SIZE is a multiple of 8. Numbers A to D and DATA mean what the kind says. */
 export enum TraceRec {
@@ -108,7 +112,18 @@ export enum TraceKind {
   BRIDGE_STATE = 24,
   /** Cut into segments: A = bytes of payload each, B = how many. */
   GSO = 25,
-  MAX = 26,
+  /**
+   * A rule of nf_tables gave a verdict, a chain ended, a policy decided: DETAIL = NftTraceType | family << 8, A = verdict
+   * (NF_* or NFT_*), B = handle of the rule, C = hook; DATA = name of the table, NUL, name of the chain.
+   */
+  NFT = 26,
+  /**
+   * A rule logs: DETAIL = 0 log, 1 nflog; A = level or group, B = flags, C = hook | family << 8, D = handle of the device
+   * that it leaves by; DATA = prefix, NUL, then CAPTURED bytes in all with the packet from its link-layer header, if it
+   * has one, on.
+   */
+  NFLOG = 27,
+  MAX = 28,
 }
 
 /** DETAIL of TraceKind.GRO. */

@@ -84,7 +84,8 @@ export class Root {
   /** pktgen/: streams and sinks, or 0. */
   pktgen: usize;
   reserved1: usize;
-  reserved2: usize;
+  /** Places that nf_tables parses and runs with (netfilter/nft/nft_ctx). */
+  nft: usize;
   /** Bytes that the fragment queues of all namespaces hold (ipv4/inet_fragment). */
   fragBytes: usize;
 }

@@ -31,4 +31,11 @@ export enum Errno {
   EACCES = 13,
   ENOSPC = 28,
   EXFULL = 54,
+  E2BIG = 7,
+  EFBIG = 27,
+  ENOTEMPTY = 39,
+  ENODATA = 61,
+  EBADMSG = 74,
+  EOVERFLOW = 75,
+  ERESTART = 85,
 }

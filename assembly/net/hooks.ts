@@ -2,7 +2,8 @@
  * The hook points: per family and hook number a list of functions in order of priority. Netfilter, and whoever else
  * wants to see packets, registers here; what runs them is dev/nf_hook. Linux: net/netfilter/core.c.
  *
- *   net.hooks ─► [NFPROTO_IPV4: 5 lists][NFPROTO_IPV6: 5][NFPROTO_BRIDGE: 5]      dev.ingressHooks, dev.egressHooks ─► list
+ *   net.hooks ─► [NFPROTO_IPV4: 5 lists][NFPROTO_IPV6: 5][NFPROTO_BRIDGE: 5][NFPROTO_ARP: 5]
+ *   dev.ingressHooks, dev.egressHooks ─► list
  *   list = { n, pad } { priority i32, op u32, priv u32, id u32 } x n
  */
 import { Errno } from './errno';
@@ -13,6 +14,8 @@ import { kfree, kmalloc } from '../lib/kmalloc';
 export const NFPROTO_IPV4: u32 = 0;
 export const NFPROTO_IPV6: u32 = 1;
 export const NFPROTO_BRIDGE: u32 = 2;
+/** Hooks 0 in, 1 out (NF_ARP_*). */
+export const NFPROTO_ARP: u32 = 3;
 
 export enum NetfilterHook {
   PRE_ROUTING = 0,
@@ -59,15 +62,22 @@ export function hookSlot(net: Net, family: u32, hook: NetfilterHook): usize {
   return net.hooks + ((family * INET_HOOKS + <u32>hook) << 2);
 }
 
-export const NET_HOOKS_BYTES: u32 = 3 * INET_HOOKS * 4;
+export const NET_HOOKS_BYTES: u32 = 4 * INET_HOOKS * 4;
 
 /** The list of an IP hook, 0 when nobody registered. */
 export function hookList(net: Net, family: u32, hook: NetfilterHook): usize {
   return net.hookCount === 0 ? 0 : load<u32>(hookSlot(net, family, hook));
 }
 
-/** Adds a hook to the list at `slot`, behind those of the same priority. */
-export function hookRegister(slot: usize, priority: i32, op: u32, priv: usize, id: u32): i32 {
+/** Adds a hook to the list at `slot`, behind those of the same priority, or (as Linux does) in `front` of them. */
+export function hookRegister(
+  slot: usize,
+  priority: i32,
+  op: u32,
+  priv: usize,
+  id: u32,
+  front: bool = false,
+): i32 {
   const old = load<u32>(slot);
   const n: u32 = old === 0 ? 0 : load<u32>(old);
   if (n === HOOKS_MAX) return -Errno.ENOMEM;
@@ -75,7 +85,8 @@ export function hookRegister(slot: usize, priority: i32, op: u32, priv: usize, i
   if (list === 0) return -Errno.ENOMEM;
   store<u32>(list, n + 1);
   let at: u32 = 0;
-  while (at < n && hookEntry(old, at).priority <= priority) at++;
+  while (at < n && hookEntry(old, at).priority < priority) at++;
+  while (!front && at < n && hookEntry(old, at).priority === priority) at++;
   if (at > 0) memory.copy(list + HOOK_LIST_HEADER, old + HOOK_LIST_HEADER, at * HOOK_ENTRY_BYTES);
   if (at < n) {
     memory.copy(

@@ -80,6 +80,8 @@ export class Net {
   neigh6Entries: u32;
   /** 1 once a VRF was made, and with it the rules that lead to its table (rtnl/link_vrf). */
   vrfRules: u32;
+  /** netfilter/nft: tables of this namespace, 0: never had any. */
+  nft: usize;
 }
 
 /** Called with each new namespace before its first device exists; false when memory ran out. */

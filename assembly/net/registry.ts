@@ -37,6 +37,8 @@ export function callNetdevNotifiers(event: NetdevEvent, dev: usize): void {
   }
   const nat = opIndex(Op.NETDEV_EVENT_NF_NAT);
   if (nat !== 0) call_indirect<void>(nat, <u32>event, dev);
+  const nft = opIndex(Op.NETDEV_EVENT_NFT);
+  if (nft !== 0) call_indirect<void>(nft, <u32>event, dev);
 }
 
 /** An address (network order) of `family` was taken off `dev`: masqueraded connections end. Linux: the inetaddr chain. */

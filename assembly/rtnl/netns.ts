@@ -56,6 +56,8 @@ function netNew(body: usize): i32 {
 /** Ends a namespace, whatever of it exists: devices first (lo last), then what each layer hung there. */
 export function netExit(net: Net): void {
   net.dying = 1;
+  // Chains leave the hooks of devices before these go.
+  callNetOps(Op.NET_EXIT_NFT, Op.NET_EXIT_NFT, net);
   while (net.devTail !== 0) destroyDevice(changetype<NetDevice>(net.devTail));
   rawNetExit(net);
   callNetOps(Op.NET_EXIT_IPV4, Op.NET_EXIT_NF_CONNTRACK, net);

@@ -185,3 +185,33 @@ function putFrame(kind: TraceKind, skb: SkBuff, a: u32, b: u32): void {
   memory.copy(to + front, skb.data, linear);
   if (take - front > linear) skbCopyBits(skb, linear, to + front + linear, take - front - linear);
 }
+
+/** What is recorded (TRACE_F_*); only while root().trace is not 0. */
+export function traceFlags(): u32 {
+  return load<u32>(root().trace, TraceRing.FLAGS);
+}
+
+/** A step with three numbers and two names behind each other, whatever the flags say. */
+export function traceNames(
+  kind: TraceKind,
+  detail: u32,
+  skb: usize,
+  dev: usize,
+  a: u32,
+  b: u32,
+  c: u32,
+  ptr: usize,
+  len: u32,
+  ptr2: usize,
+  len2: u32,
+): void {
+  const rec = begin(kind, detail, skb, dev, len + 1 + len2);
+  if (rec === 0) return;
+  store<u32>(rec, a, TraceRec.A);
+  store<u32>(rec, b, TraceRec.B);
+  store<u32>(rec, c, TraceRec.C);
+  store<u32>(rec, len + 1 + len2, TraceRec.CAPTURED);
+  memory.copy(rec + TraceRec.DATA, ptr, len);
+  store<u8>(rec + len, 0, TraceRec.DATA);
+  memory.copy(rec + TraceRec.DATA + len + 1, ptr2, len2);
+}

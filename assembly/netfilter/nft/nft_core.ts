@@ -1,0 +1,347 @@
+/**
+ * The machine: runs a base chain for one packet. Linux: nft_do_chain in net/netfilter/nf_tables_core.c.
+ *
+ *   RULE ─► instruction ─► instruction ─► ... ─► next RULE       NFT_BREAK goes to the next RULE at once
+ *             │ verdict: accept, drop, queue, stolen: done
+ *             │ jump: the next RULE is kept, 16 deep; goto: it is not; return, END: back to what was kept, or the policy
+ */
+import {
+  NFT_BREAK,
+  NFT_CONTINUE,
+  NFT_GOTO,
+  NFT_JUMP,
+  NFT_JUMP_STACK_SIZE,
+  NFT_RETURN,
+  NftTraceType,
+} from '../../abi/nf_tables';
+import {
+  Nb,
+  NbCmp,
+  NbFused,
+  NbFusedN,
+  NbImmediate,
+  NbKey,
+  NbLookup,
+  NftExprKind,
+} from '../../abi/nft_bytecode';
+import { NfProto } from '../../abi/nfnl';
+import { devNamePtr, NetDevice } from '../../dev/net_device';
+import { NfHookState } from '../../dev/nf_hook';
+import { root } from '../../lib/root';
+import {
+  NFPROTO_ARP,
+  NFPROTO_BRIDGE,
+  NFPROTO_IPV6,
+  NF_ACCEPT,
+  NF_DROP,
+  NF_QUEUE,
+  NF_STOLEN,
+  NF_VERDICT_MASK,
+  NetfilterHook,
+} from '../../net/hooks';
+import { SkBuff } from '../../skb/sk_buff';
+import { bitwiseEval } from './nft_bitwise';
+import { byteorderEval } from './nft_byteorder';
+import { cmpBytes } from './nft_cmp';
+import { Counter } from './nft_counter';
+import { FRAMES, frameAt, nftCtx } from './nft_ctx';
+import { Elem, ElemMore, elemData } from './nft_elem';
+import { exprEval, exprsRun } from './nft_eval';
+import { metaGet, metaSetEval } from './nft_meta';
+import { BaseChain, Chain } from './nf_tables';
+import { payloadAt, payloadEval, payloadSetEval } from './nft_payload';
+import { JUMP_STACK_AT, L4_VALID, Pkt, pktInit, pktL4 } from './nft_pkt';
+import { rangeEval } from './nft_range';
+import { NFT_DATA_VERDICT } from '../../abi/nf_tables';
+import { NftSet } from './nft_set';
+import { setLookup } from './nft_set_backend';
+import { traceOn, traceStep } from './nft_trace';
+
+/** Op NFT_DO_CHAIN: `priv` is a BaseChain. */
+export function nftDoChainOp(priv: usize, skb: usize, state: usize): i32 {
+  const ctx = nftCtx();
+  // Chains inside chains (a rule that sends a packet): beyond this depth it is a loop of its own making.
+  if (ctx.depth === FRAMES) return NF_DROP;
+  const pkt = changetype<Pkt>(frameAt(ctx.depth++));
+  const s = changetype<NfHookState>(state);
+  pktInit(pkt, changetype<SkBuff>(skb), s, familyOf(s));
+  pkt.baseChain = priv;
+  const verdict = nftDoChain(pkt, changetype<BaseChain>(priv));
+  ctx.depth--;
+  return verdict;
+}
+
+function familyOf(state: NfHookState): u32 {
+  if (state.hook >= <u32>NetfilterHook.NETDEV_INGRESS) return NfProto.NETDEV;
+  if (state.family === NFPROTO_IPV6) return NfProto.IPV6;
+  if (state.family === NFPROTO_BRIDGE) return NfProto.BRIDGE;
+  return state.family === NFPROTO_ARP ? NfProto.ARP : NfProto.IPV4;
+}
+
+export function nftDoChain(pkt: Pkt, base: BaseChain): i32 {
+  const regs = changetype<usize>(pkt);
+  const stack = regs + JUMP_STACK_AT;
+  let pc = changetype<Chain>(base.chain).blob;
+  let chain: usize = base.chain;
+  let next: usize = 0;
+  let depth: u32 = 0;
+  let verdict: i32 = NFT_CONTINUE;
+  pkt.rule = 0;
+  const trace = root().trace !== 0 && traceOn(pkt);
+  for (;;) {
+    const kind = <u32>load<u8>(pc);
+    verdict = NFT_CONTINUE;
+    switch (kind) {
+      case NftExprKind.RULE:
+        next = load<u32>(pc, 4);
+        pkt.rule = load<u32>(pc, 8);
+        pc += 12;
+        continue;
+      case NftExprKind.FUSED_PAYLOAD_CMP:
+        if (!Fused.payload(pc, pkt, 0xffffffff, 0)) {
+          pc = next;
+          continue;
+        }
+        pc += NbFused.SIZE;
+        continue;
+      case NftExprKind.FUSED_PAYLOAD_MASK_CMP:
+        if (!Fused.payload(pc, pkt, load<u32>(pc, NbFused.MASK), load<u32>(pc, NbFused.XOR))) {
+          pc = next;
+          continue;
+        }
+        pc += NbFused.SIZE;
+        continue;
+      case NftExprKind.FUSED_L4PROTO_CMP: {
+        if (pkt.l4 !== L4_VALID && !pktL4(pkt)) {
+          pc = next;
+          continue;
+        }
+        const proto = pkt.tprot;
+        store<u32>(regs + load<u16>(pc, NbFused.DREG), proto);
+        if ((proto === load<u32>(pc, NbFused.VALUE)) === (load<u8>(pc, 1) !== 0)) {
+          pc = next;
+          continue;
+        }
+        pc += NbFused.SIZE;
+        continue;
+      }
+      case NftExprKind.FUSED_NFPROTO_CMP: {
+        store<u32>(regs + load<u16>(pc, NbFused.DREG), pkt.family);
+        if ((pkt.family === load<u32>(pc, NbFused.VALUE)) === (load<u8>(pc, 1) !== 0)) {
+          pc = next;
+          continue;
+        }
+        pc += NbFused.SIZE;
+        continue;
+      }
+      case NftExprKind.FUSED_IFNAME_CMP:
+        if (Fused.ifname(pc, pkt) === (load<u8>(pc, 1) !== 0)) {
+          pc = next;
+          continue;
+        }
+        pc += NbFusedN.SIZE;
+        continue;
+      case NftExprKind.FUSED_PAYLOAD_CMPN:
+        if (!fusedPayloadN(pc, pkt)) {
+          pc = next;
+          continue;
+        }
+        pc += NbFusedN.SIZE;
+        continue;
+      case NftExprKind.CMP:
+        if (
+          !cmpBytes(
+            load<u8>(pc, 1),
+            regs + load<u16>(pc, NbCmp.SREG),
+            pc + NbCmp.DATA,
+            load<u8>(pc, NbCmp.LEN),
+          )
+        ) {
+          pc = next;
+          continue;
+        }
+        pc += NbCmp.SIZE;
+        continue;
+      case NftExprKind.PAYLOAD:
+        if (!payloadEval(pc, pkt)) {
+          pc = next;
+          continue;
+        }
+        break;
+      case NftExprKind.META:
+        if (!metaGet(pkt, load<u8>(pc, 1), regs + load<u16>(pc, NbKey.REG))) {
+          pc = next;
+          continue;
+        }
+        break;
+      case NftExprKind.BITWISE:
+        bitwiseEval(pc, regs);
+        break;
+      case NftExprKind.BYTEORDER:
+        byteorderEval(pc, regs);
+        break;
+      case NftExprKind.RANGE:
+        if (!rangeEval(pc, regs)) {
+          pc = next;
+          continue;
+        }
+        break;
+      case NftExprKind.PAYLOAD_SET:
+        if (!payloadSetEval(pc, pkt)) {
+          pc = next;
+          continue;
+        }
+        break;
+      case NftExprKind.META_SET:
+        metaSetEval(pc, pkt);
+        break;
+      case NftExprKind.COUNTER:
+        Counter.eval(load<u32>(pc, Nb.REF), pkt.skb.len);
+        break;
+      case NftExprKind.IMMEDIATE: {
+        const dreg = <u32>load<u16>(pc, NbImmediate.DREG);
+        if (dreg === 0) {
+          verdict = load<i32>(pc, NbImmediate.DATA);
+          pkt.chain = load<u32>(pc, NbImmediate.DATA + 4);
+        } else {
+          memory.copy(regs + dreg, pc + NbImmediate.DATA, (<u32>load<u8>(pc, NbImmediate.LEN) + 3) & ~3);
+        }
+        break;
+      }
+      case NftExprKind.LOOKUP:
+        verdict = lookupEval(pc, pkt);
+        break;
+      case NftExprKind.END:
+        verdict = NFT_RETURN;
+        break;
+      default:
+        verdict = exprEval(kind, load<u32>(pc, Nb.REF), pkt);
+        break;
+    }
+    if (verdict === NFT_CONTINUE) {
+      pc += load<u16>(pc, Nb.SIZE);
+      continue;
+    }
+    if (verdict === NFT_BREAK) {
+      pc = next;
+      continue;
+    }
+    if (trace && kind !== <u32>NftExprKind.END) traceStep(pkt, NftTraceType.RULE, chain, verdict);
+    const action = verdict & NF_VERDICT_MASK;
+    if (action === NF_ACCEPT || action === NF_DROP || action === NF_STOLEN || action === NF_QUEUE)
+      return verdict;
+    if (verdict === NFT_JUMP || verdict === NFT_GOTO) {
+      if (verdict === NFT_JUMP) {
+        if (depth === NFT_JUMP_STACK_SIZE) return NF_DROP;
+        store<u32>(stack + (depth << 3), next);
+        store<u32>(stack + (depth << 3), chain, 4);
+        depth++;
+      }
+      chain = pkt.chain;
+      pc = changetype<Chain>(chain).blob;
+      continue;
+    }
+    // NFT_RETURN: to behind the jump, or to the policy.
+    if (trace && kind === <u32>NftExprKind.END && depth !== 0)
+      traceStep(pkt, NftTraceType.RETURN, chain, NFT_RETURN);
+    if (depth === 0) break;
+    depth--;
+    pc = load<u32>(stack + (depth << 3));
+    chain = load<u32>(stack + (depth << 3), 4);
+  }
+  if (base.counting !== 0) {
+    base.packets++;
+    base.bytes += pkt.skb.len;
+  }
+  if (trace) traceStep(pkt, NftTraceType.POLICY, base.chain, base.policyNow);
+  return base.policyNow;
+}
+
+/** A value, a verdict or nothing; NFT_BREAK when the key is not there (or is, inverted). */
+function lookupEval(pc: usize, pkt: Pkt): i32 {
+  const set = changetype<NftSet>(load<u32>(pc, NbLookup.SET));
+  const aux = <u32>load<u8>(pc, 1);
+  const elem = setLookup(set, changetype<usize>(pkt) + load<u16>(pc, NbLookup.SREG));
+  if ((elem !== 0) === ((aux & 1) !== 0)) return NFT_BREAK;
+  if (elem === 0) return NFT_CONTINUE;
+  let verdict: i32 = NFT_CONTINUE;
+  if ((aux & 2) !== 0) {
+    const data = elemData(set, elem);
+    if (set.dtype === NFT_DATA_VERDICT) {
+      verdict = load<i32>(data);
+      pkt.chain = load<u32>(data, 4);
+    } else {
+      memory.copy(changetype<usize>(pkt) + load<u16>(pc, NbLookup.DREG), data, (set.dlen + 3) & ~3);
+    }
+  }
+  const more = changetype<Elem>(elem).more;
+  if (more === 0 || changetype<ElemMore>(more).exprs === 0) return verdict;
+  const said = exprsRun(changetype<ElemMore>(more), pkt);
+  return said === NFT_BREAK ? NFT_BREAK : verdict;
+}
+
+/** PAYLOAD and CMP of another length than 1, 2 and 4. */
+function fusedPayloadN(pc: usize, pkt: Pkt): bool {
+  const len = <u32>load<u8>(pc, NbFusedN.LEN);
+  const dst = changetype<usize>(pkt) + load<u16>(pc, NbFusedN.DREG);
+  if ((len & 3) !== 0) store<u32>(dst + (len & ~3), 0);
+  const p = payloadAt(pkt, load<u8>(pc, NbFusedN.BASE), load<u32>(pc, NbFusedN.OFFSET), len, dst);
+  if (p === 0) return false;
+  if (p !== dst) memory.copy(dst, p, len);
+  return (memory.compare(dst, pc + NbFusedN.VALUE, len) === 0) === (load<u8>(pc, 1) === 0);
+}
+
+class Fused {
+  /** Loads, masks and compares 1, 2 or 4 bytes; false: NFT_BREAK. */
+  @inline
+  static payload(pc: usize, pkt: Pkt, mask: u32, xor: u32): bool {
+    const len = <u32>load<u8>(pc, NbFused.LEN);
+    let offset = load<u32>(pc, NbFused.OFFSET);
+    let there = true;
+    if (load<u8>(pc, NbFused.BASE) === 2) {
+      if (pkt.l4 !== L4_VALID && !pktL4(pkt)) there = false;
+      if (pkt.fragoff !== 0) there = false;
+      offset += pkt.thoff;
+    }
+    const dst = changetype<usize>(pkt) + load<u16>(pc, NbFused.DREG);
+    if (there && offset + len > pkt.nhLen) there = fusedFar(pkt, offset, len, dst);
+    else if (there) {
+      const p = pkt.nh + offset;
+      if (len === 1) store<u32>(dst, load<u8>(p));
+      else if (len === 2) store<u32>(dst, load<u16>(p));
+      else store<u32>(dst, load<u32>(p));
+    }
+    let hit = false;
+    if (there) {
+      const value = (load<u32>(dst) & mask) ^ xor;
+      store<u32>(dst, value);
+      hit = (value === load<u32>(pc, NbFused.VALUE)) === (load<u8>(pc, 1) === 0);
+    }
+    return hit;
+  }
+
+  @inline
+  static ifname(pc: usize, pkt: Pkt): bool {
+    const dev = load<u8>(pc, NbFusedN.BASE) === 0 ? pkt.in : pkt.out;
+    const dst = changetype<usize>(pkt) + load<u16>(pc, NbFusedN.DREG);
+    let a: u64 = 0;
+    let b: u64 = 0;
+    if (dev !== 0) {
+      const name = devNamePtr(changetype<NetDevice>(dev));
+      a = load<u64>(name);
+      b = load<u64>(name, 8);
+    }
+    store<u64>(dst, a);
+    store<u64>(dst, b, 8);
+    return a === load<u64>(pc, NbFusedN.VALUE) && b === load<u64>(pc, NbFusedN.VALUE + 8);
+  }
+}
+
+/** Bytes that lie in fragments, or are not there. */
+function fusedFar(pkt: Pkt, offset: u32, len: u32, dst: usize): bool {
+  store<u32>(dst, 0);
+  const p = payloadAt(pkt, 1, offset, len, dst);
+  if (p === 0) return false;
+  if (p !== dst) memory.copy(dst, p, len);
+  return true;
+}

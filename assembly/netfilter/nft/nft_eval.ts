@@ -1,0 +1,56 @@
+/** Running the expressions that stand in blobs by reference, and those of elements and objects. */
+import { NFT_BREAK, NFT_CONTINUE } from '../../abi/nf_tables';
+import { Nb, NftExprKind } from '../../abi/nft_bytecode';
+import { Counter } from './nft_counter';
+import { Elem, ElemMore } from './nft_elem';
+import { lastEval } from './nft_last';
+import { limitEval } from './nft_limit';
+import { Obj } from './nf_tables';
+import { objrefObj, objrefSet } from './nft_objref';
+import { Pkt } from './nft_pkt';
+import { quotaEval } from './nft_quota';
+import { setLookup } from './nft_set_backend';
+
+/** The verdict of an expression: NFT_CONTINUE, NFT_BREAK or NF_*. */
+export function exprEval(kind: u32, rec: usize, pkt: Pkt): i32 {
+  switch (kind) {
+    case NftExprKind.COUNTER:
+      Counter.eval(rec, pkt.skb.len);
+      return NFT_CONTINUE;
+    case NftExprKind.LIMIT:
+      return limitEval(rec, pkt.skb.len) ? NFT_CONTINUE : NFT_BREAK;
+    case NftExprKind.QUOTA:
+      return quotaEval(rec, pkt.skb.len) ? NFT_CONTINUE : NFT_BREAK;
+    case NftExprKind.LAST:
+      lastEval(rec);
+      return NFT_CONTINUE;
+    case NftExprKind.OBJREF:
+      return objEval(objrefObj(rec), pkt);
+    case NftExprKind.OBJREF_MAP:
+      return objMapEval(rec, pkt);
+    // MORE EVALS
+  }
+  return NFT_BREAK;
+}
+
+function objEval(obj: Obj, pkt: Pkt): i32 {
+  return exprEval(load<u8>(obj.data), obj.data, pkt);
+}
+
+function objMapEval(rec: usize, pkt: Pkt): i32 {
+  const elem = setLookup(objrefSet(rec), changetype<usize>(pkt) + load<u16>(rec, 8));
+  if (elem === 0) return NFT_BREAK;
+  const more = changetype<Elem>(elem).more;
+  if (more === 0 || changetype<ElemMore>(more).obj === 0) return NFT_BREAK;
+  return objEval(changetype<Obj>(changetype<ElemMore>(more).obj), pkt);
+}
+
+/** The expressions of an element, until one breaks. */
+export function exprsRun(more: ElemMore, pkt: Pkt): i32 {
+  const at = more.exprs;
+  for (let o: u32 = 0; o < more.exprsLen; o += load<u16>(at + o, Nb.SIZE)) {
+    const verdict = exprEval(load<u8>(at + o), at + o, pkt);
+    if (verdict !== NFT_CONTINUE) return verdict;
+  }
+  return NFT_CONTINUE;
+}

@@ -1,0 +1,540 @@
+/**
+ * Expressions by their kind: reading them from messages, dumping, holding and freeing. What each kind does is in the file
+ * of its name; nft_core runs them. Linux: struct nft_expr_ops.
+ */
+import {
+  NFT_SET_EXPR_MAX,
+  NFTA_LIST_ELEM,
+  NftaExpr,
+  NftaMeta,
+  NftaObjref,
+  NftaPayload,
+} from '../../abi/nf_tables';
+import {
+  Nb,
+  NbBitwise,
+  NbByteorder,
+  NbCmp,
+  NbCounter,
+  NbImmediate,
+  NbKey,
+  NbLookup,
+  NbPayload,
+  NbRange,
+  NftExprKind,
+} from '../../abi/nft_bytecode';
+import { kfree, kmalloc } from '../../lib/kmalloc';
+import { Errno } from '../../net/errno';
+import {
+  NlOut,
+  nlaData,
+  nlaLen,
+  nlaNestEnd,
+  nlaNestStart,
+  nlaOk,
+  nlaParse,
+  nlaParseNested,
+  nlaPutString,
+  nlaStep,
+  nlaType,
+  tbGet,
+} from '../nlattr';
+import { Named } from './nf_tables';
+import { Ctx, tbPop, tbPush } from './nft_ctx';
+import { bitwiseDump, bitwiseInit } from './nft_bitwise';
+import { byteorderDump, byteorderInit } from './nft_byteorder';
+import { cmpDump, cmpInit } from './nft_cmp';
+import { counterClone, counterDump, counterInit } from './nft_counter';
+import { ElemMore } from './nft_elem';
+import {
+  immediateActivate,
+  immediateDeactivate,
+  immediateDestroy,
+  immediateDump,
+  immediateInit,
+} from './nft_immediate';
+import { LAST_SIZE, lastClone, lastDump, lastInit } from './nft_last';
+import { LIMIT_SIZE, limitClone, limitDump, limitInit } from './nft_limit';
+import {
+  lookupDump,
+  lookupInit,
+  lookupSet,
+  setRefActivate,
+  setRefDeactivate,
+  setRefDestroy,
+} from './nft_lookup';
+import { metaDump, metaInit, metaSetDump, metaSetInit } from './nft_meta';
+import {
+  OBJREF_MAP_SIZE,
+  OBJREF_SIZE,
+  objrefDump,
+  objrefInit,
+  objrefMapDump,
+  objrefMapInit,
+  objrefObj,
+  objrefSet,
+} from './nft_objref';
+import { payloadDump, payloadInit, payloadSetDump, payloadSetInit } from './nft_payload';
+import { QUOTA_SIZE, quotaClone, quotaDump, quotaInit } from './nft_quota';
+import { rangeDump, rangeInit } from './nft_range';
+import { NftSet } from './nft_set';
+import { NftType, typeByName, typeMax, typeName, typeNameLen, typePolicy } from './nft_type';
+
+const EXPR_POLICY = memory.data<u8>([0, 0, 5, 255, 6, 0]);
+
+/** Bytes of a kind's record; 0: there is none such. */
+export function kindSize(kind: u32): u32 {
+  switch (kind) {
+    case NftExprKind.IMMEDIATE:
+      return NbImmediate.SIZE;
+    case NftExprKind.CMP:
+      return NbCmp.SIZE;
+    case NftExprKind.RANGE:
+      return NbRange.SIZE;
+    case NftExprKind.BITWISE:
+      return NbBitwise.SIZE;
+    case NftExprKind.BYTEORDER:
+      return NbByteorder.SIZE;
+    case NftExprKind.PAYLOAD:
+    case NftExprKind.PAYLOAD_SET:
+      return NbPayload.SIZE;
+    case NftExprKind.META:
+    case NftExprKind.META_SET:
+      return NbKey.SIZE;
+    case NftExprKind.LOOKUP:
+      return NbLookup.SIZE;
+    case NftExprKind.COUNTER:
+      return NbCounter.SIZE;
+    case NftExprKind.LIMIT:
+      return LIMIT_SIZE;
+    case NftExprKind.QUOTA:
+      return QUOTA_SIZE;
+    case NftExprKind.LAST:
+      return LAST_SIZE;
+    case NftExprKind.OBJREF:
+      return OBJREF_SIZE;
+    case NftExprKind.OBJREF_MAP:
+      return OBJREF_MAP_SIZE;
+    // MORE SIZES
+  }
+  return 0;
+}
+
+/** Kind by name and attributes; NONE: not to be had (-EOPNOTSUPP), or `-EINVAL` said by MAX. */
+function kindOf(type: u32, tb: usize): NftExprKind {
+  switch (type) {
+    case NftType.IMMEDIATE:
+      return NftExprKind.IMMEDIATE;
+    case NftType.CMP:
+      return NftExprKind.CMP;
+    case NftType.RANGE:
+      return NftExprKind.RANGE;
+    case NftType.BITWISE:
+      return NftExprKind.BITWISE;
+    case NftType.BYTEORDER:
+      return NftExprKind.BYTEORDER;
+    case NftType.PAYLOAD:
+      if (tbGet(tb, NftaPayload.SREG) !== 0)
+        return tbGet(tb, NftaPayload.DREG) !== 0 ? NftExprKind.MAX : NftExprKind.PAYLOAD_SET;
+      return tbGet(tb, NftaPayload.DREG) === 0 ? NftExprKind.MAX : NftExprKind.PAYLOAD;
+    case NftType.META:
+      if (tbGet(tb, NftaMeta.KEY) === 0) return NftExprKind.MAX;
+      if (tbGet(tb, NftaMeta.SREG) !== 0)
+        return tbGet(tb, NftaMeta.DREG) !== 0 ? NftExprKind.MAX : NftExprKind.META_SET;
+      return tbGet(tb, NftaMeta.DREG) === 0 ? NftExprKind.MAX : NftExprKind.META;
+    case NftType.LOOKUP:
+      return NftExprKind.LOOKUP;
+    case NftType.COUNTER:
+      return NftExprKind.COUNTER;
+    case NftType.LIMIT:
+      return NftExprKind.LIMIT;
+    case NftType.QUOTA:
+      return NftExprKind.QUOTA;
+    case NftType.LAST:
+      return NftExprKind.LAST;
+    case NftType.OBJREF:
+      if (tbGet(tb, NftaObjref.SET_SREG) !== 0)
+        return tbGet(tb, NftaObjref.SET_NAME) !== 0 || tbGet(tb, NftaObjref.SET_ID) !== 0
+          ? NftExprKind.OBJREF_MAP
+          : NftExprKind.MAX;
+      return tbGet(tb, NftaObjref.IMM_NAME) !== 0 ? NftExprKind.OBJREF : NftExprKind.MAX;
+    // MORE KINDS
+  }
+  return NftExprKind.NONE;
+}
+
+/** The type whose name a kind is dumped under. */
+function typeOfKind(kind: u32): NftType {
+  switch (kind) {
+    case NftExprKind.IMMEDIATE:
+      return NftType.IMMEDIATE;
+    case NftExprKind.CMP:
+      return NftType.CMP;
+    case NftExprKind.RANGE:
+      return NftType.RANGE;
+    case NftExprKind.BITWISE:
+      return NftType.BITWISE;
+    case NftExprKind.BYTEORDER:
+      return NftType.BYTEORDER;
+    case NftExprKind.PAYLOAD:
+    case NftExprKind.PAYLOAD_SET:
+      return NftType.PAYLOAD;
+    case NftExprKind.META:
+    case NftExprKind.META_SET:
+      return NftType.META;
+    case NftExprKind.LOOKUP:
+      return NftType.LOOKUP;
+    case NftExprKind.COUNTER:
+      return NftType.COUNTER;
+    case NftExprKind.LIMIT:
+      return NftType.LIMIT;
+    case NftExprKind.QUOTA:
+      return NftType.QUOTA;
+    case NftExprKind.LAST:
+      return NftType.LAST;
+    case NftExprKind.OBJREF:
+    case NftExprKind.OBJREF_MAP:
+      return NftType.OBJREF;
+    // MORE TYPES
+  }
+  return NftType.COUNT;
+}
+
+/** May stand in an element or an object: it keeps something. Linux: NFT_EXPR_STATEFUL. */
+function kindStateful(kind: u32): bool {
+  switch (kind) {
+    case NftExprKind.COUNTER:
+    case NftExprKind.LIMIT:
+    case NftExprKind.QUOTA:
+    case NftExprKind.LAST:
+    case NftExprKind.CONNLIMIT:
+      return true;
+  }
+  return false;
+}
+
+function kindInit(ctx: Ctx, kind: u32, rec: usize, tb: usize): i32 {
+  switch (kind) {
+    case NftExprKind.IMMEDIATE:
+      return immediateInit(ctx, rec, tb);
+    case NftExprKind.CMP:
+      return cmpInit(ctx, rec, tb);
+    case NftExprKind.RANGE:
+      return rangeInit(ctx, rec, tb);
+    case NftExprKind.BITWISE:
+      return bitwiseInit(ctx, rec, tb);
+    case NftExprKind.BYTEORDER:
+      return byteorderInit(ctx, rec, tb);
+    case NftExprKind.PAYLOAD:
+      return payloadInit(ctx, rec, tb);
+    case NftExprKind.PAYLOAD_SET:
+      return payloadSetInit(ctx, rec, tb);
+    case NftExprKind.META:
+      return metaInit(ctx, rec, tb);
+    case NftExprKind.META_SET:
+      return metaSetInit(ctx, rec, tb);
+    case NftExprKind.LOOKUP:
+      return lookupInit(ctx, rec, tb);
+    case NftExprKind.COUNTER:
+      return counterInit(ctx, rec, tb);
+    case NftExprKind.LIMIT:
+      return limitInit(ctx, rec, tb);
+    case NftExprKind.QUOTA:
+      return quotaInit(ctx, rec, tb);
+    case NftExprKind.LAST:
+      return lastInit(ctx, rec, tb);
+    case NftExprKind.OBJREF:
+      return objrefInit(ctx, rec, tb);
+    case NftExprKind.OBJREF_MAP:
+      return objrefMapInit(ctx, rec, tb);
+    // MORE INITS
+  }
+  return -Errno.EOPNOTSUPP;
+}
+
+function kindDump(kind: u32, rec: usize, out: NlOut, reset: bool): void {
+  switch (kind) {
+    case NftExprKind.IMMEDIATE:
+      immediateDump(rec, out);
+      return;
+    case NftExprKind.CMP:
+      cmpDump(rec, out);
+      return;
+    case NftExprKind.RANGE:
+      rangeDump(rec, out);
+      return;
+    case NftExprKind.BITWISE:
+      bitwiseDump(rec, out);
+      return;
+    case NftExprKind.BYTEORDER:
+      byteorderDump(rec, out);
+      return;
+    case NftExprKind.PAYLOAD:
+      payloadDump(rec, out);
+      return;
+    case NftExprKind.PAYLOAD_SET:
+      payloadSetDump(rec, out);
+      return;
+    case NftExprKind.META:
+      metaDump(rec, out);
+      return;
+    case NftExprKind.META_SET:
+      metaSetDump(rec, out);
+      return;
+    case NftExprKind.LOOKUP:
+      lookupDump(rec, out);
+      return;
+    case NftExprKind.COUNTER:
+      counterDump(rec, out, reset);
+      return;
+    case NftExprKind.LIMIT:
+      limitDump(rec, out);
+      return;
+    case NftExprKind.QUOTA:
+      quotaDump(rec, out, reset);
+      return;
+    case NftExprKind.LAST:
+      lastDump(rec, out);
+      return;
+    case NftExprKind.OBJREF:
+      objrefDump(rec, out);
+      return;
+    case NftExprKind.OBJREF_MAP:
+      objrefMapDump(rec, out);
+      return;
+    // MORE DUMPS
+  }
+}
+
+/** Reads the expression of `type` with its attributes at `data` (0: none) into `rec`. Its size, or a negative errno. */
+export function exprInitType(ctx: Ctx, type: u32, data: usize, rec: usize, room: u32): i32 {
+  const highest = typeMax(type);
+  const tb = tbPush(ctx, highest);
+  let err =
+    data === 0
+      ? nlaParse(tb, highest, 0, 0, typePolicy(type))
+      : nlaParseNested(tb, highest, data, typePolicy(type));
+  let size: u32 = 0;
+  if (err === 0) {
+    const kind = <u32>kindOf(type, tb);
+    size = kindSize(kind);
+    if (kind === <u32>NftExprKind.MAX) err = -Errno.EINVAL;
+    else if (kind === <u32>NftExprKind.NONE || size === 0) err = -Errno.EOPNOTSUPP;
+    else if (size > room) err = -Errno.EINVAL;
+    else {
+      memory.fill(rec, 0, size);
+      store<u8>(rec, <u8>kind);
+      store<u16>(rec, <u16>size, Nb.SIZE);
+      err = kindInit(ctx, kind, rec, tb);
+    }
+  }
+  tbPop(ctx, tb);
+  return err === 0 ? <i32>size : err;
+}
+
+/** Reads an expression (NFTA_EXPR_*) into `rec`, where `room` bytes are. Its size, or a negative errno. */
+export function exprParse(ctx: Ctx, nla: usize, rec: usize, room: u32): i32 {
+  const tb = tbPush(ctx, NftaExpr.MAX);
+  const err = nlaParseNested(tb, NftaExpr.MAX, nla, EXPR_POLICY);
+  const name = tbGet(tb, NftaExpr.NAME);
+  const data = tbGet(tb, NftaExpr.DATA);
+  tbPop(ctx, tb);
+  if (err !== 0) return err;
+  if (name === 0) return -Errno.EINVAL;
+  const type = typeByName(name);
+  if (type === <u32>NftType.COUNT) return -Errno.ENOENT;
+  return exprInitType(ctx, type, data, rec, room);
+}
+
+/** One expression as attribute `attr`: name, and data when it has any. */
+export function exprDump(rec: usize, out: NlOut, attr: u32, reset: bool): void {
+  const kind = <u32>load<u8>(rec);
+  const nest = nlaNestStart(out, attr);
+  const type = <u32>typeOfKind(kind);
+  nlaPutString(out, NftaExpr.NAME, typeName(type), typeNameLen(type));
+  if (kind !== <u32>NftExprKind.NOTRACK) {
+    const data = nlaNestStart(out, NftaExpr.DATA);
+    kindDump(kind, rec, out, reset);
+    nlaNestEnd(out, data);
+  }
+  nlaNestEnd(out, nest);
+}
+
+/** What an expression holds is let go of: its rule goes from the transaction's sight. */
+export function exprDeactivate(rec: usize): void {
+  switch (<u32>load<u8>(rec)) {
+    case NftExprKind.IMMEDIATE:
+      immediateDeactivate(rec);
+      return;
+    case NftExprKind.LOOKUP:
+      setRefDeactivate(lookupSet(rec));
+      return;
+    case NftExprKind.OBJREF:
+      changetype<Named>(changetype<usize>(objrefObj(rec))).use--;
+      return;
+    case NftExprKind.OBJREF_MAP:
+      setRefDeactivate(objrefSet(rec));
+      return;
+    // MORE DEACTIVATES
+  }
+}
+
+export function exprActivate(rec: usize): void {
+  switch (<u32>load<u8>(rec)) {
+    case NftExprKind.IMMEDIATE:
+      immediateActivate(rec);
+      return;
+    case NftExprKind.LOOKUP:
+      setRefActivate(lookupSet(rec));
+      return;
+    case NftExprKind.OBJREF:
+      changetype<Named>(changetype<usize>(objrefObj(rec))).use++;
+      return;
+    case NftExprKind.OBJREF_MAP:
+      setRefActivate(objrefSet(rec));
+      return;
+    // MORE ACTIVATES
+  }
+}
+
+/** Frees what the records of `len` bytes own; `commit`: with what lives only through them. */
+export function exprsDestroy(at: usize, len: u32, commit: bool): void {
+  if (at === 0) return;
+  for (let o: u32 = 0; o < len; o += load<u16>(at + o, Nb.SIZE)) {
+    const rec = at + o;
+    switch (<u32>load<u8>(rec)) {
+      case NftExprKind.IMMEDIATE:
+        immediateDestroy(rec, commit);
+        break;
+      case NftExprKind.LOOKUP:
+        setRefDestroy(lookupSet(rec), commit);
+        break;
+      case NftExprKind.OBJREF_MAP:
+        setRefDestroy(objrefSet(rec), commit);
+        break;
+      // MORE DESTROYS
+    }
+  }
+}
+
+/** Copies of expressions in a new element begin anew. */
+export function exprsClone(at: usize, len: u32): void {
+  for (let o: u32 = 0; o < len; o += load<u16>(at + o, Nb.SIZE)) {
+    const rec = at + o;
+    switch (<u32>load<u8>(rec)) {
+      case NftExprKind.COUNTER:
+        counterClone(rec);
+        break;
+      case NftExprKind.LIMIT:
+        limitClone(rec);
+        break;
+      case NftExprKind.QUOTA:
+        quotaClone(rec);
+        break;
+      case NftExprKind.LAST:
+        lastClone(rec);
+        break;
+    }
+  }
+}
+
+const ELEM_EXPRS_BYTES: u32 = 128;
+
+/** Reads one expression, or a list, that must keep something, into new memory: address and bytes to `to`; how many. */
+function parseStateful(ctx: Ctx, one: usize, list: usize, to: usize): i32 {
+  const buf = kmalloc(ELEM_EXPRS_BYTES);
+  if (buf === 0) return -Errno.ENOMEM;
+  let used: u32 = 0;
+  let n: i32 = 0;
+  let err: i32 = 0;
+  if (one !== 0) {
+    const size = exprParse(ctx, one, buf, ELEM_EXPRS_BYTES);
+    if (size < 0) err = size;
+    else {
+      used = <u32>size;
+      n = 1;
+    }
+  } else {
+    let at = nlaData(list);
+    let left = nlaLen(list);
+    while (err === 0 && nlaOk(at, left)) {
+      if (<u32>n === NFT_SET_EXPR_MAX) err = -Errno.E2BIG;
+      else if (nlaType(at) !== NFTA_LIST_ELEM) err = -Errno.EINVAL;
+      else {
+        const size = exprParse(ctx, at, buf + used, ELEM_EXPRS_BYTES - used);
+        if (size < 0) err = size;
+        else {
+          used += <u32>size;
+          n++;
+        }
+      }
+      const step = nlaStep(at, left);
+      at += step;
+      left -= step;
+    }
+  }
+  for (let o: u32 = 0; o < used; o += load<u16>(buf + o, Nb.SIZE)) {
+    if (!kindStateful(load<u8>(buf + o))) err = err === 0 ? -Errno.EOPNOTSUPP : err;
+  }
+  const made = err === 0 && used !== 0 ? kmalloc(used) : 0;
+  if (err === 0 && used !== 0 && made === 0) err = -Errno.ENOMEM;
+  if (err === 0 && used !== 0) memory.copy(made, buf, used);
+  else {
+    for (let o: u32 = 0; o < used; o += load<u16>(buf + o, Nb.SIZE)) exprDeactivate(buf + o);
+    exprsDestroy(buf, used, false);
+  }
+  kfree(buf);
+  store<u32>(to, made);
+  store<u32>(to, used, 4);
+  return err === 0 ? n : err;
+}
+
+/** What every new element of the set gets. */
+export function exprsParse(ctx: Ctx, one: usize, list: usize, set: NftSet): i32 {
+  const n = parseStateful(ctx, one, list, changetype<usize>(set) + offsetof<NftSet>('exprs'));
+  if (n < 0) {
+    set.exprs = 0;
+    set.exprsLen = 0;
+    return n;
+  }
+  set.nexprs = <u8>n;
+  return 0;
+}
+
+/** Expressions of one element: of the kinds that the set says, if it says any. */
+export function exprsParseElem(ctx: Ctx, one: usize, list: usize, set: NftSet, more: ElemMore): i32 {
+  const n = parseStateful(ctx, one, list, changetype<usize>(more) + offsetof<ElemMore>('exprs'));
+  if (n < 0) {
+    more.exprs = 0;
+    more.exprsLen = 0;
+    return n;
+  }
+  more.nexprs = <u32>n;
+  if (set.nexprs === 0) return 0;
+  if (<u32>set.nexprs !== <u32>n) return -Errno.EOPNOTSUPP;
+  for (let a: u32 = 0, b: u32 = 0; a < set.exprsLen; a += load<u16>(set.exprs + a, Nb.SIZE)) {
+    if (load<u8>(set.exprs + a) !== load<u8>(more.exprs + b)) return -Errno.EOPNOTSUPP;
+    b += load<u16>(more.exprs + b, Nb.SIZE);
+  }
+  return 0;
+}
+
+/** One expression as `single`, several as a list. */
+export function exprsDump(
+  at: usize,
+  len: u32,
+  n: u32,
+  out: NlOut,
+  single: u32,
+  list: u32,
+  reset: bool,
+): void {
+  if (at === 0 || len === 0) return;
+  if (n === 1) {
+    exprDump(at, out, single, reset);
+    return;
+  }
+  const nest = nlaNestStart(out, list);
+  for (let o: u32 = 0; o < len; o += load<u16>(at + o, Nb.SIZE)) exprDump(at + o, out, NFTA_LIST_ELEM, reset);
+  nlaNestEnd(out, nest);
+}

@@ -1,0 +1,225 @@
+/** The rule machine between namespaces: verdicts at every hook, jumps, sets, transactions, and what is refused. */
+import { describe, expect, test } from 'vitest';
+import {
+  NFT_DATA_VERDICT,
+  NFT_JUMP,
+  NFT_RETURN,
+  NftaRule,
+  NftaSetElem,
+  NftMeta,
+  NftMsg,
+} from '../../assembly/abi/nf_tables.js';
+import { NfProto } from '../../assembly/abi/nfnl.js';
+import type { Namespace } from '../../src/net/namespace.js';
+import { NlAttrs } from '../../src/netlink/nlattr.js';
+import { readNfMsg } from '../../src/netlink/nlmsg.js';
+import {
+  cmp,
+  counter,
+  immediate,
+  lookup,
+  meta,
+  metaSet,
+  NF,
+  NftBatch,
+  payload,
+  verdict,
+  verdictData,
+} from '../nft_batch.js';
+import { echo, echo6, ip4, ip6, pattern } from '../oracle/packet.js';
+import { families, freeOf, icmps, listen, twoNetworks } from './lab.js';
+
+const SUBSYS_NFT = 10 << 8;
+const [PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING] = [0, 1, 2, 3, 4];
+const ICMP = [1];
+
+async function load(ns: Namespace, batch: NftBatch): Promise<void> {
+  expect((await ns.nfnl.batch(batch.bytes())).filter((ack) => ack.error !== 0)).toEqual([]);
+}
+
+/** Packets that the counters of a namespace's rules counted, in order. */
+async function counts(ns: Namespace): Promise<number[]> {
+  const rules = await ns.nfnl.dump(SUBSYS_NFT | NftMsg.GETRULE, 0);
+  return rules.flatMap((rule) => {
+    const exprs = readNfMsg(rule).attrs.nested(NftaRule.EXPRESSIONS)?.all(1) ?? [];
+    return exprs.flatMap((bytes) => {
+      const attrs = new NlAttrs(bytes);
+      return attrs.text(1) === 'counter' ? [Number(attrs.nested(2)!.u64(2))] : [];
+    });
+  });
+}
+
+async function bench() {
+  const lab = await twoNetworks();
+  const got = await listen(lab.a, 2);
+  const got6 = await listen(lab.a, 10);
+  const ping = async (n = 1) => {
+    for (let i = 0; i < n; i++) {
+      await lab.a.send(2, ip4({ src: families[0].a, dst: families[0].b, id: 0 }, echo(pattern(32))));
+      await lab.a.send(10, ip6({ src: families[1].a, dst: families[1].b }, echo6(pattern(32))));
+      lab.stack.run(100);
+    }
+    const replies = { v4: icmps(got).length, v6: icmps(got6).length };
+    got.length = 0;
+    got6.length = 0;
+    return replies;
+  };
+  await ping();
+  return { ...lab, ping };
+}
+
+describe('rules', () => {
+  test.each([PREROUTING!, FORWARD!, POSTROUTING!])(
+    'at hook %i of both families drop, and count',
+    async (num) => {
+      const b = await bench();
+      await load(
+        b.r,
+        new NftBatch(NfProto.INET)
+          .addTable()
+          .addChain('c', { num })
+          .addRule('c', meta(NftMeta.NFPROTO), cmp([10]), counter(), verdict(NF.DROP))
+          .addRule('c', counter()),
+      );
+      expect(await b.ping(3)).toEqual({ v4: 3, v6: 0 });
+      // Requests and replies of IPv4 pass the second; neighbour discovery may pass the first, too.
+      const [dropped, passed] = await counts(b.r);
+      expect(dropped).toBeGreaterThanOrEqual(3);
+      expect(passed).toBe(6);
+      await b.stack.close();
+    },
+  );
+
+  test.each([INPUT!, OUTPUT!])('at hook %i of a host', async (num) => {
+    const b = await bench();
+    await load(
+      b.b,
+      new NftBatch()
+        .addTable()
+        .addChain('c', { num, policy: NF.DROP })
+        .addRule('c', meta(NftMeta.L4PROTO), cmp([17]), verdict(NF.ACCEPT)),
+    );
+    expect(await b.ping(2)).toEqual({ v4: 0, v6: 2 });
+    await b.stack.close();
+  });
+
+  test('jump, return and go on behind the jump; a policy ends them', async () => {
+    const b = await bench();
+    const batch = new NftBatch()
+      .addTable()
+      .addChain('c', { num: FORWARD!, policy: NF.DROP })
+      .addChain('d')
+      .addChain('e');
+    batch.addRule('c', counter(), verdict(NFT_JUMP, 'd'));
+    batch.addRule('c', counter(), meta(NftMeta.MARK), cmp([7, 0, 0, 0]), verdict(NF.ACCEPT));
+    batch.addRule('d', immediate([7, 0, 0, 0]), metaSet(NftMeta.MARK), verdict(NFT_JUMP, 'e'));
+    batch.addRule('d', counter(), verdict(NFT_RETURN)).addRule('d', counter(), verdict(NF.DROP));
+    batch.addRule('e', payload(1, 9, 1), cmp(ICMP), counter());
+    await load(b.r, batch);
+    expect(await b.ping(2)).toEqual({ v4: 2, v6: 2 });
+    expect(await counts(b.r)).toEqual([4, 4, 4, 0, 4]);
+    await b.stack.close();
+  });
+
+  test('look single values, intervals and verdicts up', async () => {
+    const b = await bench();
+    const batch = new NftBatch().addTable().addChain('c', { num: FORWARD!, policy: NF.DROP }).addChain('ok');
+    batch.addSet('src', 4).elements('src', [{ key: [10, 0, 1, 2] }, { key: [10, 0, 2, 2] }]);
+    batch.addSet('dst', 4, { flags: 4 });
+    batch.elements('dst', [
+      { key: [0, 0, 0, 0], end: true },
+      { key: [10, 0, 0, 0] },
+      { key: [11, 0, 0, 0], end: true },
+    ]);
+    batch.addSet('proto', 1, { flags: 8, data: [NFT_DATA_VERDICT, 16] });
+    batch.elements('proto', [
+      { key: [1], fill: (e) => e.nest(NftaSetElem.DATA, verdictData(NFT_JUMP, 'ok')) },
+      { key: [17], fill: (e) => e.nest(NftaSetElem.DATA, verdictData(NF.DROP)) },
+    ]);
+    batch.addRule(
+      'c',
+      payload(1, 12, 4),
+      lookup('src'),
+      counter(),
+      payload(1, 16, 4),
+      lookup('dst'),
+      counter(),
+      payload(1, 9, 1),
+      lookup('proto', 0),
+    );
+    batch.addRule('ok', counter(), verdict(NF.ACCEPT));
+    await load(b.r, batch);
+    expect(await b.ping(2)).toEqual({ v4: 2, v6: 2 });
+    expect(await counts(b.r)).toEqual([4, 4, 4]);
+    await load(b.r, new NftBatch().elements('src', [{ key: [10, 0, 1, 2] }], NftMsg.DELSETELEM));
+    expect(await b.ping(1)).toEqual({ v4: 0, v6: 1 });
+    await b.stack.close();
+  });
+});
+
+describe('transactions', () => {
+  test('are seen by packets when they have ended, however many pieces they come in', async () => {
+    const b = await bench();
+    const whole = new NftBatch()
+      .addTable()
+      .addChain('c', { num: FORWARD! })
+      .addRule('c', verdict(NF.DROP))
+      .bytes();
+    // Up to the end of the batch, then that.
+    await b.r.nfnl.batch(whole.subarray(0, whole.length - 20));
+    expect(await b.ping()).toEqual({ v4: 1, v6: 1 });
+    expect(await b.r.nfnl.dump(SUBSYS_NFT | NftMsg.GETTABLE, 0)).toEqual([]);
+    await b.r.nfnl.batch(whole.subarray(whole.length - 20));
+    expect(await b.ping()).toEqual({ v4: 0, v6: 1 });
+    await b.stack.close();
+  });
+
+  test('that fail leave the old ruleset and nothing else', async () => {
+    const b = await bench();
+    await load(
+      b.r,
+      new NftBatch()
+        .addTable()
+        .addChain('c', { num: FORWARD! })
+        .addSet('s', 4)
+        .addRule('c', payload(1, 12, 4), lookup('s'), verdict(NF.DROP)),
+    );
+    const before = freeOf(b.stack);
+    const dump = async () =>
+      (await b.r.nfnl.dump(SUBSYS_NFT | NftMsg.GETRULE, 0)).map((m) =>
+        Buffer.from(m.bytes.subarray(20)).toString('hex'),
+      );
+    const rules = await dump();
+    const bad = new NftBatch().addChain('d').addRule('d', counter()).addRule('c', verdict(NFT_JUMP, 'd'));
+    bad.elements('s', [{ key: [10, 0, 1, 2] }]).addSet('m', 4, { flags: 8, data: [NFT_DATA_VERDICT, 16] });
+    bad.elements('m', [
+      { key: [1, 2, 3, 4], fill: (e) => e.nest(NftaSetElem.DATA, verdictData(NFT_JUMP, 'd')) },
+    ]);
+    bad.message(NftMsg.DELRULE, (a) => a.text(NftaRule.TABLE, 't').text(NftaRule.CHAIN, 'c'), 0);
+    bad.addRule('nowhere', counter());
+    const acks = await b.r.nfnl.batch(bad.bytes());
+    expect(acks).toMatchObject([{ error: -2, seq: 8, offset: 28 }]);
+    expect(await dump()).toEqual(rules);
+    expect(freeOf(b.stack)).toEqual(before);
+    expect(await b.ping()).toEqual({ v4: 1, v6: 1 });
+    await b.stack.close();
+  });
+
+  test('end with the namespace, and give all memory back', async () => {
+    const b = await bench();
+    const before = freeOf(b.stack);
+    const ns = await b.stack.namespace('x');
+    const batch = new NftBatch(NfProto.INET)
+      .addTable()
+      .addChain('c', { num: FORWARD! })
+      .addChain('i', { num: 5, device: 'lo' });
+    batch
+      .addSet('s', 4, { flags: 4 })
+      .elements('s', [{ key: [1, 0, 0, 0] }, { key: [2, 0, 0, 0], end: true }]);
+    batch.addRule('c', payload(1, 12, 4), lookup('s'), counter(), verdict(NF.DROP));
+    await load(ns, batch);
+    await b.stack.removeNamespace(ns);
+    expect(freeOf(b.stack)).toEqual(before);
+    await b.stack.close();
+  });
+});

@@ -67,6 +67,9 @@ export enum BrPortAttr {
   MCAST_TO_UNICAST,
   ISOLATED,
   LOCKED,
+  NEIGH_SUPPRESS,
+  PROXY_ARP,
+  PROXY_ARP_WIFI,
   /** 0 never, 1 found out, 2 always, 3 found out a moment ago */
   MCAST_ROUTER,
   GROUP_FWD_MASK,

@@ -18,6 +18,7 @@ import { NetdevEvent } from '../net/registry';
 import { kfreeSkbReason } from '../skb/free';
 import { SkBuff } from '../skb/sk_buff';
 import { ETH_HLEN } from '../wire/ethernet';
+import { brDoProxySuppress } from './br_arp_nd_proxy';
 import { fdbFind, fdbGc, fdbKey, fdbTick } from './br_fdb';
 import {
   BR_LOCAL_ORIG,
@@ -83,6 +84,7 @@ function brDevXmit(skbPtr: usize, devPtr: usize): i32 {
       return NETDEV_TX_OK;
     }
   }
+  if (br.arpProxy !== 0) brDoProxySuppress(br, null, skb, vid);
   const dest = load<u64>(skb.macHeader) & MAC_MASK;
   if ((dest & GROUP_BIT) === 0) {
     const found = fdbFind(br, fdbKey(dest, vid));

@@ -14,16 +14,19 @@ import { root } from '../lib/root';
 import { NFPROTO_BRIDGE, NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
 import { CHECKSUM_COMPLETE, CHECKSUM_NONE, SkBuff } from '../skb/sk_buff';
-import { skbClone } from '../skb/skbuff';
+import { skbClone, skbCowHead } from '../skb/skbuff';
 import { ETH_HLEN } from '../wire/ethernet';
 import { VLAN_HLEN } from '../wire/vlan';
-import { mdbPortWants } from './br_mdb';
+import { brFloodSuppressed } from './br_arp_nd_proxy';
+import { MdbEntry, PortGroup, mdbPortWants, portHasRouter } from './br_mdb';
 import {
   BR_BCAST_FLOOD,
   BR_FLOOD,
   BR_HAIRPIN_MODE,
   BR_ISOLATED,
   BR_MCAST_FLOOD,
+  BR_MULTICAST_TO_UNICAST,
+  MAC_MASK,
   BrPort,
   Bridge,
 } from './br_private';
@@ -126,7 +129,7 @@ export function brFlood(br: Bridge, from: BrPort | null, skb: SkBuff, kind: u32,
   while (at !== 0) {
     const p = changetype<BrPort>(at);
     at = p.next;
-    const floods = always || (p.flags & kind) !== 0;
+    const floods = (always || (p.flags & kind) !== 0) && (br.arpProxy === 0 || !brFloodSuppressed(p, skb));
     if (!floods || !shouldDeliver(br, p, from, skb)) {
       if (root().trace !== 0) traceNot(br, p, from, skb, floods);
       continue;
@@ -145,6 +148,10 @@ export function brMulticastFlood(br: Bridge, mdst: usize, from: BrPort | null, s
   while (at !== 0) {
     const p = changetype<BrPort>(at);
     at = p.next;
+    if (mdst !== 0 && (p.flags & BR_MULTICAST_TO_UNICAST) !== 0 && !portHasRouter(p)) {
+      toEach(br, mdst, p, from, skb, local);
+      continue;
+    }
     if (!mdbPortWants(mdst, p) || !shouldDeliver(br, p, from, skb)) {
       if (root().trace !== 0) traceNot(br, p, from, skb, true);
       continue;
@@ -153,6 +160,27 @@ export function brMulticastFlood(br: Bridge, mdst: usize, from: BrPort | null, s
     prev = changetype<usize>(p);
   }
   last(br, prev, skb, how);
+}
+
+/** A copy to each listener behind the port, to its own address. Linux: maybe_deliver_addr. */
+function toEach(br: Bridge, mdst: usize, p: BrPort, from: BrPort | null, skb: SkBuff, local: bool): void {
+  for (let at = changetype<MdbEntry>(mdst).ports; at !== 0; at = changetype<PortGroup>(at).next) {
+    const pg = changetype<PortGroup>(at);
+    if (pg.port !== changetype<usize>(p) || !shouldDeliver(br, p, from, skb)) continue;
+    // Not back to who sent it, even by a hairpin: IPv6 would take its own address for a duplicate.
+    if (p === from && load<u64>(skb.macHeader, 4) >> 16 === pg.addr) continue;
+    const clone = skbClone(skb);
+    if (clone === null || !skbCowHead(clone, 0)) {
+      changetype<NetDevice>(br.dev).txDropped++;
+      if (clone !== null) kfreeSkbReason(clone, SkbDropReason.NOMEM);
+      continue;
+    }
+    if (pg.addr !== MAC_MASK) {
+      store<u32>(clone.macHeader, <u32>pg.addr);
+      store<u16>(clone.macHeader, <u16>(pg.addr >> 32), 4);
+    }
+    forwardTo(br, p, clone, local);
+  }
 }
 
 /** The last port gets the skb itself, unless it goes up as well. */

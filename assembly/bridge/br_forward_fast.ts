@@ -23,6 +23,7 @@ const HEADROOM: u32 = 16;
 /** Nothing but the addresses decides about frames from `p`. */
 function fastAllowed(br: Bridge, p: BrPort, dev: NetDevice): bool {
   if (p.state !== <u8>BrState.FORWARDING || br.vlanFiltering !== 0 || br.learns === 0) return false;
+  if (br.arpProxy !== 0) return false;
   if ((p.flags & (BR_LEARNING | BR_PORT_LOCKED)) !== BR_LEARNING) return false;
   if (root().trace !== 0 && traceEvents()) return false;
   return dev.net.hookCount === 0 && (changetype<NetDevice>(br.dev).flags & IFF_PROMISC) === 0;

@@ -25,6 +25,7 @@ import { kfree, kzalloc } from '../lib/kmalloc';
 import { Timer, timerDel } from '../lib/timer_wheel';
 import { Errno } from '../net/errno';
 import { NetdevEvent } from '../net/registry';
+import { brNeighSuppressUpdate } from './br_arp_nd_proxy';
 import { fdbAddLocal, fdbChangeLocal, fdbDeleteByPort, fdbDestroy, fdbInit } from './br_fdb';
 import { mdbDestroy, mdbForgetPort, mdbInit } from './br_mdb';
 import {
@@ -188,6 +189,7 @@ export function brDelIf(p: BrPort): void {
   while (load<u32>(link) !== changetype<usize>(p)) link = load<u32>(link) + offsetof<BrPort>('next');
   store<u32>(link, p.next);
   br.portCount--;
+  brNeighSuppressUpdate(br);
   fdbDeleteByPort(br, p, true);
   netdevUpperDevUnlink(dev);
   vlanGroupFree(p.vlans);

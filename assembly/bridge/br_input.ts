@@ -20,6 +20,7 @@ import { root } from '../lib/root';
 import { NFPROTO_BRIDGE, NetfilterHook } from '../net/hooks';
 import { kfreeSkbReason } from '../skb/free';
 import { PACKET_HOST, PACKET_LOOPBACK, SkBuff } from '../skb/sk_buff';
+import { brDoProxySuppress } from './br_arp_nd_proxy';
 import { FDB_LOCAL, FDB_STICKY, fdbFind, fdbKey, fdbLearnedFull, fdbTick, fdbUpdate } from './br_fdb';
 import { BR_LOCAL_RCV, brFlood, brForward, brMulticastFlood } from './br_forward';
 import { brForwardRun } from './br_forward_fast';
@@ -163,6 +164,7 @@ function brHandleFrameFinish(br: Bridge, p: BrPort, skb: SkBuff): u32 {
     if (root().trace !== 0) traceLearning(br, p, skb, source);
     fdbUpdate(br, p, source, fdbTick());
   }
+  if (br.arpProxy !== 0 && p.state === <u8>BrState.FORWARDING) brDoProxySuppress(br, p, skb, vid);
   let how: u32 = (changetype<NetDevice>(br.dev).flags & IFF_PROMISC) !== 0 ? BR_LOCAL_RCV : 0;
   if ((dest & GROUP_BIT) === 0) {
     if (p.state === <u8>BrState.LEARNING) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);

@@ -22,7 +22,7 @@ import { jhash3words } from '../lib/jhash';
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { root } from '../lib/root';
 import { TIMER_NEVER, Timer, timerAdd, timerDel, timerPending, timerSetup } from '../lib/timer_wheel';
-import { BrPort, Bridge, brAttr, brAttrStore } from './br_private';
+import { BR_MULTICAST_TO_UNICAST, BrPort, Bridge, brAttr, brAttrStore } from './br_private';
 
 /** What snooping keeps of a bridge. */
 @unmanaged
@@ -40,9 +40,11 @@ export class McastContext {
   otherAddr61: u64;
   /** The last query of MLD found a link-local address to come from. */
   hasIpv6Addr: u32;
-  pad: u32;
+  portGroups: u32;
+  /** Sender of the report that is being read. */
+  source: u64;
 }
-const CONTEXT_TIMERS: usize = 80;
+const CONTEXT_TIMERS: usize = 88;
 const CONTEXT_TABLE: usize = CONTEXT_TIMERS + 24;
 const CONTEXT_BYTES: usize = CONTEXT_TABLE + offsetof<HashTable>();
 
@@ -72,8 +74,13 @@ export class PortGroup {
   entry: usize;
   /** MDB_* */
   flags: u32;
+  /** The listener, where the port sends to each by itself (mcast_to_unicast); all ones for a static one. */
+  addr: u64;
 }
-const GROUP_TIMER: usize = 16;
+const GROUP_TIMER: usize = 24;
+/** Members of all groups together: a port that tells listeners apart has as many as there are addresses. */
+const PORT_GROUPS_MAX: u32 = 65536;
+const ANY_LISTENER: u64 = 0xffffffffffff;
 const GROUP_BYTES: usize = GROUP_TIMER + 24;
 
 export function mcast(br: Bridge): McastContext {
@@ -188,11 +195,27 @@ export function mdbPortGroup(entry: usize, p: BrPort): usize {
   return at;
 }
 
-/** Adds or refreshes; a permanent one (until TIMER_NEVER) stays permanent. False when memory ran out. */
-export function mdbPortJoin(entry: usize, p: BrPort, flags: u32, until: u64): bool {
-  let at = mdbPortGroup(entry, p);
+/** As far as the port tells listeners apart, the membership of this one, or 0. Linux: br_port_group_equal. */
+export function mdbPortGroupOf(entry: usize, p: BrPort, source: u64): usize {
+  if ((p.flags & BR_MULTICAST_TO_UNICAST) === 0) return mdbPortGroup(entry, p);
+  let at = changetype<MdbEntry>(entry).ports;
+  while (at !== 0) {
+    const pg = changetype<PortGroup>(at);
+    if (pg.port === changetype<usize>(p) && pg.addr === source) break;
+    at = pg.next;
+  }
+  return at;
+}
+
+/**
+ * Adds or refreshes; a permanent one (until TIMER_NEVER) stays permanent. `source`: the listener, 0 for a static entry.
+ * False when memory ran out.
+ */
+export function mdbPortJoin(entry: usize, p: BrPort, flags: u32, until: u64, source: u64): bool {
+  let at = source === 0 ? mdbPortGroup(entry, p) : mdbPortGroupOf(entry, p, source);
   if (at === 0) {
-    at = kzalloc(GROUP_BYTES);
+    const c = mcast(changetype<Bridge>(changetype<MdbEntry>(entry).br));
+    at = c.portGroups >= PORT_GROUPS_MAX ? 0 : kzalloc(GROUP_BYTES);
     if (at === 0) {
       release(changetype<MdbEntry>(entry));
       return false;
@@ -201,8 +224,13 @@ export function mdbPortJoin(entry: usize, p: BrPort, flags: u32, until: u64): bo
     pg.port = changetype<usize>(p);
     pg.entry = entry;
     pg.flags = flags;
-    pg.next = changetype<MdbEntry>(entry).ports;
-    changetype<MdbEntry>(entry).ports = at;
+    pg.addr = source === 0 ? ANY_LISTENER : source;
+    c.portGroups++;
+    // Last: listeners of one port are served in the order in which they came.
+    const e = changetype<MdbEntry>(entry);
+    let link = changetype<usize>(e) + offsetof<MdbEntry>('ports');
+    while (load<u32>(link) !== 0) link = load<u32>(link) + offsetof<PortGroup>('next');
+    store<u32>(link, at);
     timerSetup(portGroupTimer(at), Op.TIMER_BR_PORT_GROUP, at);
   }
   const pg = changetype<PortGroup>(at);
@@ -226,6 +254,7 @@ export function mdbPortLeave(at: usize): void {
     prev.next = pg.next;
   }
   timerDel(portGroupTimer(at));
+  mcast(changetype<Bridge>(e.br)).portGroups--;
   kfree(at);
   release(e);
 }
@@ -247,8 +276,14 @@ export function mdbForgetPort(br: Bridge, p: BrPort, all: bool): void {
     let at = hashBucket(t, i);
     while (at !== 0) {
       const next = changetype<HashNode>(at).hnext;
-      const pg = mdbPortGroup(at, p);
-      if (pg !== 0 && (all || (changetype<PortGroup>(pg).flags & MDB_PERMANENT) === 0)) mdbPortLeave(pg);
+      let member = changetype<MdbEntry>(at).ports;
+      while (member !== 0) {
+        const pg = changetype<PortGroup>(member);
+        const gone = pg.port === changetype<usize>(p) && (all || (pg.flags & MDB_PERMANENT) === 0);
+        const behind = pg.next;
+        if (gone) mdbPortLeave(member);
+        member = behind;
+      }
       at = next;
     }
   }

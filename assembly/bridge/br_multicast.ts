@@ -79,7 +79,7 @@ import {
   mdbGet,
   mdbHostJoin,
   mdbLookup,
-  mdbPortGroup,
+  mdbPortGroupOf,
   mdbPortJoin,
   mdbPortLeave,
   portGroupTimer,
@@ -116,6 +116,7 @@ function csNs(br: Bridge, attr: BrAttr): u64 {
 export function multicastRcv(br: Bridge, p: BrPort | null, skb: SkBuff, vid: u32): u32 {
   skb.cb0 = 0;
   if (br.snooping === 0) return MCAST_FLOOD;
+  mcast(br).source = load<u64>(skb.macHeader, 4) >> 16;
   if (<u32>skb.protocol === ETH_P_IP) return ipv4Rcv(br, p, skb, vid);
   if (<u32>skb.protocol === ETH_P_IPV6) return ipv6Rcv(br, p, skb, vid);
   return MCAST_FLOOD;
@@ -194,14 +195,14 @@ function join(br: Bridge, p: BrPort | null, family: u32, vid: u32, addr0: u64, a
     return;
   }
   const fast = (p.flags & BR_MULTICAST_FAST_LEAVE) !== 0 ? MDB_FAST_LEAVE : 0;
-  mdbPortJoin(entry, p, fast, until);
+  mdbPortJoin(entry, p, fast, until, mcast(br).source);
 }
 
 /** Linux: br_multicast_leave_group. */
 function leave(br: Bridge, p: BrPort | null, family: u32, vid: u32, addr0: u64, addr1: u64): void {
   const entry = mdbLookup(br, family, vid, addr0, addr1);
   if (entry === 0) return;
-  const pg = p === null ? 0 : mdbPortGroup(entry, p);
+  const pg = p === null ? 0 : mdbPortGroupOf(entry, p, mcast(br).source);
   if (p !== null && (p.flags & BR_MULTICAST_FAST_LEAVE) !== 0) {
     if (pg !== 0 && (changetype<PortGroup>(pg).flags & MDB_PERMANENT) === 0) mdbPortLeave(pg);
     return;

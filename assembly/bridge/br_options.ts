@@ -5,6 +5,7 @@
 import { BrAttr, BrPortAttr, BrState } from '../abi/bridge';
 import { NetDevice, netifRunning } from '../dev/net_device';
 import { Errno } from '../net/errno';
+import { brNeighSuppressUpdate } from './br_arp_nd_proxy';
 import { PATH_COST } from './br_if';
 import { mdbFlush, portHasRouter } from './br_mdb';
 import { multicastSetQuerier } from './br_multicast';
@@ -18,7 +19,10 @@ import {
   BR_MCAST_FLOOD,
   BR_MULTICAST_FAST_LEAVE,
   BR_MULTICAST_TO_UNICAST,
+  BR_NEIGH_SUPPRESS,
   BR_PORT_LOCKED,
+  BR_PROXYARP,
+  BR_PROXYARP_WIFI,
   BR_ROOT_BLOCK,
   BrPort,
   Bridge,
@@ -105,7 +109,7 @@ const BOUNDS = memory.data<u32>([
 /** 01:80:c2:00:00:00 to 02 and PAUSE must never be forwarded, except where the user's BPDUs are (Linux: BR_GROUPFWD_RESTRICTED). */
 const GROUPFWD_RESTRICTED: u32 = 7;
 
-/** Bit of BrPort.flags by BrPortAttr, from HAIRPIN to LOCKED. */
+/** Bit of BrPort.flags by BrPortAttr, from HAIRPIN to PROXY_ARP_WIFI. */
 const PORT_FLAGS = memory.data<u32>([
   BR_HAIRPIN_MODE,
   BR_BPDU_GUARD,
@@ -118,6 +122,9 @@ const PORT_FLAGS = memory.data<u32>([
   BR_MULTICAST_TO_UNICAST,
   BR_ISOLATED,
   BR_PORT_LOCKED,
+  BR_NEIGH_SUPPRESS,
+  BR_PROXYARP,
+  BR_PROXYARP_WIFI,
 ]);
 
 export function brSet(br: Bridge, attr: u32, value: u32): i32 {
@@ -204,10 +211,11 @@ export function brGet(br: Bridge, attr: u32): u32 {
 
 export function brPortSet(p: BrPort, attr: u32, value: u32): i32 {
   if (attr >= <u32>BrPortAttr.NO) return attr < <u32>BrPortAttr.MAX ? -Errno.EPERM : -Errno.EINVAL;
-  if (attr >= <u32>BrPortAttr.HAIRPIN && attr <= <u32>BrPortAttr.LOCKED) {
+  if (attr >= <u32>BrPortAttr.HAIRPIN && attr <= <u32>BrPortAttr.PROXY_ARP_WIFI) {
     if (value > 1) return -Errno.EINVAL;
     const bit = load<u32>(PORT_FLAGS + ((attr - <u32>BrPortAttr.HAIRPIN) << 2));
     p.flags = value !== 0 ? p.flags | bit : p.flags & ~bit;
+    brNeighSuppressUpdate(changetype<Bridge>(p.br));
     if (bit === BR_ROOT_BLOCK) brPortStateSelection(changetype<Bridge>(p.br));
     return 0;
   }
@@ -245,7 +253,7 @@ function setPortState(p: BrPort, state: u32): i32 {
 }
 
 export function brPortGet(p: BrPort, attr: u32): u32 {
-  if (attr >= <u32>BrPortAttr.HAIRPIN && attr <= <u32>BrPortAttr.LOCKED)
+  if (attr >= <u32>BrPortAttr.HAIRPIN && attr <= <u32>BrPortAttr.PROXY_ARP_WIFI)
     return <u32>((p.flags & load<u32>(PORT_FLAGS + ((attr - <u32>BrPortAttr.HAIRPIN) << 2))) !== 0);
   switch (attr) {
     case BrPortAttr.STATE:

@@ -51,6 +51,8 @@ export class Bridge {
   mcast: usize;
   /** The device is administratively up (set before IFF_UP is, cleared behind it). */
   up: u8;
+  /** Some port has a hand in ARP and ND: bits of br_arp_nd_proxy. */
+  arpProxy: u8;
 }
 
 /** Behind the fields: timers of lib/timer_wheel, then the settings, u32 per BrAttr. */
@@ -123,6 +125,10 @@ export const BR_BCAST_FLOOD: u32 = 256;
 export const BR_MULTICAST_TO_UNICAST: u32 = 512;
 export const BR_ISOLATED: u32 = 1024;
 export const BR_PORT_LOCKED: u32 = 2048;
+/** ARP and ND that the bridge can answer do not go there; the bridge answers what comes from there; both (br_arp_nd_proxy). */
+export const BR_NEIGH_SUPPRESS: u32 = 4096;
+export const BR_PROXYARP: u32 = 8192;
+export const BR_PROXYARP_WIFI: u32 = 16384;
 export const BR_PORT_DEFAULT: u32 = BR_LEARNING | BR_FLOOD | BR_MCAST_FLOOD | BR_BCAST_FLOOD;
 
 /** Linux: BR_MAX_PORTS is 1023; a core has 128 devices. */

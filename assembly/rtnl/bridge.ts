@@ -300,7 +300,7 @@ function mdbRequest(type: u32, br: Bridge, p: BrPort | null, body: usize): i32 {
   if (entry === 0) return -Errno.ENOSPC;
   const until = root().now + <u64>brGet(br, BrAttr.MCAST_MEMBERSHIP_INTERVAL) * NS_PER_CS;
   if (p === null) mdbHostJoin(entry, (flags & MDB_PERMANENT) !== 0 ? TIMER_NEVER : until);
-  else if (!mdbPortJoin(entry, p, flags, until)) return -Errno.ENOMEM;
+  else if (!mdbPortJoin(entry, p, flags, until, 0)) return -Errno.ENOMEM;
   return 0;
 }
 

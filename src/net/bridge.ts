@@ -94,6 +94,9 @@ const PORT_OPTIONS = {
   mcastToUnicast: boolean(BrPortAttr.MCAST_TO_UNICAST),
   isolated: boolean(BrPortAttr.ISOLATED),
   locked: boolean(BrPortAttr.LOCKED),
+  neighSuppress: boolean(BrPortAttr.NEIGH_SUPPRESS),
+  proxyArp: boolean(BrPortAttr.PROXY_ARP),
+  proxyArpWifi: boolean(BrPortAttr.PROXY_ARP_WIFI),
   mcastRouter: number(BrPortAttr.MCAST_ROUTER),
   groupFwdMask: number(BrPortAttr.GROUP_FWD_MASK),
 } as const;

@@ -69,7 +69,7 @@ const TIERS = {
   },
   guest: { needs: [isLinux, ...commands('qemu-system-x86_64', 'ip'), hasGuest], run: vitest },
   fuzz: { needs: [], run: vitest },
-  product: { needs: [isLinux, isRoot, hasTun, ...commands('ip', 'ping')], run: vitest },
+  product: { needs: [isLinux, isRoot, hasTun, ...commands('ip', 'ping', 'radvd')], run: vitest },
 };
 
 /** Each counts as one test. */

@@ -33,7 +33,7 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   },
   {
     name: 'dump',
-    summary: 'print the frames of a capture as tcpdump does',
+    summary: "print the frames of a running router's port, or of a capture, as tcpdump does",
     load: async () => (await import('./dump.js')).makeDumpCommand,
   },
   {

@@ -17,6 +17,7 @@ import type { Namespace } from '../net/namespace.js';
 import type { NetError } from '../net_error.js';
 import { controlFolder } from '../services/control_protocol.js';
 import { ControlServer, type DumpPort } from '../services/control_server.js';
+import { logRouterOptions } from './router_options.js';
 import { TraceFeed } from '../services/trace_feed.js';
 import { createStack, type Stack } from '../stack.js';
 import { makeVirtual } from './virtual_link.js';
@@ -41,6 +42,7 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
   try {
     const router = await buildRouter(stack, config, context);
     introduce(config, context);
+    logRouterOptions(router.namespace, router.links, context.log);
     for (const { driver } of router.ports) driver.release();
     const control = await openControl(stack, router, context);
     const faults = new Map(

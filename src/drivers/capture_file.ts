@@ -38,6 +38,7 @@ export function fileSink(path: string): ByteSink {
 /** A reader for whichever format the first bytes say. */
 export function openCapture(source: ByteSource | CaptureWindow): CaptureReader {
   const window = source instanceof CaptureWindow ? source : new CaptureWindow(source);
+  if (window.atEnd()) throw window.error('it is empty, no capture');
   window.need(4, 'its first four bytes');
   const magic = window.view.getUint32(window.at, true);
   if (magic === PCAPNG_SHB) return new PcapngReader(window);
@@ -45,6 +46,12 @@ export function openCapture(source: ByteSource | CaptureWindow): CaptureReader {
   throw window.error('neither pcap nor pcapng: the first four bytes are no magic number');
 }
 
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EISDIR: 'it is a directory',
+  EACCES: 'this user may not',
+  ENOSPC: 'the disk is full',
+};
 const STDIN = 0;
 const WAIT_MS = 5;
 
@@ -74,6 +81,6 @@ function attempt<T>(path: string, what: string, run: () => T): T {
     return run();
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'EIO';
-    throw new NetError(code, `${path}: cannot ${what}: ${(cause as Error).message}`, { cause });
+    throw new NetError(code, `${path}: cannot ${what}: ${WHY[code] ?? (cause as Error).message}`, { cause });
   }
 }

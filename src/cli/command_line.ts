@@ -37,6 +37,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./dump.js')).makeDumpCommand,
   },
   {
+    name: 'nft',
+    summary: 'packet filtering rules in the language of nft: check, compile, list',
+    load: async () => (await import('./nft.js')).makeNftCommand,
+  },
+  {
     name: 'pktgen',
     summary: 'send frames and count them: rates, loss, order, latency',
     load: async () => (await import('./pktgen.js')).makePktgenCommand,

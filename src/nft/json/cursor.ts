@@ -126,3 +126,6 @@ export function present<T extends object>(object: { [K in keyof T]: T[K] | undef
     if (object[key] !== undefined) found[key] = object[key] as T[typeof key];
   return found as T;
 }
+
+/** What may be null in place of an object: then nothing. */
+export const bodyOf = (c: Cursor): Cursor | undefined => (c.type === 'null' ? undefined : c);

@@ -14,7 +14,6 @@ import type {
   SetExpr,
   SetReference,
   SocketExpr,
-  Statement,
   SymhashExpr,
   Verdict,
 } from '../ast.js';
@@ -30,7 +29,7 @@ import {
 } from '../grammar/vocabulary.js';
 import { toCount } from '../units.js';
 import { type Cursor, present } from './cursor.js';
-import { statementFrom } from './statement_in.js';
+import { stateFrom } from './state_in.js';
 
 const VERDICTS = ['accept', 'drop', 'continue', 'return', 'jump', 'goto'] as const;
 
@@ -69,17 +68,12 @@ export function mapData(c: Cursor): SetExpr | SetReference {
 
 // ---- elements ----
 
-/** What an element may carry besides its own properties: counters and the like. */
-const STATEFUL = ['counter', 'limit', 'quota', 'ct count', 'last'];
 const ms = (c: Cursor | undefined) => (c === undefined ? undefined : toCount(BigInt(c.count()) * 1000n));
 
 function elementKeyFrom(c: Cursor): SetElement {
   const body = c.type === 'object' ? c.opt('elem') : undefined;
   if (!body) return { kind: 'elem', key: expressionFrom(c), loc: c.loc };
-  const stmts: Statement[] = body
-    .keys()
-    .filter((name) => STATEFUL.includes(name))
-    .map((name) => statementFrom(name, body.get(name), body.loc));
+  const stmts = body.keys().flatMap((name) => stateFrom(name, body.get(name), body.loc) ?? []);
   return present<SetElement>({
     kind: 'elem',
     key: expressionFrom(body.get('val')),

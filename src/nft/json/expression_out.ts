@@ -3,7 +3,8 @@ import type { Count, Expression, SetElement, Verdict } from '../ast.js';
 import { type Datatype, REALM, TIME } from '../datatype/datatype.js';
 import { timeOf } from '../grammar/number.js';
 import { typeOf } from '../print/type_of.js';
-import { statementJson } from './statement_out.js';
+import { isState } from '../print/state.js';
+import { stateJson } from './state_out.js';
 import { fields, type Json } from './text.js';
 
 export function verdictJson({ verdict, target }: Verdict): Json {
@@ -22,7 +23,7 @@ export function elementKey(elem: SetElement, type: Datatype | undefined): Json {
     expires: seconds(elem.expiresMs),
     comment: elem.comment,
   });
-  const stmts = Object.assign({}, ...(elem.stmts ?? []).map((stmt) => statementJson(stmt))) as {
+  const stmts = Object.assign({}, ...(elem.stmts ?? []).filter(isState).map((stmt) => stateJson(stmt))) as {
     [key: string]: Json;
   };
   const all = { val, ...more, ...stmts };

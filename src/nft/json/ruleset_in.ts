@@ -32,7 +32,8 @@ import { bytesOf, toCount } from '../units.js';
 import { Cursor, present } from './cursor.js';
 import { elementsFrom } from './expression_in.js';
 import { parseJson } from './parse_json.js';
-import { anyStatement, limitFrom, TIME_UNITS } from './statement_in.js';
+import { limitFrom, TIME_UNITS } from './state_in.js';
+import { anyStatement } from './statement_in.js';
 
 const FAMILIES = ['ip', 'ip6', 'inet', 'arp', 'bridge', 'netdev'] as const;
 const SCHEMA_VERSION = 1;

@@ -1,11 +1,7 @@
 /** JSON to statements: libnftables-json(5). */
 import type {
-  ByteUnit,
-  CounterStatement,
-  CtCountStatement,
   DupStatement,
   FwdStatement,
-  LimitStatement,
   Loc,
   LogStatement,
   MatchStatement,
@@ -15,7 +11,6 @@ import type {
   NatStatement,
   ObjectType,
   QueueStatement,
-  QuotaStatement,
   RejectStatement,
   SetElement,
   SetStatement,
@@ -24,19 +19,16 @@ import type {
   TproxyStatement,
 } from '../ast.js';
 import { MANGLED } from '../grammar/vocabulary.js';
-import { type Cursor, present } from './cursor.js';
+import { bodyOf, type Cursor, present } from './cursor.js';
 import { elementFrom, expressionFrom, isVerdict, mapData, verdictFrom } from './expression_in.js';
+import { stateFrom } from './state_in.js';
 
-const BYTE_UNITS: readonly ByteUnit[] = ['bytes', 'kbytes', 'mbytes'];
-export const TIME_UNITS = ['second', 'minute', 'hour', 'day', 'week'] as const;
 const NAT_FLAGS = ['random', 'fully-random', 'persistent', 'netmap'] as const;
 const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug', 'audit'] as const;
 const LOG_FLAGS = ['tcp sequence', 'tcp options', 'ip options', 'skuid', 'ether', 'all'] as const;
 const REJECTS = ['tcp reset', 'icmp', 'icmpv6', 'icmpx'] as const;
 
 const optional = (c: Cursor | undefined) => (c === undefined ? undefined : expressionFrom(c));
-/** A body that may be null. */
-const bodyOf = (c: Cursor): Cursor | undefined => (c.type === 'null' ? undefined : c);
 
 function matchFrom(body: Cursor, loc: Loc): MatchStatement {
   const op = body.get('op').word(['==', '!=', '<', '>', '<=', '>=', 'in', '!'] as const);
@@ -47,46 +39,6 @@ function matchFrom(body: Cursor, loc: Loc): MatchStatement {
     right: expressionFrom(body.get('right')),
     loc,
   };
-}
-
-function counterFrom(c: Cursor, loc: Loc): CounterStatement {
-  const body = bodyOf(c);
-  if (!body || (!body.has('packets') && !body.has('bytes'))) return { kind: 'counter', loc };
-  return {
-    kind: 'counter',
-    packets: body.opt('packets')?.count() ?? 0,
-    bytes: body.opt('bytes')?.count() ?? 0,
-    loc,
-  };
-}
-
-function quotaFrom(body: Cursor, loc: Loc): QuotaStatement {
-  return present<QuotaStatement>({
-    kind: 'quota',
-    val: body.get('val').count(),
-    valUnit: body.opt('val_unit')?.word(BYTE_UNITS) ?? 'bytes',
-    used: body.opt('used')?.count(),
-    usedUnit: body.has('used') ? (body.opt('used_unit')?.word(BYTE_UNITS) ?? 'bytes') : undefined,
-    inv: body.opt('inv')?.boolean() ?? false,
-    loc,
-  });
-}
-
-export function limitFrom(body: Cursor, loc: Loc): LimitStatement {
-  const rateUnit = body.opt('rate_unit')?.word(['packets', ...BYTE_UNITS] as const) ?? 'packets';
-  const burstUnit =
-    rateUnit === 'packets' ? 'packets' : (body.opt('burst_unit')?.word(BYTE_UNITS) ?? 'bytes');
-  const burst = body.opt('burst')?.count();
-  return present<LimitStatement>({
-    kind: 'limit',
-    rate: body.get('rate').count(),
-    rateUnit,
-    per: body.opt('per')?.word(TIME_UNITS) ?? 'second',
-    burst,
-    burstUnit: burst === undefined ? undefined : burstUnit,
-    inv: body.opt('inv')?.boolean() ?? false,
-    loc,
-  });
 }
 
 function logFrom(c: Cursor, loc: Loc): LogStatement {
@@ -205,23 +157,13 @@ function objrefFrom(name: string, body: Cursor, loc: Loc): Statement | undefined
 
 /** By the name of the object's one property. */
 export function statementFrom(name: string, body: Cursor, loc: Loc): Statement {
-  const reference = objrefFrom(name, body, loc);
-  if (reference) return reference;
+  const early = objrefFrom(name, body, loc) ?? stateFrom(name, body, loc);
+  if (early) return early;
   switch (name) {
     case 'match':
       return matchFrom(body, loc);
     case 'vmap':
       return { kind: 'vmap', key: expressionFrom(body.get('key')), data: mapData(body.get('data')), loc };
-    case 'counter':
-      return counterFrom(body, loc);
-    case 'quota':
-      return quotaFrom(body, loc);
-    case 'limit':
-      return limitFrom(body, loc);
-    case 'last':
-      return body.type === 'object' && body.has('used')
-        ? { kind: 'last', usedMs: body.get('used').count(), loc }
-        : { kind: 'last', loc };
     case 'log':
       return logFrom(body, loc);
     case 'reject':
@@ -289,13 +231,6 @@ export function statementFrom(name: string, body: Cursor, loc: Loc): Statement {
         flowtable: nameOf(body.get('flowtable')),
         loc,
       };
-    case 'ct count':
-      return {
-        kind: 'ct count',
-        val: body.get('val').number(),
-        inv: body.opt('inv')?.boolean() ?? false,
-        loc,
-      } satisfies CtCountStatement;
     case 'xt':
       return {
         kind: 'xt',

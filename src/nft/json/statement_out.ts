@@ -1,15 +1,9 @@
 /** Statements as JSON: libnftables-json(5), the way nft 1.0.6 writes them. */
-import type {
-  LimitStatement,
-  LogStatement,
-  MatchStatement,
-  NatStatement,
-  QuotaStatement,
-  Statement,
-} from '../ast.js';
+import type { LogStatement, MatchStatement, NatStatement, Statement } from '../ast.js';
 import { BITMASK, isBitmask } from '../datatype/datatype.js';
 import { typeOf } from '../print/type_of.js';
 import { elementJson, elementKey, expressionJson, verdictJson } from './expression_out.js';
+import { stateJson } from './state_out.js';
 import { fields, flagsOf, type Json } from './text.js';
 
 function matchJson({ op, left, right, mask }: MatchStatement): Json {
@@ -30,32 +24,6 @@ function matchJson({ op, left, right, mask }: MatchStatement): Json {
 
 const objectOrNull = (object: { readonly [key: string]: Json }): Json =>
   Object.keys(object).length === 0 ? null : object;
-
-function limitJson({ rate, rateUnit, per, burst, burstUnit, inv }: LimitStatement): Json {
-  const packets = rateUnit === 'packets';
-  return {
-    limit: fields({
-      rate,
-      burst: burst ?? (packets ? 5 : 0),
-      per,
-      inv: inv || undefined,
-      rate_unit: packets ? undefined : rateUnit,
-      burst_unit: packets ? undefined : (burstUnit ?? 'bytes'),
-    }),
-  };
-}
-
-function quotaJson({ val, valUnit, used, usedUnit, inv }: QuotaStatement): Json {
-  return {
-    quota: fields({
-      val,
-      val_unit: valUnit,
-      used: used || undefined,
-      used_unit: used ? (usedUnit ?? 'bytes') : undefined,
-      inv: inv || undefined,
-    }),
-  };
-}
 
 function logJson(log: LogStatement): Json {
   const every = ['tcp sequence', 'tcp options', 'ip options', 'skuid', 'ether'] as const;
@@ -105,16 +73,13 @@ export function statementJson(stmt: Statement, dynamic = false): Json {
       return { vmap: { key: expressionJson(stmt.key), data } };
     }
     case 'counter':
-      if (dynamic || stmt.packets === undefined) return { counter: null };
-      return { counter: { packets: stmt.packets, bytes: stmt.bytes ?? 0 } };
     case 'quota':
-      return quotaJson(stmt);
     case 'limit':
-      return limitJson(stmt);
+    case 'last':
+    case 'ct count':
+      return stateJson(stmt, dynamic);
     case 'objref':
       return { [stmt.type]: expressionJson(stmt.expr) };
-    case 'last':
-      return { last: stmt.usedMs === undefined ? null : { used: stmt.usedMs } };
     case 'log':
       return logJson(stmt);
     case 'reject':
@@ -201,8 +166,6 @@ export function statementJson(stmt: Statement, dynamic = false): Json {
     }
     case 'flow':
       return { flow: { op: stmt.op, flowtable: `@${stmt.flowtable}` } };
-    case 'ct count':
-      return { 'ct count': fields({ val: stmt.val, inv: stmt.inv || undefined }) };
     case 'xt':
       return { xt: { type: stmt.type, name: stmt.name } };
   }

@@ -1,21 +1,8 @@
-/** Chains and their rules as text. */
+/** Chains as text. */
 import type { Chain, Rule } from '../ast.js';
 import type { PrintOptions } from './options.js';
 import { priorityText } from './priority.js';
-import { statementText } from './statement.js';
-
-export const handleText = (handle: number | bigint | undefined, options: PrintOptions): string =>
-  options.handles && handle !== undefined ? ` # handle ${handle}` : '';
-
-export function ruleText(rule: Rule, options: PrintOptions): string {
-  const words = rule.expr.map((stmt) => statementText(stmt, options));
-  if (rule.comment !== undefined) words.push(`comment "${rule.comment}"`);
-  return words.join(' ') + handleText(rule.handle, options);
-}
-
-export function chainRules(rules: readonly Rule[], options: PrintOptions, indent: string): string {
-  return rules.map((rule) => `${indent}${ruleText(rule, options)}\n`).join('');
-}
+import { handleText, rulesText } from './statement.js';
 
 function devicesText(devices: readonly string[]): string {
   if (devices.length === 1) return ` device "${devices[0]}"`;
@@ -35,6 +22,6 @@ export function chainText(chain: Chain, rules: readonly Rule[], options: PrintOp
   let text = `\tchain ${chain.name} {${handleText(chain.handle, options)}\n`;
   if (chain.comment !== undefined) text += `\t\tcomment "${chain.comment}"\n`;
   text += hookText(chain, options);
-  text += chainRules(rules, options, '\t\t');
+  text += rulesText(rules, options, '\t\t');
   return `${text}\t}\n`;
 }

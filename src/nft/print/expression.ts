@@ -12,7 +12,7 @@ import type {
 } from '../ast.js';
 import type { Datatype } from '../datatype/datatype.js';
 import type { PrintOptions } from './options.js';
-import { statementText } from './statement.js';
+import { isState, stateText } from './state.js';
 import { timeText } from './time.js';
 import { isRaw, typeOf } from './type_of.js';
 import { boundText, needsParentheses, numberText, symbolText, type ValueType } from './value.js';
@@ -70,7 +70,10 @@ export function elementText(
   options: PrintOptions,
   dynamic = false,
 ): string {
-  const stmts = (elem.stmts ?? []).map((stmt) => ` ${statementText(stmt, options, dynamic)}`).join('');
+  const stmts = (elem.stmts ?? [])
+    .filter(isState)
+    .map((stmt) => ` ${stateText(stmt, options, dynamic)}`)
+    .join('');
   let text = expressionText(elem.key, options, key);
   if (!dynamic) text += stmts;
   if (elem.timeoutMs) text += ` timeout ${timeText(elem.timeoutMs)}`;

@@ -1,6 +1,6 @@
 /** Stateful objects and flowtables as text. */
 import type { Flowtable, LimitObject, StatefulObject, SynproxyObject } from '../ast.js';
-import { handleText } from './chain.js';
+import { handleText } from './statement.js';
 import type { PrintOptions } from './options.js';
 import { priorityText } from './priority.js';
 import { bytesText, timeText } from './time.js';

@@ -4,10 +4,11 @@
  * Tables in their order; within one: objects, sets and maps, flowtables, chains with their rules.
  */
 import type { Command, Element, RulesetObject, Table } from '../ast.js';
-import { chainText, handleText } from './chain.js';
+import { chainText } from './chain.js';
 import { flowtableText, objectText } from './object.js';
 import type { PrintOptions } from './options.js';
 import { setText } from './set.js';
+import { handleText } from './statement.js';
 
 export type { PrintOptions } from './options.js';
 
@@ -19,7 +20,7 @@ function tableHead(table: Table, options: PrintOptions): string {
 }
 
 /** In a block and flat alike: tables without their blocks, chains without their rules, each thing beside its table. */
-function flatten(objects: readonly RulesetObject[]): RulesetObject[] {
+export function flatten(objects: readonly RulesetObject[]): RulesetObject[] {
   return objects.flatMap((object): RulesetObject[] => {
     if (object.kind === 'table' && object.block) {
       const { block, ...table } = object;

@@ -22,9 +22,9 @@ import {
   UID,
 } from '../datatype/datatype.js';
 import { elementText, expressionText, keyType } from './expression.js';
-import { handleText } from './chain.js';
+import { handleText } from './statement.js';
 import type { PrintOptions } from './options.js';
-import { statementText } from './statement.js';
+import { isState, stateText } from './state.js';
 import { timeText } from './time.js';
 import { typeOfSpec } from './type_of.js';
 import type { ValueType } from './value.js';
@@ -108,7 +108,10 @@ export function setText(set: SetObject | MapObject, options: PrintOptions): stri
   if (set.gcIntervalMs) text += `\t\tgc-interval ${timeText(set.gcIntervalMs)}\n`;
   if (set.autoMerge) text += '\t\tauto-merge\n';
   if (set.stmts?.length)
-    text += `\t\t${set.stmts.map((stmt) => statementText(stmt, options, true)).join(' ')}\n`;
+    text += `\t\t${set.stmts
+      .filter(isState)
+      .map((stmt) => stateText(stmt, options, true))
+      .join(' ')}\n`;
   if (set.comment !== undefined) text += `\t\tcomment "${set.comment}"\n`;
   return `${text}${elementsText(set, options)}\t}\n`;
 }

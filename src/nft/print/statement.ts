@@ -1,23 +1,21 @@
-/** Statements as text, in the words of `nft list`. */
+/** Statements and rules as text, in the words of `nft list`. */
 import type {
   Expression,
-  LimitStatement,
   LogStatement,
   MatchStatement,
   MasqueradeStatement,
   NatStatement,
   QueueStatement,
-  QuotaStatement,
   RejectStatement,
+  Rule,
   Statement,
   SynproxyStatement,
   TproxyStatement,
 } from '../ast.js';
 import { BITMASK, IFNAME, isBitmask, STRING } from '../datatype/datatype.js';
-import { chainRules } from './chain.js';
 import { elementText, expressionText, keyType, mapDataText, valueTypeOf, verdictText } from './expression.js';
 import type { PrintOptions } from './options.js';
-import { timeText } from './time.js';
+import { stateText } from './state.js';
 import type { ValueType } from './value.js';
 
 const NAME: ValueType = { type: STRING };
@@ -38,22 +36,6 @@ function matchText({ op, left, right, mask }: MatchStatement, options: PrintOpti
   }
   const equals = op === '==' && (left.kind === 'binary' || (flags && isValue(right)));
   return `${expressionText(left, options)} ${equals ? '== ' : operator}${value(right)}`;
-}
-
-export function limitText(limit: LimitStatement): string {
-  const { rate, rateUnit, per, burst, burstUnit, inv } = limit;
-  const over = inv ? 'over ' : '';
-  if (rateUnit === 'packets') {
-    const usual = burst === undefined || Number(burst) === 5;
-    return `rate ${over}${rate}/${per}${usual ? '' : ` burst ${burst} packets`}`;
-  }
-  const more = burst && Number(burst) !== 0 ? ` burst ${burst} ${burstUnit ?? 'bytes'}` : '';
-  return `rate ${over}${rate} ${rateUnit}/${per}${more}`;
-}
-
-function quotaText({ val, valUnit, used, usedUnit, inv }: QuotaStatement, options: PrintOptions): string {
-  const more = used && !options.stateless ? ` used ${used} ${usedUnit ?? 'bytes'}` : '';
-  return `quota ${inv ? 'over ' : ''}${val} ${valUnit}${more}`;
 }
 
 function logText(log: LogStatement): string {
@@ -149,24 +131,18 @@ export function statementText(stmt: Statement, options: PrintOptions, dynamic = 
       return matchText(stmt, options);
     case 'verdict': {
       if (!stmt.chain) return verdictText(stmt);
-      return `${stmt.verdict} {\n${chainRules(stmt.chain.rules ?? [], options, '\t\t\t')}\t\t}`;
+      return `${stmt.verdict} {\n${rulesText(stmt.chain.rules ?? [], options, '\t\t\t')}\t\t}`;
     }
     case 'vmap':
       return `${text(stmt.key)} vmap ${mapDataText(stmt.key, stmt.data, {}, options)}`;
-    case 'counter': {
-      if (dynamic || options.stateless || stmt.packets === undefined) return 'counter';
-      return `counter packets ${stmt.packets} bytes ${stmt.bytes ?? 0}`;
-    }
+    case 'counter':
     case 'quota':
-      return quotaText(stmt, options);
     case 'limit':
-      return `limit ${limitText(stmt)}`;
+    case 'last':
+    case 'ct count':
+      return stateText(stmt, options, dynamic);
     case 'objref':
       return `${OBJREF[stmt.type]} ${text(stmt.expr, NAME)}`;
-    case 'last':
-      return options.stateless
-        ? 'last'
-        : `last used ${stmt.usedMs === undefined ? 'never' : timeText(stmt.usedMs)}`;
     case 'log':
       return logText(stmt);
     case 'reject':
@@ -203,9 +179,20 @@ export function statementText(stmt: Statement, options: PrintOptions, dynamic = 
     }
     case 'flow':
       return `flow add @${stmt.flowtable}`;
-    case 'ct count':
-      return `ct count ${stmt.inv ? 'over ' : ''}${stmt.val}`;
     case 'xt':
       return `xt ${stmt.type} "${stmt.name}"`;
   }
+}
+
+export const handleText = (handle: number | bigint | undefined, options: PrintOptions): string =>
+  options.handles && handle !== undefined ? ` # handle ${handle}` : '';
+
+export function ruleText(rule: Rule, options: PrintOptions): string {
+  const words = rule.expr.map((stmt) => statementText(stmt, options));
+  if (rule.comment !== undefined) words.push(`comment "${rule.comment}"`);
+  return words.join(' ') + handleText(rule.handle, options);
+}
+
+export function rulesText(rules: readonly Rule[], options: PrintOptions, indent: string): string {
+  return rules.map((rule) => `${indent}${ruleText(rule, options)}\n`).join('');
 }

@@ -237,7 +237,7 @@ export function summaryText(figures: RigFigures, specs: readonly StreamSpec[]): 
     };
   });
   const said = `${total.sent} sent, ${total.received} received, ${total.lost} lost, ${total.corrupted} damaged`;
-  return `${rates.length === 0 ? '' : `${table(rates, true).join('\n')}\n`}${said}\n${missedText(streams)}`;
+  return `${rates.length === 0 ? '' : `${table(rates, true).join('\n')}\n`}${missedText(streams)}${said}\n`;
 }
 
 /** The rate that was asked for was not kept: whoever reads the figures has to know. */

@@ -8,6 +8,8 @@ export enum Sysctl {
   IP_DEFAULT_TTL,
   IP_NO_PMTU_DISC,
   IP_FORWARD_USE_PMTU,
+  /** A forwarded packet gets the priority of its TOS. */
+  IP_FORWARD_UPDATE_PRIORITY,
   ICMP_ECHO_IGNORE_ALL,
   ICMP_ECHO_IGNORE_BROADCASTS,
   ICMP_IGNORE_BOGUS_ERROR_RESPONSES,
@@ -40,6 +42,15 @@ export enum Sysctl {
   // net.ipv6.*
   IP6_ICMP_RATELIMIT,
   IP6_ICMP_ECHO_IGNORE_ALL,
+  IP6_ICMP_ECHO_IGNORE_MULTICAST,
+  IP6_ICMP_ECHO_IGNORE_ANYCAST,
+  /** Echo requests to an anycast address are answered from it. */
+  IP6_ANYCAST_SRC_ECHO_REPLY,
+  /** Options that a header may have, negative: and no unknown ones; bytes. */
+  IP6_MAX_HBH_OPTS_NUMBER,
+  IP6_MAX_DST_OPTS_NUMBER,
+  IP6_MAX_HBH_LENGTH,
+  IP6_MAX_DST_OPTS_LENGTH,
   IP6FRAG_HIGH_THRESH,
   IP6FRAG_LOW_THRESH,
   IP6FRAG_TIME,
@@ -139,6 +150,9 @@ export enum Ipv4Conf {
   IGMPV2_UNSOLICITED_REPORT_INTERVAL,
   IGMPV3_UNSOLICITED_REPORT_INTERVAL,
   SRC_VALID_MARK,
+  /** Directed broadcasts go on to their network (RFC 2644 says that they should not). */
+  BC_FORWARDING,
+  ARP_EVICT_NOCARRIER,
   MAX,
 }
 
@@ -193,6 +207,9 @@ export enum Ipv6Conf {
   USE_OIF_ADDRS_ONLY,
   /** Set by multicast routing alone. */
   MC_FORWARDING,
+  /** Forward what comes by this device, whatever `all` says of forwarding. */
+  FORCE_FORWARDING,
+  NDISC_EVICT_NOCARRIER,
   MAX,
 }
 

@@ -8,11 +8,12 @@ import { traceEvent } from '../skb/trace';
 import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
+import { Sysctl } from '../abi/sysctl';
 import { NetDevice } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { skbGsoValidateNetworkLen } from '../dev/gso_len';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
-import { Net, mibInc } from '../net/net';
+import { Net, mibInc, sysctl } from '../net/net';
 import { FibNh } from '../route/fib';
 import { kfreeSkbReason } from '../skb/free';
 import { PACKET_HOST, SKB_F_FORWARDED, SKB_F_IGNORE_DF, SkBuff } from '../skb/sk_buff';
@@ -71,8 +72,10 @@ export function ipForward(net: Net, skb: SkBuff, nh: FibNh, daddr: u32, redirect
   iph = skb.networkHeader;
   decreaseTtl(iph);
   if (redirect && !options) ipSendRedirect(net, skb, nh, daddr);
-  const tos = load<u8>(iph, 1);
-  skb.priority = tos === 0 ? 0 : load<u8>(TOS2PRIO + ((<u32>tos & 0x1e) >> 1));
+  if (sysctl(net, Sysctl.IP_FORWARD_UPDATE_PRIORITY) !== 0) {
+    const tos = load<u8>(iph, 1);
+    skb.priority = tos === 0 ? 0 : load<u8>(TOS2PRIO + ((<u32>tos & 0x1e) >> 1));
+  }
   skb.flags |= SKB_F_FORWARDED;
   if (root().trace !== 0)
     traceEvent(TraceKind.FORWARD, 0, changetype<usize>(skb), nh.dev, load<u8>(iph, 8), mtu);

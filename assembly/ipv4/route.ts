@@ -276,7 +276,8 @@ export function ipRouteInput(skb: SkBuff, net: Net, dev: NetDevice, daddr: u32, 
     info = changetype<FibInfo>(fl.info);
     nh = changetype<FibNh | null>(fl.nh);
   }
-  if (info.type === RtType.BROADCAST) return broadcastInput(net, dev, saddr);
+  const directed = info.type === RtType.BROADCAST && conf4And(dev, Ipv4Conf.BC_FORWARDING);
+  if (info.type === RtType.BROADCAST && !directed) return broadcastInput(net, dev, saddr);
   if (nh === null) return forwarding ? -Errno.ENETUNREACH : -Errno.EHOSTUNREACH;
   if (info.type === RtType.LOCAL) {
     const source = validateSource(net, dev, saddr, 0, skb, daddr);
@@ -284,8 +285,10 @@ export function ipRouteInput(skb: SkBuff, net: Net, dev: NetDevice, daddr: u32, 
     skb.dst = changetype<usize>(nh);
     return RouteInput.LOCAL;
   }
-  if (!forwarding) return -Errno.EHOSTUNREACH;
-  if (info.type !== RtType.UNICAST) return E_MARTIAN_DESTINATION;
+  if (!directed) {
+    if (!forwarding) return -Errno.EHOSTUNREACH;
+    if (info.type !== RtType.UNICAST) return E_MARTIAN_DESTINATION;
+  }
   if (info.nhCount > 1) nh = fibSelectPath(net, info, flowHashSkb(net, AF_INET, skb));
 
   const out = changetype<NetDevice>(nh.dev);

@@ -23,6 +23,7 @@ export function ipv4SysctlDefaults(net: Net): void {
   set(net, Sysctl.IP_DEFAULT_TTL, IPDEFTTL);
   set(net, Sysctl.IP_NO_PMTU_DISC, 0);
   set(net, Sysctl.IP_FORWARD_USE_PMTU, 0);
+  set(net, Sysctl.IP_FORWARD_UPDATE_PRIORITY, 1);
   set(net, Sysctl.ICMP_ECHO_IGNORE_ALL, 0);
   set(net, Sysctl.ICMP_ECHO_IGNORE_BROADCASTS, 1);
   set(net, Sysctl.ICMP_IGNORE_BOGUS_ERROR_RESPONSES, 1);
@@ -58,6 +59,7 @@ function conf(values: usize): void {
   store<i32>(values + (Ipv4Conf.SECURE_REDIRECTS << 2), 1);
   store<i32>(values + (Ipv4Conf.SHARED_MEDIA << 2), 1);
   store<i32>(values + (Ipv4Conf.SEND_REDIRECTS << 2), 1);
+  store<i32>(values + (Ipv4Conf.ARP_EVICT_NOCARRIER << 2), 1);
   store<i32>(values + (Ipv4Conf.IGMPV2_UNSOLICITED_REPORT_INTERVAL << 2), 10_000);
   store<i32>(values + (Ipv4Conf.IGMPV3_UNSOLICITED_REPORT_INTERVAL << 2), 1000);
 }

@@ -2,7 +2,7 @@
  * IPv6 addresses of devices: made, added, aged, removed. Linux: net/ipv6/addrconf.c.
  *
  *   device up + carrier ─► link-local address (EUI-64), groups, DAD of all that wait
- *   device down         ─► all addresses and routes of it go (keep_addr_on_down 0)
+ *   device down         ─► all addresses and routes of it go (but with keep_addr_on_down)
  *   MTU below 1280      ─► no IPv6 on the device (RFC 8200 5)
  */
 import { EventType } from '../abi/event';
@@ -13,6 +13,7 @@ import { eventEmit } from '../dev/event';
 import { changesVrf, isL3Master } from '../dev/l3mdev';
 import {
   IFF_LOOPBACK,
+  IFF_NOARP,
   IFF_UP,
   NetDevice,
   conf6,
@@ -366,6 +367,8 @@ function left(lifetime: u32, elapsed: u32): u32 {
 /** Gives the device its IPv6 half; without one (memory, MTU, disabled) it speaks no IPv6. Linux: ipv6_add_dev. */
 function addDev(dev: NetDevice): void {
   store<i32>(dev.conf6 + (Ipv6Conf.MTU << 2), <i32>dev.mtu);
+  if ((dev.flags & (IFF_LOOPBACK | IFF_NOARP)) !== 0) store<i32>(dev.conf6 + (Ipv6Conf.ACCEPT_DAD << 2), -1);
+  if ((dev.flags & IFF_LOOPBACK) !== 0) store<i32>(dev.conf6 + (Ipv6Conf.USE_TEMPADDR << 2), -1);
   if (dev.mtu < IPV6_MIN_MTU || dev.ip6Ptr !== 0) return;
   const p = kzalloc(offsetof<Inet6Dev>());
   if (p === 0) return;
@@ -381,7 +384,7 @@ function addDev(dev: NetDevice): void {
 
 function delDev(dev: NetDevice): void {
   if (dev.ip6Ptr === 0) return;
-  ifdown(dev);
+  ifdown(dev, true);
   ip6mrDevGone(dev);
   radvStop(dev, false);
   mcastDown(dev);
@@ -443,8 +446,8 @@ function startAll(idev: Inet6Dev): void {
   }
 }
 
-/** Addresses and routes of the device go. Linux: addrconf_ifdown with keep_addr_on_down 0. */
-function ifdown(dev: NetDevice): void {
+/** Addresses and routes of the device go, but for what keep_addr_on_down keeps. Linux: addrconf_ifdown. */
+function ifdown(dev: NetDevice, gone: bool = false): void {
   const idev = inet6Dev(dev);
   idev.ready = 0;
   idev.ifFlags = 0;
@@ -454,9 +457,36 @@ function ifdown(dev: NetDevice): void {
   timerDel(gqTimer(idev));
   idev.mcReports = 0;
   idev.mcQuery = 0;
-  while (idev.addrs !== 0) inet6DelIfaddr(changetype<Inet6Ifaddr>(idev.addrs));
+  dropAddrs(dev, idev, !gone && keepsAddrs(dev));
   fibFlushDev(dev.net, AF_INET6, dev, FibDown.FORCE);
   exceptionFlushDev(dev.net, changetype<usize>(dev));
+}
+
+function keepsAddrs(dev: NetDevice): bool {
+  if (conf6(dev, Ipv6Conf.DISABLE_IPV6) !== 0) return false;
+  const own = conf6(dev, Ipv6Conf.KEEP_ADDR_ON_DOWN);
+  return own > 0 || (own === 0 && load<i32>(dev.net.conf6All + (Ipv6Conf.KEEP_ADDR_ON_DOWN << 2)) > 0);
+}
+
+/** With `keep` permanent addresses beyond the link stay, and are checked anew when the device comes up. */
+function dropAddrs(dev: NetDevice, idev: Inet6Dev, keep: bool): void {
+  let at = idev.addrs;
+  while (at !== 0) {
+    const ifa = changetype<Inet6Ifaddr>(at);
+    at = ifa.next;
+    const local = ifa.scope === RT_SCOPE_LINK || ifa.scope === RT_SCOPE_HOST;
+    if (!keep || local || (ifa.flags & IFA_F_PERMANENT) === 0) {
+      inet6DelIfaddr(ifa);
+      continue;
+    }
+    timerDel(dadTimer(ifa));
+    delHostRoute(ifa);
+    anycastLeave(ifa);
+    if (ifa.joined !== 0) mcastLeaveSolicited(dev, ifaAddr(ifa));
+    ifa.joined = 0;
+    ifa.flags |= IFA_F_TENTATIVE;
+    ifa.dadState = <u8>DadState.PREDAD;
+  }
 }
 
 /** DAD of the link-local address failed and accept_dad is 2: no IPv6 here until somebody turns it on again. */
@@ -475,8 +505,9 @@ export function addrconfSysctlSet(net: Net, dev: NetDevice | null, id: Ipv6Conf,
     return 0;
   }
   store<i32>(net.conf6All + ((<usize>id) << 2), value);
-  // `all` of these two reaches every device and those to come; the others are looked at beside the device's own.
-  if (id !== Ipv6Conf.FORWARDING && id !== Ipv6Conf.DISABLE_IPV6) return 0;
+  // `all` of these reaches every device and those to come; the others are looked at beside the device's own.
+  if (id !== Ipv6Conf.FORWARDING && id !== Ipv6Conf.DISABLE_IPV6 && id !== Ipv6Conf.FORCE_FORWARDING)
+    return 0;
   store<i32>(net.conf6Default + ((<usize>id) << 2), value);
   for (let p = net.devHead; p !== 0; p = changetype<NetDevice>(p).nextDev)
     setConf(changetype<NetDevice>(p), id, value);

@@ -5,7 +5,8 @@
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
-import { Net, mibInc } from '../net/net';
+import { Sysctl } from '../abi/sysctl';
+import { Net, mibInc, sysctl } from '../net/net';
 import { kfreeSkbReason } from '../skb/free';
 import { PACKET_HOST, SkBuff } from '../skb/sk_buff';
 import { pskbMayPull } from '../skb/skbuff';
@@ -39,8 +40,6 @@ import {
   ip6cbSetNhoff,
 } from './ip6cb';
 
-/** Options that are no padding, in one header (Linux: max_hbh_opts_number, max_dst_opts_number; RFC 8504 5.3). */
-const OPTIONS_MAX: u32 = 8;
 /** Bytes of padding in a row: more is never needed to align to 8 (RFC 4942 2.1.9.5). */
 const PADDING_MAX: u32 = 7;
 
@@ -96,6 +95,10 @@ function parseOptions(skb: SkBuff, len: u32, hopByHop: bool, net: Net): bool {
   const opts = skb.transportHeader + 2;
   const first = opts - skb.networkHeader;
   const end = len - 2;
+  const limit = sysctl(net, hopByHop ? Sysctl.IP6_MAX_HBH_OPTS_NUMBER : Sysctl.IP6_MAX_DST_OPTS_NUMBER);
+  const longest = sysctl(net, hopByHop ? Sysctl.IP6_MAX_HBH_LENGTH : Sysctl.IP6_MAX_DST_OPTS_LENGTH);
+  if (<i32>len > longest) return bad(skb);
+  const most = <u32>abs(limit);
   let pos: u32 = 0;
   let padding: u32 = 0;
   let count: u32 = 0;
@@ -108,7 +111,7 @@ function parseOptions(skb: SkBuff, len: u32, hopByHop: bool, net: Net): bool {
       if (padding > PADDING_MAX) return bad(skb);
       for (let at = pos + 2; at < <u32>next; at++) if (load<u8>(opts + at) !== 0) return bad(skb);
     } else {
-      if (++count > OPTIONS_MAX) return bad(skb);
+      if (++count > most) return bad(skb);
       padding = 0;
       if (hopByHop && type === IPV6_TLV_ROUTERALERT) {
         if (next - pos !== 4) return bad(skb);
@@ -117,6 +120,8 @@ function parseOptions(skb: SkBuff, len: u32, hopByHop: bool, net: Net): bool {
         if (!jumbo(skb, opts + pos, first + pos, next - pos, net)) return false;
       } else if (!hopByHop && type === IPV6_TLV_HAO) {
         // No binding with anybody exists: a home address is not to be believed (RFC 6275 9.3.1).
+        return bad(skb);
+      } else if (limit < 0) {
         return bad(skb);
       } else if (!unknownOption(skb, type, first + pos)) {
         return false;

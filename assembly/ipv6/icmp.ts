@@ -301,15 +301,21 @@ function replyOif(skb: SkBuff): i32 {
 
 /** RFC 4443 4.2: the packet itself goes back, as it is but for type, checksum and header. Linux: icmpv6_echo_reply. */
 function echoReply(skb: SkBuff, net: Net): void {
-  if (sysctl(net, Sysctl.IP6_ICMP_ECHO_IGNORE_ALL) !== 0) {
+  const hdr = skb.networkHeader;
+  const daddr = ipv6Daddr(hdr);
+  const group = ipv6AddrIsMulticast(daddr);
+  const anycast = !group && ipv6ChkAcastAddrIn(net, 0, daddr, l3mdevFibTable(changetype<NetDevice>(skb.dev)));
+  if (
+    sysctl(net, Sysctl.IP6_ICMP_ECHO_IGNORE_ALL) !== 0 ||
+    (group && sysctl(net, Sysctl.IP6_ICMP_ECHO_IGNORE_MULTICAST) !== 0) ||
+    (anycast && sysctl(net, Sysctl.IP6_ICMP_ECHO_IGNORE_ANYCAST) !== 0)
+  ) {
     kfreeSkbReason(skb, SkbDropReason.NO_SOCKET);
     return;
   }
-  const hdr = skb.networkHeader;
   // "The source address MUST be a unicast address": of a request to a group or to anybody, one that is chosen.
-  const daddr = ipv6Daddr(hdr);
-  const vrfTable = l3mdevFibTable(changetype<NetDevice>(skb.dev));
-  const from: usize = ipv6AddrIsMulticast(daddr) || ipv6ChkAcastAddrIn(net, 0, daddr, vrfTable) ? 0 : daddr;
+  const asAnycast = sysctl(net, Sysctl.IP6_ANYCAST_SRC_ECHO_REPLY) !== 0;
+  const from: usize = group || (anycast && !asAnycast) ? 0 : daddr;
   const tclass = ipv6Dsfield(hdr);
   if (ipv6AddrIsAny(ipv6Saddr(hdr)) || ipv6AddrIsMulticast(ipv6Saddr(hdr))) {
     kfreeSkbReason(skb, SkbDropReason.IP_INVALID_SOURCE);

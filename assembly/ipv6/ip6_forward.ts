@@ -8,7 +8,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { Ipv6Conf } from '../abi/sysctl';
 import { l3mdevIngress, l3mdevMasterIfindex } from '../dev/l3mdev';
-import { NetDevice } from '../dev/net_device';
+import { NetDevice, conf6 } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { Scratch, scratch } from '../lib/scratch';
 import { pneighLookup } from '../neigh/pneigh';
@@ -71,9 +71,14 @@ function addressError(skb: SkBuff, net: Net, reason: SkbDropReason): void {
   kfreeSkbReason(skb, reason);
 }
 
+/** net.ipv6.conf.DEV.force_forwarding of the device that it came in by. */
+function forced(skb: SkBuff): bool {
+  return conf6(l3mdevIngress(skb), Ipv6Conf.FORCE_FORWARDING) !== 0;
+}
+
 /** Owns the skb; skb.dst is `nh`. */
 export function ip6Forward(skb: SkBuff, net: Net, nh: FibNh): void {
-  if (load<i32>(net.conf6All + (Ipv6Conf.FORWARDING << 2)) === 0) {
+  if (load<i32>(net.conf6All + (Ipv6Conf.FORWARDING << 2)) === 0 && !forced(skb)) {
     addressError(skb, net, SkbDropReason.FORWARDING_OFF);
     return;
   }

@@ -101,6 +101,10 @@ function sysctlDefaults(net: Net): void {
   const s = net.sysctls;
   store<i32>(s + (Sysctl.IP6_ICMP_RATELIMIT << 2), 1000);
   store<i32>(s + (Sysctl.IP6_ICMP_ECHO_IGNORE_ALL << 2), 0);
+  store<i32>(s + (Sysctl.IP6_MAX_HBH_OPTS_NUMBER << 2), 8);
+  store<i32>(s + (Sysctl.IP6_MAX_DST_OPTS_NUMBER << 2), 8);
+  store<i32>(s + (Sysctl.IP6_MAX_HBH_LENGTH << 2), i32.MAX_VALUE);
+  store<i32>(s + (Sysctl.IP6_MAX_DST_OPTS_LENGTH << 2), i32.MAX_VALUE);
   store<i32>(s + (Sysctl.IP6FRAG_HIGH_THRESH << 2), 4 * 1024 * 1024);
   store<i32>(s + (Sysctl.IP6FRAG_LOW_THRESH << 2), 3 * 1024 * 1024);
   store<i32>(s + (Sysctl.IP6FRAG_TIME << 2), 60);
@@ -130,6 +134,7 @@ function confDefaults(conf: usize): void {
   store<i32>(conf + (Ipv6Conf.ADDR_GEN_MODE << 2), 0);
   store<i32>(conf + (Ipv6Conf.KEEP_ADDR_ON_DOWN << 2), 0);
   store<i32>(conf + (Ipv6Conf.NDISC_NOTIFY << 2), 0);
+  store<i32>(conf + (Ipv6Conf.NDISC_EVICT_NOCARRIER << 2), 1);
   store<i32>(conf + (Ipv6Conf.SUPPRESS_FRAG_NDISC << 2), 1);
   store<i32>(conf + (Ipv6Conf.DROP_UNSOLICITED_NA << 2), 0);
   store<i32>(conf + (Ipv6Conf.DROP_UNICAST_IN_L2_MULTICAST << 2), 0);

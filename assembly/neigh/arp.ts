@@ -6,8 +6,7 @@
  *   neighProbe ─► arpSolicit ─► unicast to the known MAC, then broadcast
  *
  * Supports: RFC 826; RFC 5227 §2.1.1 (answering probes), §2.3 (announcing); arp_ignore, arp_announce, arp_filter,
- * arp_accept, arp_notify, drop_gratuitous_arp, proxy_arp, proxy_arp_pvlan, `ip neigh add proxy`. Not yet:
- * arp_evict_nocarrier.
+ * arp_accept, arp_notify, arp_evict_nocarrier, drop_gratuitous_arp, proxy_arp, proxy_arp_pvlan, `ip neigh add proxy`.
  */
 import { SkbDropReason } from '../abi/drop_reason';
 import { Ipv4Conf, NeighVar } from '../abi/sysctl';

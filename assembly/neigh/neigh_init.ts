@@ -2,16 +2,16 @@
  * What the composition root calls: ops at init and after a restore, defaults of a namespace, and devices that go.
  * Defaults are Linux's (net/ipv4/arp.c, net/ipv6/ndisc.c).
  */
-import { NeighVar, Sysctl } from '../abi/sysctl';
+import { Ipv4Conf, Ipv6Conf, NeighVar, Sysctl } from '../abi/sysctl';
 import { Op } from '../abi/ops';
-import { NetDevice, netifRunning } from '../dev/net_device';
+import { NetDevice, conf4And, conf6, netifRunning } from '../dev/net_device';
 import { opSet } from '../lib/ops';
-import { Net } from '../net/net';
+import { AF_INET, AF_INET6, Net } from '../net/net';
 import { NetdevEvent } from '../net/registry';
 import { neighGcOpsInit } from './neigh_gc';
 import { neighTimerOpsInit } from './neigh_timer';
 import { pneighIfdown, pneighOpsInit } from './pneigh';
-import { neighChangeAddr, neighFlushDev, neighIfdown } from './neighbour';
+import { neighChangeAddr, neighFlushFamily, neighIfdown } from './neighbour';
 
 /** Linux: SK_WMEM_MAX, about a hundred full-sized packets. */
 const UNRES_QLEN_BYTES: i32 = 212_992;
@@ -53,6 +53,14 @@ function setDefaults(p: usize): void {
   store<i32>(p + (NeighVar.PROXY_QLEN << 2), 64);
 }
 
+/** arp_evict_nocarrier and ndisc_evict_nocarrier, of `all` and the device: who was there may be elsewhere by now. */
+function evictNocarrier(dev: NetDevice): void {
+  const six = Ipv6Conf.NDISC_EVICT_NOCARRIER;
+  if (conf4And(dev, Ipv4Conf.ARP_EVICT_NOCARRIER)) neighFlushFamily(AF_INET, dev);
+  if (conf6(dev, six) !== 0 && load<i32>(dev.net.conf6All + (six << 2)) !== 0)
+    neighFlushFamily(AF_INET6, dev);
+}
+
 /** NETDEV_EVENT_NEIGH, behind IPv4 and IPv6: by now their routes have let go of their neighbours. */
 export function neighNetdevEvent(event: u32, devPtr: usize): void {
   const dev = changetype<NetDevice>(devPtr);
@@ -66,7 +74,7 @@ export function neighNetdevEvent(event: u32, devPtr: usize): void {
       neighChangeAddr(dev);
       break;
     case NetdevEvent.CHANGE:
-      if (!netifRunning(dev)) neighFlushDev(dev);
+      if (!netifRunning(dev)) evictNocarrier(dev);
       break;
   }
 }

@@ -366,7 +366,7 @@ describe('lifetimes', () => {
   test('a change of the carrier takes all but permanent entries, one of the MAC all', () => {
     into.PERMANENT!();
     lab.output('10.0.0.3');
-    lab.f.neighFlushDev!(lab.dev);
+    for (const family of [2, 10]) lab.f.neighFlushFamily!(family, lab.dev);
     expect(lab.state('10.0.0.3')).toBeUndefined();
     expect(lab.state(A)).toBe(NUD.PERMANENT);
     lab.f.neighChangeAddr!(lab.dev);

@@ -539,7 +539,6 @@ export function neighChangeAddr(dev: NetDevice): void {
 }
 
 /** The device lost its carrier, or the administrator wants the cache empty: what he entered himself stays. */
-export function neighFlushDev(dev: NetDevice): void {
-  flushDev(AF_INET, changetype<usize>(dev), true);
-  flushDev(10, changetype<usize>(dev), true);
+export function neighFlushFamily(family: u32, dev: NetDevice): void {
+  flushDev(family, changetype<usize>(dev), true);
 }

@@ -13,7 +13,7 @@ const PATHS: readonly (readonly [RegExp, string])[] = [
   [/^ip6_icmp_/, 'net.ipv6.icmp.'],
   [/^ip6_idgen_/, 'net.ipv6.idgen_'],
   [/^ip6frag_/, 'net.ipv6.ip6frag_'],
-  [/^ip6_(fib_multipath_|fwmark_)/, 'net.ipv6.$1'],
+  [/^ip6_(fib_multipath_|fwmark_|anycast_|max_)/, 'net.ipv6.$1'],
   [/^ip6_min_advmss$/, 'net.ipv6.route.min_adv_mss'],
   [/^ip6_/, 'net.ipv6.route.'],
   [/^nf_conntrack_/, 'net.netfilter.nf_conntrack_'],

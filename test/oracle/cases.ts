@@ -2,6 +2,7 @@
 import { arpCases } from './cases/arp.js';
 import { bridgeVlanCases } from './cases/bridge_vlan.js';
 import { configuration } from './cases/configuration.js';
+import { forwardingSysctl } from './cases/forwarding_sysctl.js';
 import { ipv4Forward } from './cases/ipv4_forward.js';
 import { ipv4Fragment } from './cases/ipv4_fragment.js';
 import { ipv4Local } from './cases/ipv4_local.js';
@@ -36,6 +37,7 @@ export const cases: readonly OracleCase[] = [
   ...routerDiscovery,
   ...sourceAddress,
   ...configuration,
+  ...forwardingSysctl,
   ...policyRouting,
   ...multipath,
   ...trains,

@@ -63,6 +63,11 @@ export class NlAttrs {
     return this.list.filter((attr) => attr.type === type).map((attr) => attr.value);
   }
 
+  /** Of every type, in order: a list whose elements are numbered. */
+  everything(): Uint8Array[] {
+    return this.list.map((attr) => attr.value);
+  }
+
   nested(type: number): NlAttrs | undefined {
     const value = this.bytes(type);
     return value === undefined ? undefined : new NlAttrs(value);

@@ -16,6 +16,8 @@ export interface IrTable {
   readonly family: Family;
   readonly name: string;
   readonly flags: number;
+  /** Only its name goes into the message: it is to be deleted. */
+  readonly bare?: boolean;
   readonly handle?: bigint;
   readonly comment?: string;
 }
@@ -30,6 +32,8 @@ export interface IrHook {
 export interface IrChain extends InTable {
   readonly kind: 'chain';
   readonly name: string;
+  /** Of a chain without a name, within the batch. */
+  readonly id?: number;
   readonly type?: string;
   readonly hook?: IrHook;
   /** NF_DROP 0, NF_ACCEPT 1. */
@@ -47,6 +51,12 @@ export interface IrRule extends InTable {
   readonly exprs: readonly IrExpr[];
   readonly handle?: bigint;
   readonly position?: bigint;
+  /** Another rule of the batch names this one by it. */
+  readonly id?: number;
+  /** Beside which rule of the batch. */
+  readonly positionId?: number;
+  /** Of a chain without a name. */
+  readonly chainId?: number;
   readonly userdata?: Uint8Array;
 }
 
@@ -98,6 +108,7 @@ export interface IrFlowtable extends InTable {
   readonly name: string;
   readonly hook?: IrHook;
   readonly flags: number;
+  readonly bare?: boolean;
   readonly handle?: bigint;
 }
 

@@ -101,7 +101,7 @@ export const IP6ADDR = type(8, 'ipv6_addr', 'IPv6 address', 128, 'big', INTEGER,
   prefix: true,
 });
 export const ETHERADDR = type(9, 'ether_addr', 'Ethernet address', 48, 'big', LLADDR, { reading: 'lladdr' });
-export const INET_PROTO = type(12, 'inet_proto', 'Internet protocol', 8, 'big', INTEGER, {
+export const INET_PROTO = type(12, 'inet_proto', 'Internet protocol', 8, 'none', INTEGER, {
   reading: 'protocol',
 });
 export const INET_SERVICE = type(13, 'inet_service', 'internet network service', 16, 'big', INTEGER, {

@@ -9,6 +9,7 @@ import {
 } from '../../../assembly/abi/nf_tables.js';
 import type { Loc, SetReference } from '../ast.js';
 import { fail, type RuleContext } from './context.js';
+import { typeofData, VERDICT_TYPEOF } from '../linearize/typeof.js';
 import { mergeIntervals, setSize } from './interval.js';
 import type { ElementNode, Node, SetRefNode } from './node.js';
 import type { MapDef, SetDef } from './ruleset.js';
@@ -38,7 +39,7 @@ export function namedSetOf(ctx: RuleContext, { name, loc }: SetReference): SetDe
 /** Makes the set of `elements` for keys like `left`, and a reference to it. */
 export function anonymousSet(
   ctx: RuleContext,
-  left: Pick<Node, 'dtype' | 'bits' | 'order'> & { parts?: NonNullable<SetDef['parts']> },
+  left: Node,
   elements: readonly ElementNode[],
   data: MapDef | undefined,
   loc: Loc,
@@ -49,6 +50,11 @@ export function anonymousSet(
   if (data !== undefined) {
     flags |= data.kind === 'object' ? NFT_SET_OBJECT : NFT_SET_MAP;
   }
+  const parts = partsOf(left);
+  // Swapped for the sake of intervals: what was swapped counts.
+  const source = left.kind === 'unary' ? left.arg : left;
+  const described = data === undefined || source.kind === 'concat';
+  const keyTypeof = described ? typeofData(source, false) : undefined;
   const plain = interval && left.dtype.parts === undefined;
   const kept = plain ? mergeIntervals(elements, left.bits, data !== undefined) : elements;
   const name = data === undefined ? '__set%d' : data.kind === 'object' ? '__objmap%d' : '__map%d';
@@ -60,8 +66,11 @@ export function anonymousSet(
       keyType: left.dtype,
       keyBits: left.bits,
       keyOrder: plain && left.order === 'host' && !left.dtype.name.startsWith('ifname') ? 'big' : left.order,
-      ...(left.parts && { parts: left.parts }),
+      ...(parts && { parts }),
       ...(data && { data }),
+      ...(keyTypeof && { keyTypeof }),
+      ...(data?.kind === 'verdict' && { dataTypeof: VERDICT_TYPEOF }),
+      plainOrder: source.order,
       size: setSize(kept, left.bits, plain),
       loc,
     },

@@ -5,12 +5,16 @@ import { type Expected, fail, type RuleContext } from './context.js';
 import { converted, evaluate } from './expression.js';
 import { isConstant, type Node } from './node.js';
 
-/** A value for a place of that type: a constant, or an expression of a type that fits. */
+/**
+ * A value for a place of that type: a constant, or an expression of a type that fits. `inPacket`: the place is a header, in
+ * network order; elsewhere nft swaps no bytes but those of `rt mtu`.
+ */
 export function evaluateArgument(
   ctx: RuleContext,
   expr: Expression,
   expected: Expected,
   what: Expression['loc'],
+  inPacket = false,
 ): Node {
   if (expr.kind === 'set') fail(expr.loc, 'you cannot use a set here, unknown value to use', what);
   const node = ctx.expecting(expected, () => evaluate(ctx, expr));
@@ -29,7 +33,8 @@ export function evaluateArgument(
     fail(expr.loc, `datatype mismatch: expected ${dtype.desc}, expression has type ${node.dtype.desc}`, what);
   if (node.kind === 'set reference')
     fail(expr.loc, 'you cannot reference a set here, unknown value to use', what);
-  return isConstant(node) ? node : converted(node, expected.order);
+  const swaps = (node.kind === 'rt' || inPacket) && !isConstant(node);
+  return swaps ? converted(node, expected.order) : node;
 }
 
 const sameBoolean = (node: Node, dtype: Datatype): boolean =>

@@ -22,10 +22,10 @@ import { elementsIr, setIr } from '../linearize/set.js';
 import { linearize } from '../linearize/statement.js';
 import { commentUserdata } from '../linearize/userdata.js';
 import { chainIr, flowtableIr } from './chain.js';
-import { type Compilation, fail, RuleContext } from './context.js';
+import { type Compilation, fail, type NewChain, RuleContext } from './context.js';
 import { dropRedundant, mergeFields } from './merge.js';
 import { objectIr } from './object.js';
-import { KnownRuleset } from './ruleset.js';
+import { type ChainDef, KnownRuleset, type RuleRef, type SetDef, type TableDef } from './ruleset.js';
 import { setDef, setElements } from './set.js';
 import { evaluateStatement, isTerminal } from './statement.js';
 
@@ -58,6 +58,10 @@ class Evaluator {
   private readonly out: IrCommand[] = [];
   private readonly errors: NftError[] = [];
   private setIds = 0;
+  private chainIds = 0;
+  private ruleIds = 0;
+  /** Where in the output a rule of the file stands. */
+  private readonly refs = new Map<RuleRef, number>();
   private readonly shared: Compilation;
 
   constructor(options: EvaluateOptions) {
@@ -65,6 +69,7 @@ class Evaluator {
       names: options.names,
       known: options.known ?? new KnownRuleset(),
       nextSetId: () => ++this.setIds,
+      nextChainId: () => ++this.chainIds,
     };
   }
 
@@ -161,7 +166,7 @@ class Evaluator {
     }
   }
 
-  private elements(set: import('./ruleset.js').SetDef, elements: ReturnType<typeof elementsIr>): IrThing {
+  private elements(set: SetDef, elements: ReturnType<typeof elementsIr>): IrThing {
     return { kind: 'elements', family: set.family, table: set.table, set: set.name, setId: set.id, elements };
   }
 
@@ -194,9 +199,17 @@ class Evaluator {
     for (const object of of('rule', 'element')) this.guard(() => this.add('add', object));
   }
 
+  private chainOf(table: TableDef, name: string): ChainDef {
+    const found = table.chains.get(name) ?? { name, rules: [] };
+    table.chains.set(name, found);
+    return found;
+  }
+
   private chain(op: AddOp, chain: Chain): void {
+    this.chainIds++;
     this.shared.known.table(chain.family, chain.table).chains.set(chain.name, {
       name: chain.name,
+      rules: this.shared.known.table(chain.family, chain.table).chains.get(chain.name)?.rules ?? [],
       ...(chain.type !== undefined && { type: chain.type }),
       ...(chain.hook !== undefined && { hook: chain.hook }),
     });
@@ -212,9 +225,9 @@ class Evaluator {
     this.push(op, this.elements(set, elementsIr(set, elements)), object.elemLoc ?? object.loc);
   }
 
-  private rule(op: AddOp, rule: Rule): void {
+  private rule(op: AddOp, rule: Rule, chainId?: number): void {
     const table = this.shared.known.table(rule.family, rule.table);
-    const chain = table.chains.get(rule.chain);
+    const chain = chainId === undefined ? this.chainOf(table, rule.chain) : undefined;
     const ctx = new RuleContext(this.shared, rule.family, table, chain);
     rule.expr.forEach((stmt, at) => {
       evaluateStatement(ctx, stmt);
@@ -225,9 +238,13 @@ class Evaluator {
     dropRedundant(ctx.stmts, rule.family);
     mergeFields(ctx.stmts);
     const exprs = linearize(ctx.stmts);
-    for (const { set, elements } of ctx.newSets) {
-      this.push('add', setIr(set), rule.loc);
-      this.push('add', this.elements(set, elementsIr(set, elements)), rule.loc);
+    for (const need of ctx.before) {
+      if ('chain' in need) {
+        this.anonymousChain(need);
+        continue;
+      }
+      this.push('add', setIr(need.set), rule.loc);
+      this.push('add', this.elements(need.set, elementsIr(need.set, need.elements)), rule.loc);
     }
     const userdata = commentUserdata(rule.comment);
     const position = rule.position ?? (op === 'replace' ? undefined : rule.handle);
@@ -240,8 +257,39 @@ class Evaluator {
       ...(op === 'replace' && rule.handle !== undefined && { handle: BigInt(rule.handle) }),
       ...(position !== undefined && { position: BigInt(position) }),
       ...(userdata && { userdata }),
+      ...(chainId !== undefined && { chainId }),
     };
-    this.push(op, ir, rule.loc);
+    this.push(op, chain === undefined ? ir : this.placed(op, rule, chain, ir), rule.loc);
+  }
+
+  /** Beside the rule of that index; and into what is known of the chain. */
+  private placed(op: AddOp, rule: Rule, chain: ChainDef, ir: IrRule): IrRule {
+    if (op === 'replace') return ir;
+    const ref: RuleRef = {};
+    this.refs.set(ref, this.out.length);
+    if (rule.index === undefined) {
+      if (op === 'insert') chain.rules.unshift(ref);
+      else chain.rules.push(ref);
+      return ir;
+    }
+    const at = Number(rule.index);
+    const beside = chain.rules[at];
+    if (beside === undefined) fail(rule.loc, 'No such file or directory');
+    chain.rules.splice(op === 'insert' ? at : at + 1, 0, ref);
+    if (beside.handle !== undefined) return { ...ir, position: beside.handle };
+    if (beside.id === undefined) {
+      beside.id = ++this.ruleIds;
+      const where = this.refs.get(beside)!;
+      const command = this.out[where]!;
+      this.out[where] = { ...command, thing: { ...(command.thing as IrRule), id: beside.id } };
+    }
+    return { ...ir, positionId: beside.id };
+  }
+
+  private anonymousChain({ chain, id }: NewChain): void {
+    const { family, table } = chain;
+    this.push('add', { kind: 'chain', family, table, name: '', id }, chain.loc);
+    for (const rule of chain.rules ?? []) this.guard(() => this.rule('add', { ...rule, chain: '' }, id));
   }
 
   private target({ kind, target, object, loc }: TargetCommand): void {
@@ -263,7 +311,7 @@ class Evaluator {
     const by = { ...(handle !== undefined && { handle: BigInt(handle) }) };
     switch (type) {
       case 'table':
-        return { kind: 'table', family, name: name === '' ? table : name, flags: 0, ...by };
+        return { kind: 'table', family, name: name === '' ? table : name, flags: 0, bare: true, ...by };
       case 'chain':
         return object?.kind === 'chain'
           ? { ...chainIr(object), ...by }
@@ -291,7 +339,7 @@ class Evaluator {
       case 'flowtable':
         return object?.kind === 'flowtable'
           ? { ...flowtableIr(object), ...by }
-          : { kind: 'flowtable', family, table, name, flags: 0, ...by };
+          : { kind: 'flowtable', family, table, name, flags: 0, bare: true, ...by };
       case 'counter':
       case 'quota':
       case 'limit':

@@ -2,7 +2,7 @@
  * The state of evaluating one rule: what is known of the packet's headers, the statements so far, and the type that a constant is
  * read as. `expect` changes from expression to expression: the left side of a match says how the right is read.
  */
-import type { Family, Loc } from '../ast.js';
+import type { Chain, Family, Loc } from '../ast.js';
 import type { ByteOrder, Datatype } from '../datatype/datatype.js';
 import { INTEGER, INVALID } from '../datatype/datatype.js';
 import type { SystemNames } from '../datatype/names.js';
@@ -67,6 +67,13 @@ export interface Compilation {
   readonly names: SystemNames;
   readonly known: KnownRuleset;
   nextSetId(): number;
+  nextChainId(): number;
+}
+
+/** A chain without a name, that a verdict of the rule jumps to. */
+export interface NewChain {
+  readonly chain: Chain;
+  readonly id: number;
 }
 
 export interface NewSet {
@@ -77,8 +84,8 @@ export interface NewSet {
 export class RuleContext {
   readonly proto: ProtoContext;
   readonly stmts: TypedStatement[] = [];
-  /** Anonymous sets and meters that the rule made, in order. */
-  readonly newSets: NewSet[] = [];
+  /** What the rule needs before it: anonymous sets and chains, meters; in order. */
+  readonly before: (NewSet | NewChain)[] = [];
   expect: Expected = NOTHING_EXPECTED;
   /** Within elements of a set: keys may be intervals. */
   inSet = false;
@@ -107,6 +114,9 @@ export class RuleContext {
     made: Pick<SetDef, 'name' | 'anonymous' | 'flags' | 'keyType' | 'keyBits' | 'keyOrder' | 'loc'> & {
       parts?: NonNullable<SetDef['parts']>;
       data?: MapDef;
+      keyTypeof?: readonly number[];
+      dataTypeof?: readonly number[];
+      plainOrder?: ByteOrder;
       size?: number;
       timeoutMs?: bigint;
     },
@@ -115,17 +125,17 @@ export class RuleContext {
     const set: SetDef = {
       size: 0,
       timeoutMs: 0n,
-      ...made,
       family: this.family,
       table: this.table.name,
       id: this.shared.nextSetId(),
       gcIntervalMs: 0n,
-      autoMerge: false,
-      typeOf: false,
+      autoMerge: (made.flags & 4) !== 0 && made.data === undefined,
+      plainOrder: made.keyOrder,
       exprs: [],
       elements: [],
+      ...made,
     };
-    this.newSets.push({ set, elements });
+    this.before.push({ set, elements });
     return set;
   }
 }

@@ -25,6 +25,7 @@ import {
 } from '../proto/exthdr.js';
 import { CT_KEYS, IPSEC_KEYS, type Key, RT_KEYS, SOCKET_KEYS } from '../proto/keys.js';
 import { IP, IP6, protoByName } from '../proto/network.js';
+import { TH } from '../proto/transport.js';
 import { findField } from '../proto/proto.js';
 import { fold, numberNode, symbolNode } from './constant.js';
 import { type Expected, fail, NOTHING_EXPECTED, type RuleContext } from './context.js';
@@ -77,6 +78,10 @@ export function evaluate(ctx: RuleContext, expr: Expression): Node {
     case 'payload':
       return headerField(ctx, expr);
     case 'raw payload': {
+      const port = TH.fields.find(
+        ({ offset, len }) => expr.base === 'th' && offset === expr.offset && len === expr.len,
+      );
+      if (port !== undefined) return payloadNode(TH, port, expr.loc);
       const node: PayloadNode = {
         kind: 'payload',
         base: expr.base,
@@ -400,6 +405,8 @@ function optionField(op: ExthdrOp, desc: OptionDesc, name: string | undefined, l
     const dtype = op === 'ipv6' ? INET_PROTO : INTEGER;
     return {
       kind: 'exthdr',
+      name: desc.name,
+      index: 1,
       op,
       type: desc.type,
       offset: 0,
@@ -415,6 +422,8 @@ function optionField(op: ExthdrOp, desc: OptionDesc, name: string | undefined, l
   if (field === undefined) fail(loc, `${desc.name} has no field ${name}`);
   const node: ExthdrNode = {
     kind: 'exthdr',
+    name: desc.name,
+    index: desc.fields.indexOf(field) + (op === 'ipv6' ? 1 : 0),
     op,
     type: desc.type,
     offset: field.offset,
@@ -429,7 +438,14 @@ function optionField(op: ExthdrOp, desc: OptionDesc, name: string | undefined, l
 }
 
 function rawTcpOption(expr: RawTcpOptionExpr): Node {
-  const common = { kind: 'exthdr' as const, op: 'tcpopt' as const, type: expr.base, loc: expr.loc };
+  const common = {
+    kind: 'exthdr' as const,
+    name: '',
+    index: 0,
+    op: 'tcpopt' as const,
+    type: expr.base,
+    loc: expr.loc,
+  };
   if (expr.offset === undefined || expr.len === undefined)
     return { ...common, offset: 0, present: true, raw: false, dtype: BOOLEAN, bits: 8, order: 'host' };
   return trimmed({

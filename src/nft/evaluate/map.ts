@@ -201,7 +201,7 @@ export function evaluateMap(ctx: RuleContext, expr: MapExpr): MapNode {
   }
   const map = mapOfData(expected, expr.data);
   const made = keyAndElements(ctx, key, expr.data.elem, map);
-  const { set } = anonymousSet(ctx, keyExpected(made.key), made.elements, map, expr.data.loc);
+  const { set } = anonymousSet(ctx, made.key, made.elements, map, expr.data.loc);
   return {
     kind: 'map',
     key: made.key,
@@ -233,7 +233,7 @@ export function evaluateVmap(
   }
   const map: MapDef = { kind: 'verdict', dtype: VERDICT, bits: 0, order: 'none', interval: false };
   const made = keyAndElements(ctx, key, data.elem, map);
-  const { set } = anonymousSet(ctx, keyExpected(made.key), made.elements, map, data.loc);
+  const { set } = anonymousSet(ctx, made.key, made.elements, map, data.loc);
   return { key: made.key, set };
 }
 
@@ -251,6 +251,6 @@ export function evaluateObjectMap(
   }
   const map: MapDef = { kind: 'object', dtype: STRING, bits: 0, order: 'none', interval: false, objectType };
   const made = keyAndElements(ctx, key, expr.data.elem, map);
-  const { set } = anonymousSet(ctx, keyExpected(made.key), made.elements, map, expr.data.loc);
+  const { set } = anonymousSet(ctx, made.key, made.elements, map, expr.data.loc);
   return { key: made.key, set };
 }

@@ -93,6 +93,10 @@ export interface PayloadNode extends Common {
 
 export interface ExthdrNode extends Common {
   readonly kind: 'exthdr';
+  /** Of the header or option. */
+  readonly name: string;
+  /** nft's number of the field: from 1, of options from 0. */
+  readonly index: number;
   readonly op: ExthdrOp;
   readonly type: number;
   readonly offset: number;

@@ -171,7 +171,7 @@ function matchSet(
   right: Extract<Expression, { kind: 'set' }>,
 ): void {
   const { key, elements } = keyAndElements(ctx, left, right.elem, undefined);
-  const reference = anonymousSet(ctx, keyExpected(key), elements, undefined, right.loc);
+  const reference = anonymousSet(ctx, key, elements, undefined, right.loc);
   const op = stmt.op === '!=' ? 'neq' : 'eq';
   const last = elements.at(-1)?.key;
   if (op === 'eq' && last?.kind === 'value') learnIcmpType(ctx, left, last.value);

@@ -31,8 +31,11 @@ export interface SetDef {
   readonly policy?: 'performance' | 'memory';
   readonly autoMerge: boolean;
   readonly comment?: string;
-  /** `typeof`: kept in the set's userdata for listings. */
-  readonly typeOf: boolean;
+  /** Kept in the set's user data for listings: what the key is made of, and the data. */
+  readonly keyTypeof?: readonly number[];
+  readonly dataTypeof?: readonly number[];
+  /** The byte order before intervals asked for another. */
+  readonly plainOrder: ByteOrder;
   readonly exprs: readonly IrExpr[];
   /** Of a named interval set: what the file has put into it, to find overlaps. */
   elements: ElementNode[];
@@ -48,6 +51,7 @@ export interface MapDef {
   /** Values may be ranges. */
   readonly interval: boolean;
   readonly objectType?: ObjectType;
+  readonly typeofData?: readonly number[];
 }
 
 export interface TableDef {
@@ -59,8 +63,17 @@ export interface TableDef {
   readonly flowtables: Set<string>;
 }
 
+/** A rule of a chain: what a running router has is known by its handle, what the file adds by its instructions. */
+export interface RuleRef {
+  readonly handle?: bigint;
+  /** NFTA_RULE_ID, once another rule names it by its index. */
+  id?: number;
+}
+
 export interface ChainDef {
   readonly name: string;
+  /** In their order. */
+  rules: RuleRef[];
   readonly type?: string;
   readonly hook?: string;
 }

@@ -23,6 +23,7 @@ import type { IrExpr } from '../expr/registry.js';
 import { type Compilation, fail, NOTHING_EXPECTED, RuleContext } from './context.js';
 import { evaluate } from './expression.js';
 import { isInterval } from './anonymous_set.js';
+import { CONCAT_TYPEOF, typeofData, VERDICT_TYPEOF } from '../linearize/typeof.js';
 import { checkOverlap, mergeIntervals, sortedIntervals } from './interval.js';
 import { evaluateElements, keyExpectedOf } from './map.js';
 import type { ElementNode, Node } from './node.js';
@@ -41,6 +42,7 @@ interface TypeOfKey {
   readonly bits: number;
   readonly order: ByteOrder;
   readonly parts?: readonly { readonly dtype: Datatype; readonly bits: number; readonly order: ByteOrder }[];
+  readonly typeofData?: readonly number[];
 }
 
 /** Names that `type` knows, or the expression whose values go in. */
@@ -59,12 +61,14 @@ function typeOf(ctx: RuleContext, spec: TypeSpec): TypeOfKey {
     if (types.length === 1) return { dtype: types[0]!, bits: types[0]!.bits, order: types[0]!.byteorder };
     const dtype = concatType(types);
     const parts = types.map((type) => ({ dtype: type, bits: type.bits, order: type.byteorder }));
-    return { dtype, bits: dtype.bits, order: 'none', parts };
+    return { dtype, bits: dtype.bits, order: 'none', parts, typeofData: CONCAT_TYPEOF };
   }
   const node = ctx.expecting(NOTHING_EXPECTED, () => evaluate(ctx, spec.expr));
-  if (node.kind !== 'concat') return { dtype: node.dtype, bits: sizeOf(node), order: node.order };
+  const described = typeofData(node);
+  const kept = described && { typeofData: described };
+  if (node.kind !== 'concat') return { dtype: node.dtype, bits: sizeOf(node), order: node.order, ...kept };
   const parts = node.items.map((item) => ({ dtype: item.dtype, bits: sizeOf(item), order: item.order }));
-  return { dtype: node.dtype, bits: node.bits, order: 'none', parts };
+  return { dtype: node.dtype, bits: node.bits, order: 'none', parts, ...kept };
 }
 
 const sizeOf = (node: Node): number => node.bits;
@@ -77,9 +81,17 @@ function mapDef(ctx: RuleContext, object: SetObject | MapObject): MapDef | undef
   if (map.kind === 'verdict') return { kind: 'verdict', dtype: VERDICT, bits: 0, order: 'none', interval };
   if (map.kind === 'object')
     return { kind: 'object', dtype: STRING, bits: 0, order: 'none', interval, objectType: map.type };
-  const { dtype, bits, order, parts } = typeOf(ctx, map);
+  const { dtype, bits, order, parts, typeofData: kept } = typeOf(ctx, map);
   if (dtype === VERDICT) return { kind: 'verdict', dtype, bits: 0, order: 'none', interval };
-  return { kind: 'data', dtype, bits, order, ...(parts && { parts }), interval };
+  return {
+    kind: 'data',
+    dtype,
+    bits,
+    order,
+    ...(parts && { parts }),
+    interval,
+    ...(kept && { typeofData: kept }),
+  };
 }
 
 /** In sets of intervals, numbers are in network order. */
@@ -103,6 +115,7 @@ export function setDef(shared: Compilation, table: TableDef, object: SetObject |
   if (key.dtype === VERDICT) fail(object.type.loc, 'a verdict cannot be a key');
   const data = mapDef(ctx, object);
   if (object.timeoutMs !== undefined) flags |= NFT_SET_TIMEOUT;
+  const plainOrder = key.order;
   if ((flags & NFT_SET_INTERVAL) !== 0) {
     key = networkOrder(key);
     if (key.parts) flags |= NFT_SET_CONCAT;
@@ -132,7 +145,10 @@ export function setDef(shared: Compilation, table: TableDef, object: SetObject |
     ...(object.policy && { policy: object.policy }),
     autoMerge: object.autoMerge ?? false,
     ...(object.comment !== undefined && { comment: object.comment }),
-    typeOf: object.type.kind === 'typeof',
+    ...(key.typeofData && { keyTypeof: key.typeofData }),
+    ...(data?.typeofData && { dataTypeof: data.typeofData }),
+    ...(data?.kind === 'verdict' && object.type.kind === 'typeof' && { dataTypeof: VERDICT_TYPEOF }),
+    plainOrder,
     exprs,
     elements: [],
     loc,

@@ -1,5 +1,5 @@
 /** Statements of a rule, one function a kind; matches are in relational.ts, nat and what is like it in nat.ts. */
-import { NFT_SET_EVAL, NFT_SET_TIMEOUT, NftObject } from '../../../assembly/abi/nf_tables.js';
+import { NFT_SET_EVAL, NFT_SET_TIMEOUT } from '../../../assembly/abi/nf_tables.js';
 import type {
   DupStatement,
   FwdStatement,
@@ -7,13 +7,13 @@ import type {
   LogStatement,
   MangleStatement,
   MeterStatement,
-  ObjectType,
   ObjrefStatement,
   QueueStatement,
   RejectStatement,
   ResetStatement,
   SetStatement,
   Statement,
+  VerdictStatement,
 } from '../ast.js';
 import {
   ICMP_CODE,
@@ -35,22 +35,10 @@ import { converted, evaluate, evaluateValue } from './expression.js';
 import { evaluateObjectMap, evaluateVmap, keyExpectedOf } from './map.js';
 import { evaluateMasquerade, evaluateNat, evaluateTproxy } from './nat.js';
 import { type ExthdrNode, isConstant, type Node, type PayloadNode } from './node.js';
+import { objectNumber } from './object_number.js';
 import { evaluateMatch } from './relational.js';
 import type { SetDef } from './ruleset.js';
 import { evaluateState, stateIr } from './state.js';
-
-const OBJECT_NUMBER: Readonly<Record<ObjectType, number>> = {
-  counter: NftObject.COUNTER,
-  quota: NftObject.QUOTA,
-  'ct helper': NftObject.CT_HELPER,
-  limit: NftObject.LIMIT,
-  'ct timeout': NftObject.CT_TIMEOUT,
-  secmark: NftObject.SECMARK,
-  'ct expectation': NftObject.CT_EXPECT,
-  synproxy: NftObject.SYNPROXY,
-};
-
-export const objectNumber = (type: ObjectType): number => OBJECT_NUMBER[type];
 
 /** What ends a rule: nothing may follow it. */
 export function isTerminal(stmt: Statement): boolean {
@@ -79,12 +67,7 @@ export function evaluateStatement(ctx: RuleContext, stmt: Statement): void {
       evaluateMatch(ctx, stmt);
       return;
     case 'verdict':
-      if (stmt.chain !== undefined) fail(stmt.loc, 'chains without a name are not supported here');
-      ctx.stmts.push({
-        kind: 'verdict',
-        verdict: { verdict: stmt.verdict, ...(stmt.target !== undefined && { chain: stmt.target }) },
-        loc: stmt.loc,
-      });
+      evaluateVerdict(ctx, stmt);
       return;
     case 'vmap': {
       const { key, set } = evaluateVmap(ctx, stmt.key, stmt.data);
@@ -156,6 +139,20 @@ export function evaluateStatement(ctx: RuleContext, stmt: Statement): void {
     default:
       fail(stmt.loc, `statement ${stmt.kind} is not expected here`);
   }
+}
+
+function evaluateVerdict(ctx: RuleContext, { verdict, target, chain, loc }: VerdictStatement): void {
+  if (chain === undefined) {
+    ctx.stmts.push({
+      kind: 'verdict',
+      verdict: { verdict, ...(target !== undefined && { chain: target }) },
+      loc,
+    });
+    return;
+  }
+  const id = ctx.shared.nextChainId();
+  ctx.before.push({ chain, id });
+  ctx.stmts.push({ kind: 'verdict', verdict: { verdict, chainId: id }, loc });
 }
 
 function evaluateObjref(ctx: RuleContext, stmt: ObjrefStatement): void {
@@ -324,7 +321,7 @@ function evaluateMangle(ctx: RuleContext, stmt: MangleStatement): void {
   if (key.kind === 'exthdr' && key.present) fail(stmt.key.loc, 'only fields of an option can be set');
   const bits = 'trimmed' in key ? (key as { trimmed: number }).trimmed : key.bits;
   const expected: Expected = { dtype: key.dtype, bits, order: key.order };
-  const value = evaluateArgument(ctx, stmt.value, expected, stmt.key.loc);
+  const value = evaluateArgument(ctx, stmt.value, expected, stmt.key.loc, key.kind === 'payload');
   ctx.stmts.push({ kind: 'mangle', key, value, loc: stmt.loc });
 }
 

@@ -12,6 +12,8 @@ interface Common {
 
 export interface BitwiseBool extends Common {
   readonly op: 'bool';
+  /** Of a prefix or of flags. */
+  readonly implied?: true;
   readonly mask: Uint8Array;
   readonly xor: Uint8Array;
 }
@@ -35,7 +37,9 @@ export const bitwise: ExprOps<BitwiseExpr> = {
   },
   encode(expr, attrs) {
     attrs.u32(NftaBitwise.SREG, expr.sreg).u32(NftaBitwise.DREG, expr.dreg);
-    attrs.u32(NftaBitwise.OP, OPS.indexOf(expr.op)).u32(NftaBitwise.LEN, expr.len);
+    // nft sends it for what the rule says, not for the masks of prefixes and flags.
+    if (expr.op !== 'bool' || expr.implied !== true) attrs.u32(NftaBitwise.OP, OPS.indexOf(expr.op));
+    attrs.u32(NftaBitwise.LEN, expr.len);
     if (expr.op === 'bool') {
       writeValue(attrs, NftaBitwise.MASK, expr.mask);
       writeValue(attrs, NftaBitwise.XOR, expr.xor);

@@ -12,7 +12,8 @@ export const counter: ExprOps<CounterIr> = {
   name: 'counter',
   text: ({ packets, bytes }) => `counter pkts ${packets} bytes ${bytes}`,
   encode({ packets, bytes }, attrs) {
-    attrs.u64(NftaCounter.BYTES, bytes).u64(NftaCounter.PACKETS, packets);
+    if (bytes !== 0n) attrs.u64(NftaCounter.BYTES, bytes);
+    if (packets !== 0n) attrs.u64(NftaCounter.PACKETS, packets);
   },
   decode: (attrs) => ({
     kind: 'counter',

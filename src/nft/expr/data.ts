@@ -29,9 +29,7 @@ const CODE: Readonly<Record<VerdictName, number>> = {
 };
 
 export function verdictText(data: VerdictData): string {
-  return data.chain === undefined && data.chainId === undefined
-    ? data.verdict
-    : `${data.verdict} -> ${data.chain ?? `__chain%d`}`;
+  return data.chain === undefined ? data.verdict : `${data.verdict} -> ${data.chain}`;
 }
 
 export function writeValue(attrs: NlAttrWriter, type: number, value: Uint8Array): void {

@@ -28,7 +28,7 @@ export const objref: ExprOps<ObjrefIr> = {
     if ('sreg' in expr)
       attrs
         .u32(NftaObjref.SET_SREG, expr.sreg)
-        .text(NftaObjref.SET_NAME, expr.set)
+        .put(NftaObjref.SET_NAME, new TextEncoder().encode(expr.set))
         .u32(NftaObjref.SET_ID, expr.setId);
     else attrs.u32(NftaObjref.IMM_TYPE, expr.type).text(NftaObjref.IMM_NAME, expr.name);
   },

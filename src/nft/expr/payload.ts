@@ -41,8 +41,8 @@ export const payload: ExprOps<PayloadIr> = {
     attrs.u32(NftaPayload.BASE, expr.base);
     attrs.u32(NftaPayload.OFFSET, expr.offset).u32(NftaPayload.LEN, expr.len);
     if ('dreg' in expr) return;
-    attrs.u32(NftaPayload.CSUM_TYPE, expr.csumType);
-    attrs.u32(NftaPayload.CSUM_OFFSET, expr.csumOffset);
+    if (expr.csumType !== 0)
+      attrs.u32(NftaPayload.CSUM_TYPE, expr.csumType).u32(NftaPayload.CSUM_OFFSET, expr.csumOffset);
     if (expr.csumFlags !== 0) attrs.u32(NftaPayload.CSUM_FLAGS, expr.csumFlags);
   },
   decode(attrs) {

@@ -131,7 +131,8 @@ export function exprText(expr: IrExpr): string {
 export function writeExpr(attrs: NlAttrWriter, expr: IrExpr): void {
   const ops = opsOf(expr.kind);
   attrs.text(NftaExpr.NAME, ops.name);
-  attrs.nest(NftaExpr.DATA, (data) => ops.encode(expr, data));
+  // What has no attributes has no nest for them either.
+  if (expr.kind !== 'notrack') attrs.nest(NftaExpr.DATA, (data) => ops.encode(expr, data));
 }
 
 export function readExpr(from: NlAttrs | Uint8Array): IrExpr {
@@ -139,6 +140,10 @@ export function readExpr(from: NlAttrs | Uint8Array): IrExpr {
   return opsOf(attrs.text(NftaExpr.NAME) ?? '').decode(
     attrs.nested(NftaExpr.DATA) ?? new NlAttrs(new Uint8Array(0)),
   );
+}
+
+export function readExprs(list: NlAttrs): IrExpr[] {
+  return list.all(NFTA_LIST_ELEM).map((each) => readExpr(each));
 }
 
 export function writeExprs(attrs: NlAttrWriter, type: number, exprs: readonly IrExpr[]): void {

@@ -59,10 +59,21 @@ function chainText({ family, type, hook, hookText }: IrChain): string {
   return `${family} (null) (null) use 0${base}\n`;
 }
 
-function ruleText({ family, table, chain, exprs, userdata }: IrRule): string {
+function ruleText({
+  family,
+  table,
+  chain,
+  exprs,
+  userdata,
+  handle,
+  position,
+  id,
+  positionId,
+}: IrRule): string {
   const lines = exprs.map((expr) => `  [ ${exprText(expr)} ]\n`).join('');
   const data = userdata === undefined ? '\n' : `  userdata = { ${userdataText(userdata)} }\n`;
-  return `${family} ${table} ${chain}\n${lines}${data}`;
+  const head = [family, table, ...(chain === '' ? [] : [chain]), handle, position, id, positionId];
+  return `${head.filter((each) => each !== undefined).join(' ')}\n${lines}${data}`;
 }
 
 function setText({ name, table, flags, timeoutMs, gcIntervalMs, policy, size }: IrSet): string {

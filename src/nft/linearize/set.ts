@@ -18,7 +18,7 @@ import {
 import type { SetDef } from '../evaluate/ruleset.js';
 import type { VerdictData } from '../expr/data.js';
 import type { IrElement, IrSet } from '../ir.js';
-import { objectNumber } from '../evaluate/statement.js';
+import { objectNumber } from '../evaluate/object_number.js';
 import { linearize } from './statement.js';
 import { elementUserdata, setUserdata } from './userdata.js';
 

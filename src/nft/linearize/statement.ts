@@ -144,7 +144,16 @@ class StatementLinearizer {
 
   private mask(reg: number, mask: Uint8Array): void {
     const xor = new Uint8Array(mask.length);
-    this.out.push({ kind: 'bitwise', op: 'bool', sreg: reg, dreg: reg, len: mask.length, mask, xor });
+    this.out.push({
+      kind: 'bitwise',
+      op: 'bool',
+      implied: true,
+      sreg: reg,
+      dreg: reg,
+      len: mask.length,
+      mask,
+      xor,
+    });
   }
 
   private matchFlags(op: 'flags' | 'noflags', left: Node, right: ValueNode): void {

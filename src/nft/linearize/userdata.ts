@@ -10,8 +10,10 @@ const ELEM_F_INTERVAL_OPEN = 1;
 const SET_KEYBYTEORDER = 0;
 const SET_DATABYTEORDER = 1;
 const SET_MERGE_ELEMENTS = 2;
-const SET_DATA_INTERVAL = 5;
-const SET_COMMENT = 6;
+const SET_KEY_TYPEOF = 3;
+const SET_DATA_TYPEOF = 4;
+const SET_DATA_INTERVAL = 6;
+const SET_COMMENT = 7;
 const ORDER_NUMBER = { none: 0, host: 1, big: 2 } as const;
 
 type Item = readonly [type: number, value: Uint8Array];
@@ -28,6 +30,13 @@ export function commentUserdata(comment: string | undefined, type = COMMENT): Ui
   return comment === undefined ? undefined : build([[type, text(comment)]]);
 }
 
+/** The text of a comment in user data. */
+export function commentOf(data: Uint8Array | undefined, wanted = COMMENT): string | undefined {
+  for (let at = 0; data !== undefined && at + 2 <= data.length; at += 2 + data[at + 1]!)
+    if (data[at] === wanted) return new TextDecoder().decode(data.subarray(at + 2, at + 1 + data[at + 1]!));
+  return undefined;
+}
+
 export function elementUserdata(comment: string | undefined, open: boolean): Uint8Array | undefined {
   const items: Item[] = [];
   if (comment !== undefined) items.push([COMMENT, text(comment)]);
@@ -36,10 +45,14 @@ export function elementUserdata(comment: string | undefined, open: boolean): Uin
 }
 
 export function setUserdata(set: SetDef): Uint8Array | undefined {
-  const items: Item[] = [[SET_KEYBYTEORDER, u32(ORDER_NUMBER[set.keyOrder])]];
-  if (set.data?.kind === 'data') items.push([SET_DATABYTEORDER, u32(ORDER_NUMBER[set.data.order])]);
+  const { data } = set;
+  const items: Item[] = [[SET_KEYBYTEORDER, u32(ORDER_NUMBER[set.plainOrder])]];
+  if (data !== undefined && data.kind !== 'object')
+    items.push([SET_DATABYTEORDER, u32(ORDER_NUMBER[data.order])]);
   if (set.autoMerge) items.push([SET_MERGE_ELEMENTS, u32(1)]);
-  if (set.data?.interval === true) items.push([SET_DATA_INTERVAL, u32(1)]);
+  if (set.keyTypeof !== undefined) items.push([SET_KEY_TYPEOF, Uint8Array.from(set.keyTypeof)]);
+  if (set.dataTypeof !== undefined) items.push([SET_DATA_TYPEOF, Uint8Array.from(set.dataTypeof)]);
+  if (data !== undefined) items.push([SET_DATA_INTERVAL, u32(data.interval ? 1 : 0)]);
   if (set.comment !== undefined) items.push([SET_COMMENT, text(set.comment)]);
   return build(items);
 }

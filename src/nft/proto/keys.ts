@@ -62,7 +62,7 @@ export const META_KEYS: Readonly<Record<string, Key>> = {
   rtclassid: key(13, 'rtclassid', REALM, 32, 'host'),
   secmark: key(14, 'secmark', INTEGER, 32, 'host'),
   nfproto: key(15, 'nfproto', NFPROTO, 8, 'host'),
-  l4proto: key(16, 'l4proto', INET_PROTO, 8, 'big'),
+  l4proto: key(16, 'l4proto', INET_PROTO, 8, 'host'),
   ibrname: key(17, 'bri_iifname', IFNAME, 128, 'host'),
   obrname: key(18, 'bri_oifname', IFNAME, 128, 'host'),
   pkttype: key(19, 'pkttype', PKT_TYPE, 8, 'host'),

@@ -150,8 +150,8 @@ export const IGMP: OpenProto = {
   checksum: 'checksum',
   fields: [
     field('type', IGMP_TYPE, 0),
-    field('mrt', INTEGER, 8, 8),
     field('checksum', INTEGER, 16, 16),
+    field('mrt', INTEGER, 8, 8),
     field('group', INTEGER, 32, 32),
   ],
   next: [],

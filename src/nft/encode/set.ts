@@ -73,7 +73,7 @@ export function writeElementList(
   if (elements.length === 0) return;
   attrs.nest(NftaSetElemList.ELEMENTS, (list) => {
     // libnftnl numbers them.
-    elements.forEach((element, at) => list.nest(at + 1, (nest) => writeElement(element, nest)));
+    for (const [at, element] of elements.entries()) list.nest(at + 1, (nest) => writeElement(element, nest));
   });
 }
 

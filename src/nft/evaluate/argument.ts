@@ -2,7 +2,8 @@
 import type { Expression } from '../ast.js';
 import { type Datatype, INTEGER, isInteger } from '../datatype/datatype.js';
 import { type Expected, fail, type RuleContext } from './context.js';
-import { converted, evaluate } from './expression.js';
+import { converted } from './convert.js';
+import { evaluate } from './expression.js';
 import { isConstant, type Node } from './node.js';
 
 /**

@@ -23,6 +23,7 @@ import { linearize } from '../linearize/statement.js';
 import { commentUserdata } from '../linearize/userdata.js';
 import { chainIr, flowtableIr } from './chain.js';
 import { type Compilation, fail, type NewChain, RuleContext } from './context.js';
+import { evaluate } from './expression.js';
 import { dropRedundant, mergeFields } from './merge.js';
 import { objectIr } from './object.js';
 import { type ChainDef, KnownRuleset, type RuleRef, type SetDef, type TableDef } from './ruleset.js';
@@ -68,6 +69,7 @@ class Evaluator {
     this.shared = {
       names: options.names,
       known: options.known ?? new KnownRuleset(),
+      evaluate,
       nextSetId: () => ++this.setIds,
       nextChainId: () => ++this.chainIds,
     };

@@ -2,14 +2,14 @@
  * The state of evaluating one rule: what is known of the packet's headers, the statements so far, and the type that a constant is
  * read as. `expect` changes from expression to expression: the left side of a match says how the right is read.
  */
-import type { Chain, Family, Loc } from '../ast.js';
+import type { Chain, Expression, Family, Loc } from '../ast.js';
 import type { ByteOrder, Datatype } from '../datatype/datatype.js';
 import { INTEGER, INVALID } from '../datatype/datatype.js';
 import type { SystemNames } from '../datatype/names.js';
 import { NftError } from '../error.js';
 import { ARP, ETHER, INET, IP, IP6, NETDEV } from '../proto/network.js';
 import type { HeaderBase, Proto } from '../proto/proto.js';
-import type { ElementNode } from './node.js';
+import type { ElementNode, Node } from './node.js';
 import type { KnownRuleset, MapDef, SetDef, TableDef } from './ruleset.js';
 import type { TypedStatement } from './typed_statement.js';
 
@@ -66,6 +66,8 @@ export class ProtoContext {
 export interface Compilation {
   readonly names: SystemNames;
   readonly known: KnownRuleset;
+  /** An expression in the context of a rule (expression.ts; maps hold expressions, and expressions hold maps). */
+  evaluate(ctx: RuleContext, expr: Expression): Node;
   nextSetId(): number;
   nextChainId(): number;
 }
@@ -108,6 +110,10 @@ export class RuleContext {
     } finally {
       this.expect = before;
     }
+  }
+
+  evaluate(expr: Expression): Node {
+    return this.shared.evaluate(this, expr);
   }
 
   addSet(

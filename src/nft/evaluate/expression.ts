@@ -29,6 +29,7 @@ import { TH } from '../proto/transport.js';
 import { findField } from '../proto/proto.js';
 import { fold, numberNode, symbolNode } from './constant.js';
 import { type Expected, fail, NOTHING_EXPECTED, type RuleContext } from './context.js';
+import { converted, expectOf } from './convert.js';
 import { metaNode, payloadNode, requireHeader, requireProto } from './dependency.js';
 import { evaluateMap } from './map.js';
 import {
@@ -39,13 +40,10 @@ import {
   ones,
   type PayloadNode,
   type ExthdrNode,
-  type UnaryNode,
   type ValueNode,
   valueNode,
 } from './node.js';
 import { namedSetOf, setReference } from './anonymous_set.js';
-
-export const expectOf = (node: Node): Expected => ({ dtype: node.dtype, bits: node.bits, order: node.order });
 
 export function evaluate(ctx: RuleContext, expr: Expression): Node {
   switch (expr.kind) {
@@ -312,34 +310,6 @@ function binaryNode(
     order: based.order,
     loc,
   };
-}
-
-/** In the byte order asked for; what is not constant is swapped by an instruction. */
-export function converted(node: Node, order: ByteOrder): Node {
-  if (node.order === order || order === 'none') return node;
-  if (node.kind === 'concat') return node;
-  if (isConstant(node) || node.bits <= 8 || node.order === 'none') {
-    setOrder(node, order);
-    return node;
-  }
-  const unary: UnaryNode = {
-    kind: 'unary',
-    op: order === 'big' ? 'hton' : 'ntoh',
-    arg: node,
-    dtype: node.dtype,
-    bits: node.bits,
-    order,
-    loc: node.loc,
-  };
-  return unary;
-}
-
-export function setOrder(node: Node, order: ByteOrder): void {
-  node.order = order;
-  if (node.kind === 'range') {
-    node.from.order = order;
-    node.to.order = order;
-  } else if (node.kind === 'prefix') node.base.order = order;
 }
 
 function headerField(ctx: RuleContext, expr: PayloadExpr): Node {

@@ -4,7 +4,7 @@ import { STRING, VERDICT } from '../datatype/datatype.js';
 import { anonymousSet, isInterval, namedSetOf, partsOf } from './anonymous_set.js';
 import { compatible } from './constant.js';
 import { type Expected, fail, NOTHING_EXPECTED, type RuleContext } from './context.js';
-import { converted, evaluate, expectOf, setOrder } from './expression.js';
+import { converted, expectOf, setOrder } from './convert.js';
 import type { ElementNode, MapNode, Node, ValueNode } from './node.js';
 import type { MapDef, SetDef } from './ruleset.js';
 import { evaluateState } from './state.js';
@@ -33,7 +33,7 @@ function dataNode(ctx: RuleContext, data: Expression, map: MapDef): Node {
   }
   if (map.kind === 'verdict') {
     if (data.kind !== 'verdict') fail(data.loc, 'a verdict is expected');
-    return ctx.expecting({ dtype: VERDICT, bits: 0, order: 'none' }, () => evaluate(ctx, data));
+    return ctx.expecting({ dtype: VERDICT, bits: 0, order: 'none' }, () => ctx.evaluate(data));
   }
   const expected: KeyExpected = {
     dtype: map.dtype,
@@ -41,7 +41,7 @@ function dataNode(ctx: RuleContext, data: Expression, map: MapDef): Node {
     order: map.order,
     ...(map.parts && { parts: map.parts }),
   };
-  const node = ctx.expecting(expected, () => evaluate(ctx, data));
+  const node = ctx.expecting(expected, () => ctx.evaluate(data));
   if (!compatible(node.dtype, map.dtype))
     fail(data.loc, `datatype mismatch, expected ${map.dtype.desc}, expression has type ${node.dtype.desc}`);
   return node;
@@ -56,7 +56,7 @@ export function evaluateElements(
   const before = ctx.inSet;
   ctx.inSet = true;
   const made = elems.map((elem): ElementNode => {
-    const key = ctx.expecting(expected, () => evaluate(ctx, elem.key));
+    const key = ctx.expecting(expected, () => ctx.evaluate(elem.key));
     if (key.kind !== 'wildcard' && !compatible(key.dtype, expected.dtype))
       fail(
         elem.key.loc,
@@ -192,7 +192,7 @@ export function keyForSet(key: Node, set: SetDef, loc: Loc): Node {
 
 export function evaluateMap(ctx: RuleContext, expr: MapExpr): MapNode {
   const expected = ctx.expect;
-  const key = ctx.expecting(NOTHING_EXPECTED, () => evaluate(ctx, expr.key));
+  const key = ctx.expecting(NOTHING_EXPECTED, () => ctx.evaluate(expr.key));
   if (expr.data.kind === 'set reference') {
     const set = namedSetOf(ctx, expr.data);
     if (set.data === undefined) fail(expr.data.loc, `Expression is not a map`);
@@ -225,7 +225,7 @@ export function evaluateVmap(
   keyExpr: Expression,
   data: SetExpr | SetReference,
 ): { key: Node; set: SetDef } {
-  const key = ctx.expecting(NOTHING_EXPECTED, () => evaluate(ctx, keyExpr));
+  const key = ctx.expecting(NOTHING_EXPECTED, () => ctx.evaluate(keyExpr));
   if (data.kind === 'set reference') {
     const set = namedSetOf(ctx, data);
     if (set.data?.kind !== 'verdict') fail(data.loc, 'Expression is not a map with verdicts');
@@ -243,7 +243,7 @@ export function evaluateObjectMap(
   expr: MapExpr,
   objectType: ObjectType,
 ): { key: Node; set: SetDef } {
-  const key = ctx.expecting(NOTHING_EXPECTED, () => evaluate(ctx, expr.key));
+  const key = ctx.expecting(NOTHING_EXPECTED, () => ctx.evaluate(expr.key));
   if (expr.data.kind === 'set reference') {
     const set = namedSetOf(ctx, expr.data);
     if (set.data?.kind !== 'object') fail(expr.data.loc, 'Expression is not a map with objects');

@@ -322,7 +322,8 @@ function mapRegisters(
   port: { min: number; max?: number } | undefined,
 ): { addr: { min: number; max?: number }; proto?: { min: number; max?: number } } {
   const addrPieces = addrBits / 32;
-  const all = addrPieces + (concat ? 1 : 0);
+  // Ranges of IPv6 with ports take a whole register each.
+  const all = addrPieces + (concat ? (addrPieces === 4 && interval ? 4 : 1) : 0);
   const addr = { min: registerAt(0), ...(interval && { max: registerAt(all) }) };
   if (!concat) return { addr, ...(port && { proto: port }) };
   return {

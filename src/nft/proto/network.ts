@@ -187,7 +187,3 @@ const byName = new Map(PROTOS.map((proto) => [proto.name, proto]));
 export function protoByName(name: string): Proto | undefined {
   return byName.get(name);
 }
-
-export function allProtos(): readonly Proto[] {
-  return PROTOS;
-}

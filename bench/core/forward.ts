@@ -56,7 +56,8 @@ export class ForwardBench {
     const stack = await createStack({
       seed: 1,
       sizes: {
-        requestBytes: NIC_REQUEST_BYTES + flows * FRAME_BYTES,
+        // Half of it is the NIC’s.
+        requestBytes: NIC_REQUEST_BYTES + 2 * flows * FRAME_BYTES,
         ...(prefixes > PREFIXES_BY_DEFAULT && { memoryBytes: LARGE_MEMORY_BYTES }),
       },
     });

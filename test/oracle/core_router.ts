@@ -5,6 +5,7 @@
 import { NetifF } from '../../assembly/abi/features.js';
 import type { Link } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
+import { Nfnl } from '../../src/net/nfnl.js';
 import { conntrackText } from '../../src/netlink/ctnetlink.js';
 import { createStack, type Stack } from '../../src/stack.js';
 import { ScriptDriver } from '../script_driver.js';
@@ -12,12 +13,15 @@ import { configureByBridge } from './bridge_line.js';
 import { configureByIp } from './ip_line.js';
 import {
   EARLY_SYSCTL,
+  type FrameStep,
   ipLines,
+  type Netfilter,
   type OracleCase,
   type Output,
   type PortName,
   PORTS,
   ROUTER_MAC,
+  type Session,
   type Setup,
   STANDARD_SYSCTL,
   type Step,
@@ -38,7 +42,7 @@ class GroDriver extends ScriptDriver {
   override readonly features = NetifF.GRO | NetifF.GRO_UDP_FWD;
 }
 
-export class CoreRouter implements Target {
+export class CoreRouter implements Target<CoreSession> {
   private runs = 0;
 
   private constructor(
@@ -61,65 +65,79 @@ export class CoreRouter implements Target {
     return this.how.gro !== true || one.train === true;
   }
 
-  async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
-    const { stack } = this;
-    const namespace = await stack.namespace(`oracle${++this.runs}`);
-    const links: Link[] = [];
+  async open(setup: Setup): Promise<CoreSession> {
+    const namespace = await this.stack.namespace(`oracle${++this.runs}`);
+    const session = new CoreSession(this.stack, namespace, this.how);
     try {
-      for (const [name, value] of Object.entries(EARLY_SYSCTL)) await namespace.setSysctl(name, value);
-      const drivers = {} as Record<PortName, ScriptDriver>;
-      for (const port of PORTS) {
-        drivers[port] = this.how.gro === true ? new GroDriver() : new ScriptDriver();
-        links.push(
-          await stack.port(namespace, drivers[port], { name: port, mac: ROUTER_MAC[port], mtu: 1500 }),
-        );
-      }
-      await this.configure(namespace, setup);
-      return await this.drive(drivers, steps, setup.conntrack === undefined ? undefined : namespace);
-    } finally {
-      await this.removeOthers(namespace);
-      for (const link of links) await stack.removePort(link);
-      await stack.removeNamespace(namespace);
+      await session.begin(setup);
+    } catch (error) {
+      await session.close();
+      throw error;
     }
+    return session;
   }
 
-  /** What the lines have made. The last first: it may stand on those before. */
-  private async removeOthers(namespace: Namespace): Promise<void> {
-    for (const { kind, name } of (await namespace.links()).reverse()) {
-      if (kind !== 'loopback' && kind !== 'port') await (await namespace.link(name)).delete();
+  async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
+    const session = await this.open(setup);
+    try {
+      return await session.drive(steps);
+    } finally {
+      await session.close();
     }
   }
 
   close(): Promise<void> {
     return this.stack.close();
   }
+}
 
-  private async configure(namespace: Namespace, setup: Setup): Promise<void> {
+export class CoreSession implements Session {
+  readonly netfilter: Netfilter;
+  private readonly links: Link[] = [];
+  private readonly drivers = {} as Record<PortName, ScriptDriver>;
+  /** What is tracked after each step, when that is asked for. */
+  private noted: string[][] | undefined;
+
+  constructor(
+    private readonly stack: Stack,
+    readonly namespace: Namespace,
+    private readonly how: CoreOptions,
+  ) {
+    this.netfilter = new Nfnl(stack.core, namespace.handle);
+  }
+
+  async begin(setup: Setup): Promise<void> {
+    const { stack, namespace, drivers } = this;
+    for (const [name, value] of Object.entries(EARLY_SYSCTL)) await namespace.setSysctl(name, value);
+    for (const port of PORTS) {
+      drivers[port] = this.how.gro === true ? new GroDriver() : new ScriptDriver();
+      this.links.push(
+        await stack.port(namespace, drivers[port], { name: port, mac: ROUTER_MAC[port], mtu: 1500 }),
+      );
+    }
     for (const line of ipLines(setup)) await configureByIp(namespace, line);
     for (const line of setup.bridge ?? []) await configureByBridge(namespace, line);
     for (const [name, value] of Object.entries({ ...STANDARD_SYSCTL, ...setup.sysctl })) {
       await namespace.setSysctl(name, value);
     }
-    if (setup.conntrack !== undefined) await namespace.conntrack.enable();
+    if (setup.conntrack !== undefined) {
+      await namespace.conntrack.enable();
+      this.noted = [];
+    }
+    stack.run(0);
   }
 
-  private async drive(
-    drivers: Record<PortName, ScriptDriver>,
-    steps: readonly Step[],
-    tracked: Namespace | undefined,
-  ): Promise<Output> {
-    const { stack } = this;
-    const conntrack: string[][] = [];
-    const note = async () => {
-      if (tracked === undefined) return;
-      const entries = await tracked.conntrack.list();
-      conntrack.push(entries.map((entry) => conntrackText(entry, { proc: true })));
-    };
-    stack.run(0);
+  private async note(): Promise<void> {
+    const entries = await this.namespace.conntrack.list();
+    this.noted!.push(entries.map((entry) => conntrackText(entry, { proc: true })));
+  }
+
+  async drive(steps: readonly Step[]): Promise<Output> {
+    const { stack, drivers } = this;
     for (const [i, step] of steps.entries()) {
       if (step.kind === 'wait') {
         stack.run(step.ms);
-        await note();
+        if (this.noted !== undefined) await this.note();
         continue;
       }
       drivers[step.port].input.push(step.frame);
@@ -127,9 +145,34 @@ export class CoreRouter implements Target {
       const more =
         (this.how.bursts ?? this.how.gro) === true && next?.kind === 'frame' && next.port === step.port;
       if (!more) stack.run(0);
-      await note();
+      if (this.noted !== undefined) await this.note();
     }
-    const sent = { lan0: drivers.lan0.sent, wan0: drivers.wan0.sent };
-    return tracked === undefined ? sent : { ...sent, conntrack };
+    return this.noted === undefined ? this.sent() : { ...this.sent(), conntrack: this.noted.splice(0) };
+  }
+
+  burst(frames: readonly FrameStep[]): Output {
+    // One by one: in a burst what is forwarded may overtake what is answered.
+    for (const { port, frame } of frames) {
+      this.drivers[port].input.push(frame);
+      this.stack.run(0);
+    }
+    // Linux's clock goes on as well: what may be sent at a rate counts on it.
+    this.stack.run(1);
+    return this.sent();
+  }
+
+  private sent(): Output {
+    const { lan0, wan0 } = this.drivers;
+    return { lan0: lan0.sent.splice(0), wan0: wan0.sent.splice(0) };
+  }
+
+  async close(): Promise<void> {
+    const { stack, namespace } = this;
+    // What the lines have made, the last first: it may stand on those before.
+    for (const { kind, name } of (await namespace.links()).reverse()) {
+      if (kind !== 'loopback' && kind !== 'port') await (await namespace.link(name)).delete();
+    }
+    for (const link of this.links) await stack.removePort(link);
+    await stack.removeNamespace(namespace);
   }
 }

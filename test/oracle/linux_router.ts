@@ -4,18 +4,22 @@
  * no case uses follows each step, and its answer says that all before it is done.
  */
 import { execFileSync } from 'node:child_process';
-import { close, closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { close, closeSync, existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import * as tun from '../../src/sys/if_tun.js';
+import { inNetns } from '../../src/sys/netns.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, Sys } from '../../src/sys/sys.js';
 import { enterOwnNetns } from '../kernel/netns.js';
+import { NetfilterSocket } from '../kernel/netfilter_socket.js';
 import { arp, be16, cat, ETH_P_ARP, ipBytes, mac } from './packet.js';
 import {
   EARLY_SYSCTL,
+  type FrameStep,
   ipLines,
   type Output,
   type PortName,
   PORTS,
   ROUTER_MAC,
+  type Session,
   type Setup,
   STANDARD_SYSCTL,
   type Step,
@@ -26,18 +30,32 @@ const ETH_P_8021Q = 0x8100;
 /** Below this, Linux takes IPv6 off a link. */
 const IPV6_MIN_MTU = 1280;
 const FRAME_BYTES = 70_000;
+/** Of a TAP, for what a burst causes. */
+const QUEUE_FRAMES = 4096;
 const SENTINEL_MAC = '02:00:00:00:01:fe';
 /** How long Linux may take to answer the end marker. */
 const PATIENCE_MS = 2000;
 
-/** What only Linux needs to be still: no addresses from routers, and see normalise.ts for auto_flowlabels. */
+/**
+ * What only Linux needs to be still: no addresses from routers, one listener report a link and not more, and see normalise.ts for
+ * auto_flowlabels.
+ */
 const LINUX_SYSCTL: Readonly<Record<string, number>> = {
   'net.ipv6.conf.all.accept_dad': 0,
   'net.ipv6.conf.lan0.addr_gen_mode': 1,
   'net.ipv6.conf.wan0.addr_gen_mode': 1,
   'net.ipv6.conf.lan0.accept_ra': 0,
   'net.ipv6.conf.wan0.accept_ra': 0,
+  'net.ipv6.conf.lan0.mldv2_unsolicited_report_interval': 100_000_000,
+  'net.ipv6.conf.wan0.mldv2_unsolicited_report_interval': 100_000_000,
   'net.ipv6.auto_flowlabels': 0,
+};
+
+/** Where br_netfilter is part of the kernel it looks at what a bridge forwards; ours has none. */
+const BRIDGE_SYSCTL: Readonly<Record<string, number>> = {
+  'net.bridge.bridge-nf-call-arptables': 0,
+  'net.bridge.bridge-nf-call-iptables': 0,
+  'net.bridge.bridge-nf-call-ip6tables': 0,
 };
 
 function sysctl(values: Readonly<Record<string, number>>): void {
@@ -114,33 +132,49 @@ function isSentinelReply(frame: Uint8Array): boolean {
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export class LinuxRouter implements Target {
+export class LinuxRouter implements Target<LinuxSession> {
   readonly name = 'Linux';
   private readonly sys = new Sys();
   private readonly buffer = new Uint8Array(new SharedArrayBuffer(FRAME_BYTES));
 
   private closing: Promise<void>[] = [];
 
-  /** Runs may overlap: the thread is in the namespace only to make it. */
-  async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
+  /** Sessions may overlap: the thread is in the namespace only to make it, and for single calls. */
+  async open(setup: Setup): Promise<LinuxSession> {
     const taps = {} as Taps;
-    let connections: number | undefined;
     try {
       const netns = enterOwnNetns();
       try {
         for (const port of PORTS) taps[port] = new Tap(this.sys, this.buffer, port);
         this.configure(setup);
         this.awaitAddresses(setup);
+        const held = openSync('/proc/thread-self/ns/net', 'r');
         // It shows the namespace in which it was opened, whenever it is read.
-        if (setup.conntrack !== undefined) connections = openSync('/proc/thread-self/net/nf_conntrack', 'r');
+        const connections =
+          setup.conntrack === undefined ? undefined : openSync('/proc/thread-self/net/nf_conntrack', 'r');
+        return new LinuxSession(this.sys, taps, sentinel(setup), held, connections, () =>
+          this.closeTaps(taps),
+        );
       } finally {
         netns.leave();
       }
-      return await this.drive(taps, steps, sentinel(setup), connections);
-    } finally {
-      if (connections !== undefined) closeSync(connections);
-      for (const tap of Object.values(taps)) this.closing.push(tap.close());
+    } catch (error) {
+      this.closeTaps(taps);
+      throw error;
     }
+  }
+
+  async run(setup: Setup, steps: readonly Step[]): Promise<Output> {
+    const session = await this.open(setup);
+    try {
+      return await session.drive(steps);
+    } finally {
+      await session.close();
+    }
+  }
+
+  private closeTaps(taps: Taps): void {
+    for (const tap of Object.values(taps)) this.closing.push(tap.close());
   }
 
   async close(): Promise<void> {
@@ -149,8 +183,16 @@ export class LinuxRouter implements Target {
 
   private configure(setup: Setup): void {
     sysctl({ ...EARLY_SYSCTL, ...LINUX_SYSCTL });
-    const links = PORTS.map((port) => `link set ${port} address ${ROUTER_MAC[port]} up`);
+    if (existsSync('/proc/sys/net/bridge')) sysctl(BRIDGE_SYSCTL);
+    const links = PORTS.map(
+      (port) => `link set ${port} address ${ROUTER_MAC[port]} txqueuelen ${QUEUE_FRAMES} up`,
+    );
     this.ip(['link set lo up', ...links, ...ipLines(setup)]);
+    // Not even a queue's run may be left to another thread: a frame is out when the call that causes it returns.
+    this.batch(
+      'tc',
+      PORTS.map((port) => `qdisc replace dev ${port} root noqueue`),
+    );
     if (setup.bridge !== undefined) this.batch('bridge', setup.bridge);
     sysctl(STANDARD_SYSCTL);
     if (setup.conntrack !== undefined)
@@ -195,7 +237,11 @@ export class LinuxRouter implements Target {
     }
   }
 
-  private batch(command: 'ip' | 'bridge', lines: readonly string[], options: readonly string[] = []): void {
+  private batch(
+    command: 'ip' | 'bridge' | 'tc',
+    lines: readonly string[],
+    options: readonly string[] = [],
+  ): void {
     try {
       execFileSync(command, [...options, '-batch', '-'], {
         input: `${lines.join('\n')}\n`,
@@ -206,43 +252,72 @@ export class LinuxRouter implements Target {
       throw new Error(`${command} -batch: ${stderr?.toString() ?? error}\n${lines.join('\n')}`);
     }
   }
+}
 
-  private async drive(
-    taps: Taps,
-    steps: readonly Step[],
-    marker: Uint8Array,
-    connections: number | undefined,
-  ): Promise<Output> {
+export class LinuxSession implements Session {
+  private socket: NetfilterSocket | undefined;
+
+  constructor(
+    private readonly sys: Sys,
+    private readonly taps: Taps,
+    private readonly marker: Uint8Array,
+    /** Descriptor of its namespace. */
+    private readonly netns: number,
+    /** Descriptor of its list of connections, when that is to be noted. */
+    private readonly connections: number | undefined,
+    private readonly ended: () => void,
+  ) {}
+
+  /** Runs `call`, which must not be asynchronous, in the namespace. */
+  inside<T>(call: () => T): T {
+    return inNetns(this.sys, `/proc/self/fd/${this.netns}`, 'oracle', call);
+  }
+
+  /** Loads a ruleset with nft(8). */
+  nft(text: string): void {
+    this.inside(() => {
+      try {
+        execFileSync('nft', ['-f', '-'], { input: text, stdio: ['pipe', 'pipe', 'pipe'] });
+      } catch (error) {
+        const { stderr } = error as { stderr?: Buffer };
+        throw new Error(`nft: ${stderr?.toString() ?? error}\n${text}`);
+      }
+    });
+  }
+
+  get netfilter(): NetfilterSocket {
+    this.socket ??= this.inside(() => new NetfilterSocket(this.sys));
+    return this.socket;
+  }
+
+  async drive(steps: readonly Step[]): Promise<Output> {
+    const { connections } = this;
     const output: Output = { lan0: [], wan0: [] };
     if (connections !== undefined) output.conntrack = [];
     for (const step of steps) {
       if (step.kind === 'wait') await sleep(step.ms);
       else {
-        taps[step.port].write(step.frame);
-        await this.settle(taps, marker, output);
+        this.taps[step.port].write(step.frame);
+        await this.settle(output);
       }
-      if (connections !== undefined) output.conntrack!.push(this.readLines(connections));
+      if (connections !== undefined) output.conntrack!.push(readLines(connections));
     }
-    await this.settle(taps, marker, output);
+    await this.settle(output);
     return output;
   }
 
-  private readLines(fd: number): string[] {
-    const buffer = Buffer.alloc(1 << 20);
-    let used = 0;
-    for (;;) {
-      const n = readSync(fd, buffer, used, buffer.length - used, used);
-      if (n === 0) break;
-      used += n;
-    }
-    return buffer.toString('latin1', 0, used).split('\n').filter(Boolean);
+  /** No end marker: a ruleset may drop it. Linux has done all that a frame causes when write(2) returns. */
+  burst(frames: readonly FrameStep[]): Output {
+    for (const { port, frame } of frames) this.taps[port].write(frame);
+    return { lan0: drain(this.taps.lan0), wan0: drain(this.taps.wan0) };
   }
 
-  private async settle(taps: Taps, marker: Uint8Array, output: Output): Promise<void> {
-    taps.lan0.write(marker);
+  private async settle(output: Output): Promise<void> {
+    const { taps } = this;
+    taps.lan0.write(this.marker);
     const begin = performance.now();
     for (let done = false; !done; ) {
-      for (let frame = taps.lan0.read(); frame !== undefined; frame = taps.lan0.read()) {
+      for (const frame of drain(taps.lan0)) {
         if (isSentinelReply(frame)) done = true;
         else output.lan0.push(frame);
       }
@@ -250,6 +325,30 @@ export class LinuxRouter implements Target {
       if (performance.now() - begin > PATIENCE_MS) throw new Error('Linux does not answer the end marker');
       await sleep(1);
     }
-    for (let frame = taps.wan0.read(); frame !== undefined; frame = taps.wan0.read()) output.wan0.push(frame);
+    output.wan0.push(...drain(taps.wan0));
   }
+
+  async close(): Promise<void> {
+    this.socket?.close();
+    closeSync(this.netns);
+    if (this.connections !== undefined) closeSync(this.connections);
+    this.ended();
+  }
+}
+
+function drain(tap: Tap): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let frame = tap.read(); frame !== undefined; frame = tap.read()) frames.push(frame);
+  return frames;
+}
+
+function readLines(fd: number): string[] {
+  const buffer = Buffer.alloc(1 << 20);
+  let used = 0;
+  for (;;) {
+    const n = readSync(fd, buffer, used, buffer.length - used, used);
+    if (n === 0) break;
+    used += n;
+  }
+  return buffer.toString('latin1', 0, used).split('\n').filter(Boolean);
 }

@@ -55,7 +55,9 @@ export function pattern(n: number, seed = 0): Uint8Array {
   return Uint8Array.from({ length: n }, (_, i) => (i * 7 + (i >> 3) * 13 + seed + 1) & 255);
 }
 
-export function ipBytes(text: string): Uint8Array {
+/** An address in words, or its bytes as they are. */
+export function ipBytes(text: string | Uint8Array): Uint8Array {
+  if (typeof text !== 'string') return text;
   const ip = parseIp(text);
   if (ip === null) throw new Error(`no IP address: ${text}`);
   return ip.bytes;
@@ -185,8 +187,8 @@ export function echo6(
 }
 
 export interface Ip4Fields {
-  src?: string;
-  dst?: string;
+  src?: string | Uint8Array;
+  dst?: string | Uint8Array;
   ttl?: number;
   tos?: number;
   id?: number;
@@ -253,8 +255,8 @@ export function piece4(
 }
 
 export interface Ip6Fields {
-  src?: string;
-  dst?: string;
+  src?: string | Uint8Array;
+  dst?: string | Uint8Array;
   hops?: number;
   tclass?: number;
   flow?: number;

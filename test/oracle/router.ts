@@ -8,6 +8,8 @@
  * The hosts .2 and .3 of either side have permanent neighbour entries, so that no case but those about ARP and ND sees
  * them. Rate limits are off but in the cases about them.
  */
+import type { NlAttrWriter } from '../../src/netlink/nlattr.js';
+import type { NlAck, NlMsg } from '../../src/netlink/nlmsg.js';
 import { cat, ETH_P_IP, ETH_P_IPV6, mac, multicastMac, be16 } from './packet.js';
 
 export const PORTS = ['lan0', 'wan0'] as const;
@@ -106,10 +108,34 @@ export interface OracleCase {
 
 export type Output = Record<PortName, Uint8Array[]> & { conntrack?: string[][] };
 
+export type FrameStep = Extract<Step, { kind: 'frame' }>;
+
+/** A router that is there. */
+export interface Session {
+  /** Gives it `steps`, each when all of the one before is done; what it sent out of each port, in order. */
+  drive(steps: readonly Step[]): Promise<Output>;
+  /** Gives it frames right behind each other, at most BURST of them. */
+  burst(frames: readonly FrameStep[]): Output;
+  /** Its netfilter messages. */
+  readonly netfilter: Netfilter;
+  close(): Promise<void>;
+}
+
+/** Frames of a burst: what they cause has to fit the queues of Linux's TAPs. */
+export const BURST = 256;
+
+/** A socket of NETLINK_NETFILTER, or what stands for one. */
+export interface Netfilter {
+  batch(messages: Uint8Array): Promise<NlAck[]>;
+  dump(type: number, family: number, fill?: (attrs: NlAttrWriter) => void): Promise<NlMsg[]>;
+}
+
 /** A router under test. */
-export interface Target {
+export interface Target<S extends Session = Session> {
   readonly name: string;
-  /** A fresh standard router with `setup`, given `steps`; what it sent out of each port, in order. */
+  /** A fresh standard router with `setup`. */
+  open(setup: Setup): Promise<S>;
+  /** One that is there for `steps` only. */
   run(setup: Setup, steps: readonly Step[]): Promise<Output>;
   close(): Promise<void>;
 }

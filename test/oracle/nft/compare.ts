@@ -1,0 +1,123 @@
+/**
+ * The oracle of nftables: rulesets of test/oracle/nft/cases, and generated ones, on Linux's netfilter and on ours, with
+ * the same traffic. Each test is a ruleset; a failure is shrunk and printed as a case.
+ *
+ * FUZZ_SEED=n makes all choices from n; WW_ORACLE=text runs the cases whose name contains it; NFT_PACKETS=n frames each.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Free, freeOf } from '../../net/lab.js';
+import { CoreRouter } from '../core_router.js';
+import { LinuxRouter } from '../linux_router.js';
+import { known } from './known.js';
+import type { NftCase } from './nft_case.js';
+import { difference, framesOf, NotThere, onLinux, onOurs, type Recorded, silentCounters } from './run.js';
+import { caseText, shrink } from './shrink.js';
+
+const only = process.env.WW_ORACLE;
+const SHRINK_MS = Number(process.env.NFT_SHRINK_MS ?? 30_000);
+/** Frames with which each rule of a case has to be reached. */
+const ENOUGH = 4000;
+const CASE_MS = 60_000 + 2 * SHRINK_MS;
+
+export interface Count {
+  /** Frames of each case. */
+  packets: number;
+  seed: number;
+}
+
+/** Of a name: the same traffic whichever cases run beside it. FNV-1a. */
+function hash(text: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return h >>> 0;
+}
+
+const list = (lines: readonly string[]): string => lines.map((line) => `\n  ${line}`).join('');
+
+export function compareRulesets(cases: readonly NftCase[], count: Count): void {
+  const chosen = cases.filter(({ name }) => only === undefined || name.includes(only));
+  const todo: string[] = [];
+  const differing: string[] = [];
+  let packets = 0;
+  let linux: LinuxRouter;
+  let core: CoreRouter;
+  let free: Free;
+
+  beforeAll(async () => {
+    linux = new LinuxRouter();
+    core = await CoreRouter.create();
+    free = freeOf(core.stack);
+  });
+
+  afterAll(async () => {
+    console.log(
+      `nftables oracle: ${chosen.length - todo.length} rulesets, ${packets} packets, seed ${count.seed}; ` +
+        `${todo.length} that ours does not take${list(todo)}; ${differing.length} known to differ${list(differing)}`,
+    );
+    await linux.close();
+    await core.close();
+  });
+
+  async function differs(one: NftCase, recorded: Recorded): Promise<string | undefined> {
+    return difference(recorded, await onOurs(core, one, recorded));
+  }
+
+  it.for(chosen.map((one) => [one.name, one] as const))(
+    '%s',
+    { timeout: CASE_MS },
+    async ([, one], { skip }) => {
+      const seed = (hash(one.name) ^ count.seed) >>> 0;
+      const given = framesOf(one);
+      const recorded = await onLinux(
+        linux,
+        one,
+        given === undefined ? { count: count.packets, seed } : { given },
+      );
+      if (given === undefined && count.packets >= ENOUGH)
+        expect(silentCounters(recorded).length, silentCounters(recorded).join('\n')).toBeLessThanOrEqual(
+          one.silent ?? 0,
+        );
+      let text: string | undefined;
+      try {
+        text = await differs(one, recorded);
+      } catch (error) {
+        if (!(error instanceof NotThere)) throw error;
+        todo.push(`${one.name}: ${error.message.split('\n')[0]}`);
+        skip(error.message);
+      }
+      packets += recorded.batches.flat().length;
+      const reason = known[one.name];
+      if (reason !== undefined) {
+        differing.push(`${one.name}: ${reason}`);
+        if (count.packets >= ENOUGH)
+          expect(text, 'agrees with Linux: its line in known.ts has to go').toBeDefined();
+      } else if (text !== undefined) await fail(one, recorded, text);
+    },
+  );
+
+  /** A difference is one when Linux agrees with itself: what it chooses by chance or by its clock is none. */
+  async function fail(one: NftCase, recorded: Recorded, text: string): Promise<void> {
+    const frames = recorded.batches.flat();
+    const again = await onLinux(linux, one, { given: frames }, recorded.ruleset);
+    if (difference(recorded, again) !== undefined) {
+      const third = await differs(one, again);
+      if (third === undefined) return;
+      expect.fail(`Linux disagrees with itself\n${difference(recorded, again)}\nand ours with it\n${third}`);
+    }
+    const small = await shrink(
+      { text: one.text, frames },
+      async (some, rest) => {
+        const changed = { ...one, text: some };
+        return (await differs(changed, await onLinux(linux, changed, { given: rest }))) !== undefined;
+      },
+      SHRINK_MS,
+    );
+    const last = { ...one, text: small.text };
+    const why = await differs(last, await onLinux(linux, last, { given: small.frames }));
+    expect.fail(`seed ${count.seed}\n${caseText(one, small)}\n${why ?? text}`);
+  }
+
+  it('leaves no skb and no page behind in the core', () => {
+    expect(freeOf(core.stack)).toEqual(free);
+  });
+}

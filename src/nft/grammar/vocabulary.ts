@@ -4,6 +4,7 @@
  */
 import type { CtKey, Expression, MetaKey } from '../ast.js';
 
+export const OPERATOR = /(?:and|or|xor|lshift|rshift)(?![A-Za-z0-9/_.-])/y;
 export const WORD = /[A-Za-z_.][A-Za-z0-9/_.-]*/y;
 export const WILDCARD = /(?:[A-Za-z_.][A-Za-z0-9/_.-]*)?(?:\\\*[A-Za-z0-9/_.-]*|(?<=[A-Za-z0-9/_.-])\*)/y;
 export const QUOTED = /"[^"]*"/y;
@@ -154,6 +155,11 @@ export const MANGLED: ReadonlySet<string> = new Set([
 const LEFT: ReadonlySet<string> = new Set(
   'meta ct rt socket osf fib ipsec numgen jhash symhash exthdr rt0'.split(' '),
 );
+
+/** Words that begin an expression and no other statement. */
+export function isOnlyLeft(word: string): boolean {
+  return PAYLOAD.has(word) || BARE_META.has(word);
+}
 
 export function isLeft(word: string): boolean {
   return PAYLOAD.has(word) || EXTHDR.has(word) || BARE_META.has(word) || LEFT.has(word);

@@ -5,11 +5,13 @@
 import { createInterface } from 'node:readline';
 import { NetError } from '../net_error.js';
 import type { Command, Expression, Family } from '../nft/ast.js';
+import { systemNames } from '../nft/datatype/names.js';
 import { NftError } from '../nft/error.js';
 import { RulesetErrors } from '../nft/evaluate/command.js';
 import { readSource } from '../nft/grammar/include.js';
 import { printJson } from '../nft/json/ruleset_out.js';
 import { compile, defineVariables, readCommands } from '../nft/nft.js';
+import { describeText } from '../nft/print/describe.js';
 import { Declared } from '../nft/print/declared.js';
 import { printRuleset } from '../nft/print/ruleset.js';
 import type { Source } from '../nft/source.js';
@@ -67,6 +69,10 @@ class Session {
       ...(includepath?.length && { includePaths: includepath }),
       ...(json && { json }),
     });
+    for (const command of commands) {
+      if (command.kind === 'describe') this.output.out(describeText(command.expr, systemNames()));
+    }
+    if (commands.length > 0 && commands.every((command) => command.kind === 'describe')) return;
     const changes = commands.filter((command) => command.kind !== 'list');
     // Together with what came before: a rule refers to the sets of an earlier line.
     const compiled = compile([...this.before, ...changes]);

@@ -6,7 +6,8 @@ import type { CtKey, Expression, MetaKey } from '../ast.js';
 
 export const OPERATOR = /(?:and|or|xor|lshift|rshift)(?![A-Za-z0-9/_.-])/y;
 export const WORD = /[A-Za-z_.][A-Za-z0-9/_.-]*/y;
-export const WILDCARD = /(?:[A-Za-z_.][A-Za-z0-9/_.-]*)?(?:\\\*[A-Za-z0-9/_.-]*|(?<=[A-Za-z0-9/_.-])\*)/y;
+export const WILDCARD =
+  /(?:[A-Za-z_.][A-Za-z0-9/_.-]*\*|(?:[A-Za-z_.][A-Za-z0-9/_.-]*)?\\\*[A-Za-z0-9/_.-]*)/y;
 export const QUOTED = /"[^"]*"/y;
 export const NUMBER = /(?:0x[0-9a-fA-F]+|\d+)(?![A-Za-z_0-9])(?!\.\d)/y;
 /** `8021q`. */
@@ -19,7 +20,7 @@ export const MAX_DEPTH = 64;
 /** Words that are never a value: a statement or an option begins there. */
 export const RESERVED: ReadonlySet<string> = new Set(
   `accept drop continue return jump goto queue counter log limit quota reject masquerade dup fwd notrack tproxy
-  synproxy meter set map vmap and or xor lshift rshift eq ne lt gt le ge comment`.split(/\s+/),
+  synproxy meter set map vmap to and or xor lshift rshift eq ne lt gt le ge comment`.split(/\s+/),
 );
 
 const same = <Name extends string>(words: string): Map<string, Name> =>

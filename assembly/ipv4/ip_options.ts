@@ -88,6 +88,8 @@ export function inetCurrentTimestamp(): u32 {
 export function fibComputeSpecDst(net: Net, skb: SkBuff): u32 {
   const iph = skb.networkHeader;
   const daddr = ipv4Daddr(iph);
+  // By its route: the address may be ours in another table than that of its VRF.
+  if (skb.dst !== 0 && nhInfo(changetype<FibNh>(skb.dst)).type === RtType.LOCAL) return daddr;
   if (inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), daddr) === RtType.LOCAL) return daddr;
   const saddr = ipv4Saddr(iph);
   const dev = skb.dev;

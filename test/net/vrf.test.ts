@@ -103,6 +103,15 @@ describe('two VRFs with the same addresses', () => {
     await stack.close();
   });
 
+  test('answer from an address that is in no VRF, which rule 0 finds first', async () => {
+    const { stack, r, red } = await twoVrfs();
+    const outside = await r.addLink({ kind: 'dummy', name: 'd0' });
+    await outside.up();
+    await address(outside, '10.55.0.1/24');
+    expect(await hears(stack, red.left, red.left, ping4('10.0.1.2', '10.55.0.1'))).toEqual(['0/0 10.55.0.1']);
+    await stack.close();
+  });
+
   test('tell errors with an address of the VRF, by its table', async () => {
     const { stack, red } = await twoVrfs();
     expect(await hears(stack, red.left, red.left, ping4('10.0.1.2', '10.0.2.2', 1))).toEqual([

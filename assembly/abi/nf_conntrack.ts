@@ -3,7 +3,7 @@
  * themselves are asked for by ctnetlink messages (abi/nfnl: NFNL_MSG with subsystem CTNETLINK or CTNETLINK_EXP).
  */
 
-/** CT_ENABLE: connections are tracked (as when a ruleset asks), once more (ON 1) or once less (ON 0). */
+/** CT_ENABLE: connections are tracked (as when a ruleset asks), once more (ON 1) or once less (ON 0); 3 and 2: and translated. */
 export enum CtEnableRec {
   NET = 0,
   /** u32: 2 IPv4, 10 IPv6, 1 both. */

@@ -160,6 +160,11 @@ export enum Op {
   NF_CONNTRACK_TOUCH,
   NETDEV_EVENT_NF_NAT,
   ADDR_EVENT_NF_NAT,
+  // what generated code may call: (ct, range, maniptype) => verdict; (skb, state, range) => verdict
+  NF_NAT_SETUP_INFO,
+  NF_NAT_MASQUERADE,
+  // (ct, helper) => i32: 1 when the connection has it now
+  NF_CT_HELPER_ASSIGN = 466,
   // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   HOOK_BASE = 512,
   MAX = 1024,

@@ -20,7 +20,7 @@ import { AF_INET, Net, mibInc, sysctl } from '../net/net';
 import { FibNh, RT_SCOPE_LINK, RtType, nhInfo } from '../route/fib';
 import { icmpGlobalAllow, icmpGlobalConsume, inetPeerXrlimAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
-import { nfResetCt } from '../skb/nfct';
+import { nfCtAttach, nfResetCt } from '../skb/nfct';
 import { allocSkb } from '../skb/pool';
 import {
   CHECKSUM_NONE,
@@ -171,6 +171,7 @@ export function icmpSend(skb: SkBuff, type: u32, code: u32, info: u32): void {
     mibInc(net, Mib.IcmpOutErrors);
     return;
   }
+  if (skb.nfct !== 0) nfCtAttach(error, skb);
   const icmph = skbPut(error, ICMP_HDR_LEN + quoted);
   emitIcmp(icmph, type, code, infoWord(type, code, info));
   quote(skb, iph, icmph + ICMP_HDR_LEN, quoted);

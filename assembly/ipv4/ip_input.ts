@@ -66,6 +66,8 @@ export function ipListRcv(list: usize, n: u32): void {
   let kept: u32 = 0;
   let octets: u32 = 0;
   let received: u32 = 0;
+  if (hooked && net.ct !== 0 && n > 1)
+    call_indirect<void>(opIndex(Op.NF_CONNTRACK_TOUCH), changetype<usize>(net), list, n);
   for (let i: u32 = 0; i < n; i++) {
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     // "When the interface is in promisc. mode, drop all the crap that it receives, do not try to analyse it."

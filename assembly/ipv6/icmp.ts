@@ -22,7 +22,7 @@ import { FibNh, RtType, infoPrefSrcPtr, nhInfo } from '../route/fib';
 import { fibGetTable, fibNet } from '../route/fib_table';
 import { icmpGlobalAllow, icmpGlobalConsume, inetPeerXrlimAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
-import { nfResetCt } from '../skb/nfct';
+import { nfCtAttach, nfResetCt } from '../skb/nfct';
 import { allocSkb } from '../skb/pool';
 import {
   CHECKSUM_NONE,
@@ -221,6 +221,7 @@ export function icmpv6Send(skb: SkBuff, type: u32, code: u32, info: u32): void {
     return;
   }
   if (global) icmpGlobalConsume(net);
+  if (skb.nfct !== 0) nfCtAttach(error, skb);
   error.data += IPV6_HDR_LEN;
   const p = skbPut(error, ICMPV6_HDR_LEN + quote);
   emitIcmpv6(p, type, code, info);

@@ -7,6 +7,7 @@
 import { Op } from '../abi/ops';
 import { Sysctl } from '../abi/sysctl';
 import { kfree, kzalloc } from '../lib/kmalloc';
+import { NfHookState } from '../dev/nf_hook';
 import { opSet } from '../lib/ops';
 import { PAGE_SIZE } from '../lib/page_alloc';
 import { randomU32, randomU64 } from '../lib/random';
@@ -21,9 +22,11 @@ import {
   hookUnregister,
 } from '../net/hooks';
 import { Net, sysctl } from '../net/net';
+import { SkBuff } from '../skb/sk_buff';
 import {
   IP_CT_DIR_ORIGINAL,
   NF_CONN_BYTES,
+  NfConn,
   NfCtNet,
   NfCtStat,
   nfConntrackAssertLayout,
@@ -33,11 +36,15 @@ import {
 } from './nf_conntrack';
 import { nfConntrackConfirm, nfConntrackIn } from './nf_conntrack_core';
 import { NF_EXPECT_BUCKETS, nfExpectTimeout } from './nf_conntrack_expect';
+import { nfCtHelperAssign } from './nf_conntrack_helper';
 import { nfCtDestroy, nfCtIterateCleanup, nfCtTimer } from './nf_conntrack_table';
+import { nfConntrackTouch } from './nf_conntrack_touch';
 import { nfDefrag } from './nf_defrag';
+import { NfNatRange } from './nf_nat';
+import { nfNatSetupInfo } from './nf_nat_core';
 import { nfNatBysourceAgain } from './nf_nat_bysource';
 import { nfNatFn } from './nf_nat_hooks';
-import { nfNatAddrGone, nfNatNetdevEvent } from './nf_nat_masquerade';
+import { nfNatAddrGone, nfNatMasquerade, nfNatNetdevEvent } from './nf_nat_masquerade';
 
 // Linux: include/uapi/linux/netfilter_ipv4.h
 const NF_IP_PRI_CONNTRACK_DEFRAG: i32 = -400;
@@ -64,13 +71,32 @@ export function nfConntrackOpsInit(): void {
   opSet(Op.NF_CONNTRACK_CONFIRM, nfConntrackConfirm.index);
   opSet(Op.NF_DEFRAG, nfDefrag.index);
   opSet(Op.NF_NAT, nfNatFn.index);
+  opSet(Op.NF_CONNTRACK_TOUCH, nfConntrackTouch.index);
   opSet(Op.NF_CONNTRACK_DESTROY, nfCtDestroy.index);
   opSet(Op.TIMER_NF_CONNTRACK, nfCtTimer.index);
   opSet(Op.TIMER_NF_EXPECT, nfExpectTimeout.index);
   opSet(Op.NETDEV_EVENT_NF_NAT, nfNatNetdevEvent.index);
   opSet(Op.ADDR_EVENT_NF_NAT, nfNatAddrGone.index);
+  opSet(Op.NF_NAT_SETUP_INFO, setupInfo.index);
+  opSet(Op.NF_NAT_MASQUERADE, masquerade.index);
+  opSet(Op.NF_CT_HELPER_ASSIGN, helperAssign.index);
   opSet(Op.NET_INIT_NF_CONNTRACK, netInit.index);
   opSet(Op.NET_EXIT_NF_CONNTRACK, netExit.index);
+}
+
+function setupInfo(ct: usize, range: usize, maniptype: u32): i32 {
+  return nfNatSetupInfo(changetype<NfConn>(ct), changetype<NfNatRange>(range), maniptype);
+}
+function masquerade(skb: usize, state: usize, range: usize): i32 {
+  return nfNatMasquerade(
+    changetype<SkBuff>(skb),
+    changetype<NfHookState>(state),
+    changetype<NfNatRange>(range),
+  );
+}
+
+function helperAssign(ct: usize, helper: u32): i32 {
+  return nfCtHelperAssign(changetype<NfConn>(ct), helper) ? 1 : 0;
 }
 
 function set(net: Net, id: Sysctl, value: i32): void {
@@ -358,6 +384,18 @@ export function nfNatNetPut(net: Net, family: u32): void {
   else ctnet.natUsers6--;
   if (users === 1) delNatHooks(net, family);
   nfCtNetnsPut(net, family);
+}
+
+/** NAT in both families, or one: the hooks stand, whether or not a chain does. */
+export function nfNatGetFamilies(net: Net, v4: bool, v6: bool): i32 {
+  if (v4) {
+    const err = nfNatNetGet(net, NFPROTO_IPV4);
+    if (err !== 0) return err;
+  }
+  if (!v6) return 0;
+  const err = nfNatNetGet(net, NFPROTO_IPV6);
+  if (err !== 0 && v4) nfNatNetPut(net, NFPROTO_IPV4);
+  return err;
 }
 
 /** Both families of an `inet` chain, or one. Linux: NFPROTO_INET. */

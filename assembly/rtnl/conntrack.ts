@@ -6,7 +6,13 @@ import { Errno } from '../net/errno';
 import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../net/hooks';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
 import { NfCtStat, nfCtNet } from '../netfilter/nf_conntrack';
-import { nfCtGetFamilies, nfCtNetEnsure, nfCtNetnsPut } from '../netfilter/nf_conntrack_init';
+import {
+  nfCtGetFamilies,
+  nfCtNetEnsure,
+  nfCtNetnsPut,
+  nfNatGetFamilies,
+  nfNatNetPut,
+} from '../netfilter/nf_conntrack_init';
 import { EVENT_RING_BYTES, EVENT_RING_HEAD, ctnetlinkEventsRead } from '../netfilter/nf_conntrack_netlink';
 
 export function requestConntrack(type: u32, body: usize, len: u32): i32 {
@@ -57,10 +63,17 @@ function enable(net: Net, body: usize): i32 {
   const family = load<u32>(body, CtEnableRec.FAMILY);
   const v4 = family !== AF_INET6;
   const v6 = family !== AF_INET;
-  if (load<u32>(body, CtEnableRec.ON) !== 0) return nfCtGetFamilies(net, v4, v6);
-  if (v4) nfCtNetnsPut(net, NFPROTO_IPV4);
-  if (v6) nfCtNetnsPut(net, NFPROTO_IPV6);
+  const on = load<u32>(body, CtEnableRec.ON);
+  if (on === 3) return nfNatGetFamilies(net, v4, v6);
+  if (on === 1) return nfCtGetFamilies(net, v4, v6);
+  if (v4) put(net, NFPROTO_IPV4, on);
+  if (v6) put(net, NFPROTO_IPV6, on);
   return 0;
+}
+
+function put(net: Net, family: u32, on: u32): void {
+  if (on === 2) nfNatNetPut(net, family);
+  else nfCtNetnsPut(net, family);
 }
 
 function stats(net: Net, body: usize, len: u32): i32 {

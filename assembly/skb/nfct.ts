@@ -35,3 +35,15 @@ export function nfResetCt(skb: SkBuff): void {
   skb.nfct = 0;
   nfctPut(nfct);
 }
+
+/**
+ * What is sent because of `skb` (an error, a reset) is of its connection, in the other direction, though that may not
+ * be in the table yet: so NAT undoes in it what it did. Linux: nf_ct_attach.
+ */
+export function nfCtAttach(reply: SkBuff, skb: SkBuff): void {
+  const ct = skb.nfct & ~NFCT_INFOMASK;
+  if (ct === 0) return;
+  nfctGet(ct);
+  // IP_CT_RELATED_REPLY in answer to the original direction (below IP_CT_IS_REPLY), IP_CT_RELATED otherwise.
+  reply.nfct = ct | ((skb.nfct & NFCT_INFOMASK) >= 3 ? 1 : 4);
+}

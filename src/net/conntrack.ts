@@ -83,6 +83,11 @@ export class Conntrack {
     return this.ask(family, 1);
   }
 
+  /** The same, and new connections are asked of hooks of NAT (assembly/netfilter/nf_nat_hooks). */
+  enableNat(family: ConntrackFamily = 0): Promise<void> {
+    return this.ask(family, 3);
+  }
+
   /** Takes one enable() back. */
   disable(family: ConntrackFamily = 0): Promise<void> {
     return this.ask(family, 0);

@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CoreRouter } from '../oracle/core_router.js';
 import { connectionsDiffer } from '../oracle/connections.js';
 import { conntrackCases } from '../oracle/cases/conntrack.js';
+import { helperCases } from '../oracle/cases/helper.js';
+import { natCases } from '../oracle/cases/nat.js';
 import { outputLines } from '../oracle/frame_dump.js';
 import { LinuxRouter } from '../oracle/linux_router.js';
 import { Normaliser } from '../oracle/normalise.js';
@@ -57,9 +59,12 @@ describe.skipIf(missing !== undefined)('the same packets through Linux and throu
     expect(lines(actual, steps)).toEqual(lines(expected, steps));
   }
 
-  it.each(conntrackCases.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
-    await compare(one.setup ?? {}, one.steps, () => '');
-  });
+  it.each([...conntrackCases, ...natCases, ...helperCases].map((one) => [one.name, one] as const))(
+    '%s',
+    async (_name, one) => {
+      await compare(one.setup ?? {}, one.steps, () => '');
+    },
+  );
 
   it.each(Array.from({ length: STREAMS }, (_, i) => SEED + i))(
     'TCP conversations of seed %i leave the same connections',

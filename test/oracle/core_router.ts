@@ -11,6 +11,7 @@ import { createStack, type Stack } from '../../src/stack.js';
 import { ScriptDriver } from '../script_driver.js';
 import { configureByBridge } from './bridge_line.js';
 import { configureByIp } from './ip_line.js';
+import { installNat } from './nat_rule.js';
 import {
   EARLY_SYSCTL,
   type FrameStep,
@@ -124,6 +125,7 @@ export class CoreSession implements Session {
       await namespace.conntrack.enable();
       this.noted = [];
     }
+    if (setup.nat !== undefined) await installNat(stack, namespace, setup.nat, setup.helpers);
     stack.run(0);
   }
 

@@ -10,6 +10,7 @@ import { inNetns } from '../../src/sys/netns.js';
 import { O_NONBLOCK, O_RDWR, POLLIN, Sys } from '../../src/sys/sys.js';
 import { enterOwnNetns } from '../kernel/netns.js';
 import { NetfilterSocket } from '../kernel/netfilter_socket.js';
+import { nftOf } from './nat_rule.js';
 import { arp, be16, cat, ETH_P_ARP, ipBytes, mac } from './packet.js';
 import {
   EARLY_SYSCTL,
@@ -197,6 +198,11 @@ export class LinuxRouter implements Target<LinuxSession> {
     sysctl(STANDARD_SYSCTL);
     if (setup.conntrack !== undefined)
       execFileSync('nft', ['-f', '-'], { input: setup.conntrack, stdio: ['pipe', 'pipe', 'pipe'] });
+    if (setup.nat !== undefined)
+      execFileSync('nft', ['-f', '-'], {
+        input: nftOf(setup.nat, setup.helpers),
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
     sysctl(setup.sysctl ?? {});
   }
 

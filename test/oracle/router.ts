@@ -10,6 +10,7 @@
  */
 import type { NlAttrWriter } from '../../src/netlink/nlattr.js';
 import type { NlAck, NlMsg } from '../../src/netlink/nlmsg.js';
+import type { HelperRule, NatRule } from './nat_rule.js';
 import { cat, ETH_P_IP, ETH_P_IPV6, mac, multicastMac, be16 } from './packet.js';
 
 export const PORTS = ['lan0', 'wan0'] as const;
@@ -84,6 +85,10 @@ export interface Setup {
    * every step (Output.conntrack).
    */
   conntrack?: string;
+  /** NAT of these rules; Linux has them as a ruleset. */
+  nat?: readonly NatRule[];
+  /** Helpers, with `nat` (which may be empty). */
+  helpers?: readonly HelperRule[];
 }
 
 export type Step =

@@ -1,0 +1,54 @@
+/**
+ * Two passes over a burst: what its packets will need of the table is loaded for all of them at once, so that the loads
+ * overlap, and each finds it near when its turn comes. Nothing is decided here; packets that are not plain IPv4 with
+ * ports are left to themselves.
+ *
+ *   pass 1   hash of each ─► load its bucket          pass 2   load the first node, and where its protocol's state lies
+ */
+import { AF_INET, Net } from '../net/net';
+import { SCRATCH_ROUTES, scratchList } from '../dev/scratch';
+import { SkBuff, skbHeadlen } from '../skb/sk_buff';
+import { NfTuple, nfCtNet } from './nf_conntrack';
+import { nfCtScratchTuple } from './nf_conntrack_table';
+import { IPPROTO_TCP, IPPROTO_UDP, NfHash } from './nf_conntrack_tuple';
+
+/** A table of fewer buckets lies in the cache anyway. */
+const WORTH_COUNT: u32 = 4096;
+const FIRST_WORD_PLAIN: u8 = 0x45;
+const FRAGMENT_BITS_BE: u16 = 0xff3f;
+const HEADERS: u32 = 24;
+
+/** Op NF_CONNTRACK_TOUCH: `n` packets at `list`, data at their IPv4 headers, which nobody has looked at yet. */
+export function nfConntrackTouch(netPtr: usize, list: usize, n: u32): void {
+  const ctnet = nfCtNet(changetype<Net>(netPtr));
+  if (ctnet.count < WORTH_COUNT) return;
+  const nodes = scratchList(SCRATCH_ROUTES);
+  const tuple: NfTuple = nfCtScratchTuple();
+  const p = changetype<usize>(tuple);
+  tuple.src1 = 0;
+  tuple.dst1 = 0;
+  let kept: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
+    if (skbHeadlen(skb) < HEADERS) continue;
+    const iph = skb.data;
+    if (load<u8>(iph) !== FIRST_WORD_PLAIN || (load<u16>(iph, 6) & FRAGMENT_BITS_BE) !== 0) continue;
+    const proto = <u32>load<u8>(iph, 9);
+    if (proto !== IPPROTO_TCP && proto !== IPPROTO_UDP) continue;
+    store<u32>(p, load<u32>(iph, 20));
+    store<u32>(p, proto | (AF_INET << 8), 4);
+    tuple.src0 = load<u32>(iph, 12);
+    tuple.dst0 = load<u32>(iph, 16);
+    const hash = NfHash.of(ctnet, tuple);
+    store<u32>(nodes + (kept++ << 2), load<u32>(ctnet.buckets + ((hash & ctnet.mask) << 2)));
+  }
+  let seen: u32 = 0;
+  for (let i: u32 = 0; i < kept; i++) {
+    const node = load<u32>(nodes + (i << 2));
+    if (node === 0) continue;
+    // Either direction's line, and the protocol's.
+    seen += load<u32>(node, 8) + load<u32>((node & ~255) + 128);
+  }
+  // Loads whose result nobody needs would not be made.
+  store<u32>(nodes, seen);
+}

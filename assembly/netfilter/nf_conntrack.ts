@@ -2,8 +2,8 @@
  * The records of connection tracking. Linux: include/net/netfilter/nf_conntrack.h, nf_conntrack_tuple.h.
  *
  *   NfConn, 256 bytes, aligned so:
- *   0   ├ node of the original direction (chain, hash, tuple) ┼ status timeout events use ┤   hot, either line
- *   64  ├ node of the reply direction                         ┼ mark zone net acct        ┤
+ *   0   ├ node of the original direction (chain, tuple)       ┼ status timeout events use ┤   hot
+ *   64  ├ node of the reply direction                         ┼ mark zone acct            ┤   hot for answers
  *   128 ├ state of the protocol (TCP: both windows)                                       ┤   hot for TCP
  *   192 ├ timer, master, help, sequence offsets, labels, NAT                              ┤   cold
  *
@@ -42,7 +42,6 @@ export const NF_TUPLE_DST: usize = 24;
 @final
 export class NfTupleHash {
   hnext: usize;
-  hash: u32;
 }
 export const NF_NODE_TUPLE: usize = 8;
 export const NF_NODE_REPLY: usize = 64;
@@ -51,7 +50,8 @@ export const NF_NODE_REPLY: usize = 64;
 @final
 export class NfConn {
   hnextOrig: usize;
-  hashOrig: u32;
+  /** NfCtNet */
+  ctnet: usize;
   orig0: u64;
   orig1: u64;
   orig2: u64;
@@ -63,11 +63,12 @@ export class NfConn {
   timeout: u32;
   /** IPCT_* bits that wait to be told (nf_conntrack_ecache). */
   events: u16;
-  pad: u16;
+  /** NF_CT_EXTRA_*: which of what lies in the cold lines is there, so that packets need not look. */
+  extras: u16;
   /** References: the table has one, every skb one. */
   use: u32;
   hnextReply: usize;
-  hashReply: u32;
+  pad: u32;
   reply0: u64;
   reply1: u64;
   reply2: u64;
@@ -78,8 +79,7 @@ export class NfConn {
   /** NF_CT_ZONE_DIR_* */
   zoneDir: u8;
   pad2: u8;
-  /** NfCtNet */
-  ctnet: usize;
+  pad3: u32;
   /** NfConnAcct, or 0. */
   acct: usize;
   proto0: u64;
@@ -159,6 +159,13 @@ export const IPS_HELPER: u32 = 1 << 13;
 export const IPS_OFFLOAD: u32 = 1 << 14;
 
 export const NF_CT_DEFAULT_ZONE_DIR: u8 = 3;
+
+/** A helper, counters, timeouts of its own, an address of masquerading, sequence numbers to adjust. */
+export const NF_CT_EXTRA_HELP: u16 = 1;
+export const NF_CT_EXTRA_ACCT: u16 = 2;
+export const NF_CT_EXTRA_POLICY: u16 = 4;
+export const NF_CT_EXTRA_MASQ: u16 = 8;
+export const NF_CT_EXTRA_SEQADJ: u16 = 16;
 
 /** Of a namespace: what it tracks. Made with the first hook that asks for it. */
 @unmanaged
@@ -337,6 +344,7 @@ export function nfCtTimeoutSysctl(net: Net, id: Sysctl): u32 {
 export function nfConntrackAssertLayout(): void {
   assert(offsetof<NfConn>() <= NF_CONN_BYTES, 'NfConn fits');
   assert(offsetof<NfConn>('use') === NFCT_USE_OFFSET, 'skb/nfct knows where the count is');
+  assert(offsetof<NfConn>('acct') === 124, 'the reply line');
   assert(offsetof<NfConn>('hnextReply') === NF_NODE_REPLY, 'the reply node');
   assert(offsetof<NfConn>('proto0') === PROTO_OFFSET, 'protocol state');
   assert(offsetof<NfConn>('timerNext') === TIMER_OFFSET, 'timer');

@@ -11,6 +11,7 @@ import { SkBuff } from '../skb/sk_buff';
 import {
   IPS_CONFIRMED,
   IPS_FIXED_TIMEOUT,
+  NF_CT_EXTRA_ACCT,
   NfConn,
   NfConnAcct,
   ctDir,
@@ -24,7 +25,7 @@ const NS_PER_MS: u64 = 1_000_000;
 /** The connection lives `ms` from now, unless its end is fixed; the packet is counted. */
 export function nfCtRefreshAcct(ct: NfConn, info: u32, skb: SkBuff, ms: u32): void {
   if ((ct.status & IPS_FIXED_TIMEOUT) === 0) nfCtRefresh(ct, ms);
-  if (ct.acct !== 0) nfCtAcctUpdate(ct, ctDir(info), skb.len);
+  if ((ct.extras & NF_CT_EXTRA_ACCT) !== 0) nfCtAcctUpdate(ct, ctDir(info), skb.len);
 }
 
 /** Linux: nf_ct_refresh. */

@@ -33,6 +33,7 @@ import {
   IP_CT_RELATED_REPLY,
   IP_CT_UNTRACKED,
   NF_CT_DEFAULT_ZONE_DIR,
+  NF_CT_EXTRA_HELP,
   NfConn,
   NfConnAcct,
   NfCtStat,
@@ -252,7 +253,7 @@ export function nfConntrackConfirm(_priv: usize, p: usize, s: usize): i32 {
   if (changetype<usize>(ct) === 0 || inVrfPostrouting(changetype<NfHookState>(s))) return NF_ACCEPT;
   const adjust = (ct.status & IPS_SEQ_ADJUST) !== 0;
   const info = <u32>nfct & 7;
-  if ((ct.help !== 0 || adjust) && info !== IP_CT_RELATED_REPLY) {
+  if (((ct.extras & NF_CT_EXTRA_HELP) !== 0 || adjust) && info !== IP_CT_RELATED_REPLY) {
     const state = changetype<NfHookState>(s);
     const l3num = state.family === NFPROTO_IPV4 ? AF_INET : AF_INET6;
     const dataoff = nfL4proto(skb, 0, l3num, scratch(Scratch.NF_CT_L4));

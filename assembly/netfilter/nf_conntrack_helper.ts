@@ -5,7 +5,7 @@
 import { kfree, kzalloc } from '../lib/kmalloc';
 import { NF_ACCEPT } from '../net/hooks';
 import { SkBuff } from '../skb/sk_buff';
-import { IPS_CONFIRMED, IPS_HELPER, IPS_NAT_MASK, NfConn, nfTuple } from './nf_conntrack';
+import { IPS_CONFIRMED, IPS_HELPER, IPS_NAT_MASK, NF_CT_EXTRA_HELP, NfConn, nfTuple } from './nf_conntrack';
 import { nfFtpHelp } from './nf_conntrack_ftp';
 import { nfCtSeqadjExtAdd } from './nf_conntrack_seqadj';
 import { nfTftpHelp } from './nf_conntrack_tftp';
@@ -77,6 +77,7 @@ export function nfCtHelperAssign(ct: NfConn, helper: u32): bool {
 export function nfCtHelpAdd(ct: NfConn, helper: u32): bool {
   if (ct.help === 0) ct.help = kzalloc(offsetof<NfConnHelp>());
   if (ct.help === 0) return false;
+  ct.extras |= NF_CT_EXTRA_HELP;
   nfCtHelp(ct).helper = helper;
   return true;
 }

@@ -26,9 +26,11 @@ import { SkBuff } from '../skb/sk_buff';
 import {
   IP_CT_DIR_ORIGINAL,
   NF_CONN_BYTES,
+  NF_NODE_TUPLE,
   NfConn,
   NfCtNet,
   NfCtStat,
+  NfTuple,
   nfConntrackAssertLayout,
   nfCtNet,
   nfNodeConn,
@@ -38,6 +40,7 @@ import { nfConntrackConfirm, nfConntrackIn } from './nf_conntrack_core';
 import { NF_EXPECT_BUCKETS, nfExpectTimeout } from './nf_conntrack_expect';
 import { nfCtHelperAssign } from './nf_conntrack_helper';
 import { nfCtDestroy, nfCtIterateCleanup, nfCtTimer } from './nf_conntrack_table';
+import { NfHash } from './nf_conntrack_tuple';
 import { nfConntrackTouch } from './nf_conntrack_touch';
 import { nfDefrag } from './nf_defrag';
 import { NfNatRange } from './nf_nat';
@@ -218,7 +221,7 @@ export function nfCtResize(net: Net): i32 {
     let at = load<u32>(ctnet.buckets + (i << 2));
     while (at !== 0) {
       const next = load<u32>(at);
-      const bucket = fresh + ((load<u32>(at, 4) & (size - 1)) << 2);
+      const bucket = fresh + ((NfHash.of(ctnet, changetype<NfTuple>(at + NF_NODE_TUPLE)) & (size - 1)) << 2);
       store<u32>(at, load<u32>(bucket));
       store<u32>(bucket, at);
       at = next;

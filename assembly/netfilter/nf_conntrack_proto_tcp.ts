@@ -18,6 +18,8 @@ import {
   IPS_CONFIRMED,
   IPS_FIXED_TIMEOUT,
   IPS_SEEN_REPLY,
+  NF_CT_EXTRA_POLICY,
+  NF_CT_EXTRA_SEQADJ,
   NfConn,
   ctDir,
   nfCtExpires,
@@ -247,7 +249,8 @@ export function nfCtTcpPacket(
 
   if (!inWindow) {
     const why = scratch(Scratch.NF_CT_L4);
-    const offset = ct.seqadj === 0 ? 0 : nfCtSeqOffset(ct, dir ^ 1, ack - 1);
+    let offset: u32 = 0;
+    if ((ct.extras & NF_CT_EXTRA_SEQADJ) !== 0) offset = nfCtSeqOffset(ct, dir ^ 1, ack - 1);
     const judged = nfTcpInWindow(net, t, dir, kind, th, doff, end, offset, why);
     if (judged !== NFCT_TCP_ACCEPT) {
       nfCtLogInvalid(net, skb, IPPROTO_TCP, load<u32>(why));
@@ -412,7 +415,7 @@ function timeoutFor(net: Net, ct: NfConn, t: NfTcp, kind: u32, state: u32): u32 
 
 /** Milliseconds, by the connection's policy or the sysctl of that name. */
 function timeoutOf(net: Net, ct: NfConn, state: u32): u32 {
-  if (ct.timeoutPolicy !== 0) {
+  if ((ct.extras & NF_CT_EXTRA_POLICY) !== 0) {
     const policy = nfCtPolicyTimeout(ct, state);
     if (policy !== 0) return policy;
   }

@@ -74,7 +74,8 @@ export function nfCtUdpPacket(
     nfCtRefreshAcct(ct, info, skb, timeoutOf(net, ct, UDP_CT_UNREPLIED));
     return NF_ACCEPT;
   }
-  const stream = <i32>(load<u32>(state) - now) < 0;
+  // Once a stream it stays one, and need not be asked since when.
+  const stream = (status & IPS_ASSURED) !== 0 || <i32>(load<u32>(state) - now) < 0;
   nfCtRefreshAcct(ct, info, skb, timeoutOf(net, ct, stream ? UDP_CT_REPLIED : UDP_CT_UNREPLIED));
   // A question and its answer are no stream: who only probes keeps no connection in a full table.
   if (stream && (status & IPS_ASSURED) === 0) {

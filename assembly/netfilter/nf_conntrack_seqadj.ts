@@ -10,7 +10,7 @@ import { kzalloc } from '../lib/kmalloc';
 import { seqAfter, seqBefore } from '../lib/seq';
 import { CHECKSUM_PARTIAL, SkBuff } from '../skb/sk_buff';
 import { pskbMayPull, skbCowHead } from '../skb/skbuff';
-import { IPS_SEQ_ADJUST, NfConn, ctDir } from './nf_conntrack';
+import { IPS_SEQ_ADJUST, NF_CT_EXTRA_SEQADJ, NfConn, ctDir } from './nf_conntrack';
 import { nfCtEventCache } from './nf_conntrack_ecache';
 
 @unmanaged
@@ -31,7 +31,9 @@ export function nfCtSeqadj(ct: NfConn, dir: u32): NfCtSeqadj {
 /** Room for what may have to be adjusted; false: no memory. */
 export function nfCtSeqadjExtAdd(ct: NfConn): bool {
   if (ct.seqadj === 0) ct.seqadj = kzalloc(2 * SEQADJ_BYTES);
-  return ct.seqadj !== 0;
+  if (ct.seqadj === 0) return false;
+  ct.extras |= NF_CT_EXTRA_SEQADJ;
+  return true;
 }
 
 /** What direction `dir` is moved by at `seq`. Linux: nf_ct_seq_offset. */

@@ -29,6 +29,7 @@ import {
   NF_CONN_ACCT_BYTES,
   NF_CONN_BYTES,
   NF_CT_DEFAULT_ZONE_DIR,
+  NF_CT_EXTRA_ACCT,
   NfConn,
   NfConnAcct,
   NfCtNet,
@@ -117,6 +118,7 @@ export function nfCtAlloc(
   ctnet.count++;
   if (sysctl(net, Sysctl.NF_CONNTRACK_ACCT) !== 0 || sysctl(net, Sysctl.NF_CONNTRACK_TIMESTAMP) !== 0) {
     ct.acct = kzalloc(NF_CONN_ACCT_BYTES);
+    if (ct.acct !== 0) ct.extras |= NF_CT_EXTRA_ACCT;
   }
   return ct;
 }
@@ -162,13 +164,13 @@ export function nfCtInsert(ctnet: NfCtNet, ct: NfConn, hash: u32, replyHash: u32
 
 function insertNode(ctnet: NfCtNet, node: NfTupleHash, hash: u32): void {
   const bucket = ctnet.buckets + ((hash & ctnet.mask) << 2);
-  node.hash = hash;
   node.hnext = load<u32>(bucket);
   store<u32>(bucket, changetype<usize>(node));
 }
 
-function removeNode(ctnet: NfCtNet, node: NfTupleHash): void {
-  let at = ctnet.buckets + ((node.hash & ctnet.mask) << 2);
+function removeNode(ctnet: NfCtNet, ct: NfConn, dir: u32): void {
+  const node = nfNode(ct, dir);
+  let at = ctnet.buckets + ((NfHash.of(ctnet, nfTuple(ct, dir)) & ctnet.mask) << 2);
   while (load<u32>(at) !== changetype<usize>(node)) at = load<u32>(at);
   store<u32>(at, node.hnext);
 }
@@ -197,8 +199,8 @@ export function nfCtKill(ct: NfConn): bool {
   if (!confirmed) return true;
   const ctnet = nfConnCtNet(ct);
   nfCtRemoveExpectations(ct);
-  removeNode(ctnet, nfNode(ct, IP_CT_DIR_ORIGINAL));
-  removeNode(ctnet, nfNode(ct, IP_CT_DIR_REPLY));
+  removeNode(ctnet, ct, IP_CT_DIR_ORIGINAL);
+  removeNode(ctnet, ct, IP_CT_DIR_REPLY);
   timerDel(nfTimer(ct));
   nfctPut(changetype<usize>(ct));
   return true;

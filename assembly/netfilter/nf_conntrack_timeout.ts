@@ -6,7 +6,7 @@
  *   NfCtTimeout │ refs u32 │ n u32 │ l3num u8, proto u8 │ values u32[n] by the states of the protocol
  */
 import { kfree, kzalloc } from '../lib/kmalloc';
-import { NfConn } from './nf_conntrack';
+import { NF_CT_EXTRA_POLICY, NfConn } from './nf_conntrack';
 
 const VALUES_OFFSET: usize = 12;
 
@@ -38,11 +38,13 @@ export function nfCtTimeoutAttach(ct: NfConn, policy: usize): void {
   nfCtTimeoutPut(ct.timeoutPolicy);
   if (policy !== 0) store<u32>(policy, load<u32>(policy) + 1);
   ct.timeoutPolicy = policy;
+  ct.extras = policy === 0 ? ct.extras & ~NF_CT_EXTRA_POLICY : ct.extras | NF_CT_EXTRA_POLICY;
 }
 
 /** Milliseconds for `state` by the connection's policy; 0: the sysctl's. */
 export function nfCtPolicyTimeout(ct: NfConn, state: u32): u32 {
+  if ((ct.extras & NF_CT_EXTRA_POLICY) === 0) return 0;
   const p = ct.timeoutPolicy;
-  if (p === 0 || state >= load<u32>(p, 4)) return 0;
+  if (state >= load<u32>(p, 4)) return 0;
   return load<u32>(p + (state << 2), VALUES_OFFSET);
 }

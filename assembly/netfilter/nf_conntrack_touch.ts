@@ -46,8 +46,10 @@ export function nfConntrackTouch(netPtr: usize, list: usize, n: u32): void {
   for (let i: u32 = 0; i < kept; i++) {
     const node = load<u32>(nodes + (i << 2));
     if (node === 0) continue;
-    // Either direction's line, and the protocol's.
-    seen += load<u32>(node, 8) + load<u32>((node & ~255) + 128);
+    // Its own line, the connection's first, and of TCP the windows.
+    const ct = node & ~255;
+    seen += load<u32>(ct, 48);
+    if (load<u8>(node, 12) === <u8>IPPROTO_TCP) seen += load<u32>(ct, 128);
   }
   // Loads whose result nobody needs would not be made.
   store<u32>(nodes, seen);

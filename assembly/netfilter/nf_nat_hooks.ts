@@ -24,6 +24,7 @@ import { SkBuff } from '../skb/sk_buff';
 import {
   IPS_NAT_MASK,
   IP_CT_DIR_ORIGINAL,
+  NF_CT_EXTRA_MASQ,
   IP_CT_NEW,
   IP_CT_RELATED,
   IP_CT_RELATED_REPLY,
@@ -82,7 +83,7 @@ export function nfNatFn(_priv: usize, p: usize, s: usize): i32 {
   const out = state.out;
   // Nothing to be decided and nothing to be changed: most packets of most connections.
   if (info !== IP_CT_NEW && info !== IP_CT_RELATED && info !== IP_CT_RELATED_REPLY) {
-    if (ct.masqIndex !== 0 && oifChanged(ct, info, hook, out)) {
+    if ((ct.extras & NF_CT_EXTRA_MASQ) !== 0 && oifChanged(ct, info, hook, out)) {
       nfCtKillAcct(ct, info, skb);
       return NF_DROP;
     }
@@ -145,7 +146,8 @@ function translate(net: Net, skb: SkBuff, ct: NfConn, info: u32, hook: u32, fami
 
 /** A masqueraded connection leaves by another device than that whose address it has. Linux: nf_nat_oif_changed. */
 function oifChanged(ct: NfConn, info: u32, hook: u32, out: usize): bool {
-  if (ct.masqIndex === 0 || out === 0 || hook !== <u32>NetfilterHook.POST_ROUTING) return false;
+  if ((ct.extras & NF_CT_EXTRA_MASQ) === 0 || out === 0 || hook !== <u32>NetfilterHook.POST_ROUTING)
+    return false;
   if (ctDir(info) !== IP_CT_DIR_ORIGINAL) return false;
   return changetype<NetDevice>(out).ifindex !== ct.masqIndex;
 }

@@ -15,7 +15,7 @@ import { NetdevEvent } from '../net/registry';
 import { FibNh, nhGwPtr } from '../route/fib';
 import { SkBuff } from '../skb/sk_buff';
 import { ipv6AddrScope } from '../wire/ipv6_addr';
-import { NfConn, nfCtGet, nfCtNet, nfTuple } from './nf_conntrack';
+import { NF_CT_EXTRA_MASQ, NfConn, nfCtGet, nfCtNet, nfTuple } from './nf_conntrack';
 import { nfCtIterateCleanup } from './nf_conntrack_table';
 import {
   NF_NAT_MANIP_DST,
@@ -66,6 +66,7 @@ export function nfNatMasquerade(skb: SkBuff, state: NfHookState, from: NfNatRang
     return NF_DROP;
   }
   ct.masqIndex = changetype<NetDevice>(state.out).ifindex;
+  ct.extras |= NF_CT_EXTRA_MASQ;
   return setup(ct, range, NF_NAT_MANIP_SRC);
 }
 

@@ -74,6 +74,15 @@ describe('-c', () => {
 `);
   });
 
+  test('--debug=netlink says everything once, of a file and of the command line', async () => {
+    const { out } = await nft(
+      { check: true, debug: 'netlink', file: file(RULES) },
+      'add rule inet fw input drop',
+    );
+    expect(out.match(/^inet fw input$/gm)).toHaveLength(2);
+    expect(out.trimEnd()).toMatch(/immediate reg 0 drop \]$/);
+  });
+
   test('lists what a file declares, the commands of the command line after it', async () => {
     const more =
       'add rule inet fw input tcp dport 22 accept; insert rule inet fw input iif lo accept; delete element inet fw hosts { 10.0.0.1 }; list ruleset';

@@ -48,6 +48,8 @@ const SILENT = new Set(['scanner', 'parser', 'eval', 'mnl', 'proto-ctx', 'segtre
 class Session {
   private readonly before: Command[] = [];
   private readonly declared = new Declared();
+  /** How much of the IR came from `before`. */
+  private told = 0;
   private readonly variables: Map<string, Expression>;
   private readonly netlink: boolean;
 
@@ -76,7 +78,8 @@ class Session {
     const changes = commands.filter((command) => command.kind !== 'list');
     // Together with what came before: a rule refers to the sets of an earlier line.
     const compiled = compile([...this.before, ...changes]);
-    if (this.netlink && changes.length > 0) this.output.out(compiled.debug());
+    if (this.netlink && changes.length > 0) this.output.out(compiled.debug(this.told));
+    this.told = compiled.ir.length;
     if (!this.options.check) {
       throw new NetError(
         'ENOTSUP',

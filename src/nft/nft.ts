@@ -39,8 +39,8 @@ export function defineVariables(definitions: readonly string[]): Map<string, Exp
 
 export interface Compiled {
   readonly ir: readonly IrCommand[];
-  /** `--debug=netlink`. */
-  debug(): string;
+  /** `--debug=netlink`, of the instructions from this one on. */
+  debug(from?: number): string;
 }
 
 /** Throws RulesetErrors, which has an NftError for each command that is wrong. */
@@ -49,5 +49,5 @@ export function compile(
   options: { readonly names?: SystemNames; readonly known?: KnownRuleset } = {},
 ): Compiled {
   const ir = evaluateCommands(commands, { ...options, names: options.names ?? systemNames() });
-  return { ir, debug: () => debugText(ir) };
+  return { ir, debug: (from = 0) => debugText(ir.slice(from)) };
 }

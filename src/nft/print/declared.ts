@@ -87,6 +87,10 @@ export class Declared {
   private place(rule: Rule, first: boolean): void {
     if (rule.handle !== undefined || rule.position !== undefined) throw this.needsRouter(rule.loc);
     const { index, ...placed } = rule;
+    if (index === undefined && !first) {
+      this.objects.push(placed);
+      return;
+    }
     const others = this.objects.flatMap((object, at) => (this.isSame(object, rule) ? [at] : []));
     const beside = index === undefined ? (first ? others[0] : undefined) : others[Number(index)];
     if (index !== undefined && beside === undefined) {

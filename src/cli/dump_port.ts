@@ -66,7 +66,8 @@ interface Answered {
   readonly rest: Buffer;
 }
 
-function ask(path: string, request: ControlRequest): Promise<Answered> {
+/** One question to a router's control socket, and the line that answers it. */
+export function ask(path: string, request: ControlRequest): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let text = Buffer.alloc(0);

@@ -27,6 +27,7 @@ export const makeNftCommand: MakeCommand = (report) =>
       '-d, --debug <level>',
       'netlink: print the instructions of every rule and the elements of every set',
     )
+    .option('--pid <pid>', 'of several running routers, this one')
     .option('-j, --json', "read and print libnftables' JSON")
     .option('-a, --handle', 'print handles')
     .option('-s, --stateless', 'leave out counts and times left')

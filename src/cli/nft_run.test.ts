@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type NftOptions, runNft } from './nft_run.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ww-nft-cli-'));
@@ -115,7 +115,9 @@ describe('-c', () => {
 });
 
 test('without -c it says what is missing', async () => {
-  await expect(nft({}, 'list ruleset')).rejects.toThrow('-c checks and compiles');
+  vi.stubEnv('XDG_RUNTIME_DIR', directory);
+  await expect(nft({}, 'add table ip t')).rejects.toThrow('no router of yours runs');
+  vi.unstubAllEnvs();
 });
 
 test('levels of --debug that are none are refused', async () => {

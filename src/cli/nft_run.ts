@@ -15,6 +15,7 @@ import { describeText } from '../nft/print/describe.js';
 import { Declared } from '../nft/print/declared.js';
 import { printRuleset } from '../nft/print/ruleset.js';
 import type { Source } from '../nft/source.js';
+import type { RunningRouter } from './nft_router.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './command_line.js';
 
 export interface NftOptions {
@@ -24,6 +25,7 @@ export interface NftOptions {
   readonly includepath?: readonly string[];
   readonly define?: readonly string[];
   readonly debug?: string;
+  readonly pid?: string;
   readonly json?: boolean;
   readonly handle?: boolean;
   readonly stateless?: boolean;
@@ -50,6 +52,7 @@ class Session {
   private readonly declared = new Declared();
   /** How much of the IR came from `before`. */
   private told = 0;
+  private router: RunningRouter | undefined;
   private readonly variables: Map<string, Expression>;
   private readonly netlink: boolean;
 
@@ -64,7 +67,7 @@ class Session {
     this.variables = defineVariables(options.define ?? []);
   }
 
-  run(source: Source): void {
+  async run(source: Source): Promise<void> {
     const { includepath, json } = this.options;
     const commands = readCommands(source, {
       variables: this.variables,
@@ -77,19 +80,30 @@ class Session {
     if (commands.length > 0 && commands.every((command) => command.kind === 'describe')) return;
     const changes = commands.filter((command) => command.kind !== 'list');
     // Together with what came before: a rule refers to the sets of an earlier line.
-    const compiled = compile([...this.before, ...changes]);
+    const router = this.options.check ? undefined : await this.openRouter();
+    const compiled = compile([...this.before, ...changes], router && { names: router.names });
     if (this.netlink && changes.length > 0) this.output.out(compiled.debug(this.told));
+    const fresh = compiled.ir.slice(this.told);
     this.told = compiled.ir.length;
-    if (!this.options.check) {
+    if (router !== undefined && commands.some((command) => command.kind === 'list')) {
       throw new NetError(
         'ENOTSUP',
-        'a running router takes no rules from here yet; -c checks and compiles them',
+        'the rules of a running router cannot be listed yet; with -c those of a file can',
       );
     }
+    await router?.load(fresh);
     this.before.push(...changes);
     for (const command of changes) this.declared.apply(command);
     for (const command of commands)
       if (command.kind === 'list') this.list(command.target.type, command.target.family);
+  }
+
+  private async openRouter(): Promise<RunningRouter> {
+    const { RunningRouter } = await import('./nft_router.js');
+    this.router ??= await RunningRouter.open(
+      this.options.pid === undefined ? undefined : Number(this.options.pid),
+    );
+    return this.router;
   }
 
   private list(type: string, family: Family | undefined): void {
@@ -128,7 +142,7 @@ async function interact(session: Session, output: NftOutput): Promise<number> {
   for await (const line of lines) {
     if (line.trim() === 'quit') break;
     try {
-      if (line.trim() !== '') session.run({ name: '<stdin>', text: `${line}\n` });
+      if (line.trim() !== '') await session.run({ name: '<stdin>', text: `${line}\n` });
     } catch (error) {
       if (error instanceof NetError) output.err(`ww: ${error.message}\n`);
       else explain(error, output);
@@ -151,8 +165,8 @@ export async function runNft(
   try {
     const session = new Session(options, output);
     if (options.interactive) return await interact(session, output);
-    if (options.file !== undefined) session.run(readSource(options.file));
-    if (words.length > 0) session.run({ name: '<cmdline>', text: `${words.join(' ')}\n` });
+    if (options.file !== undefined) await session.run(readSource(options.file));
+    if (words.length > 0) await session.run({ name: '<cmdline>', text: `${words.join(' ')}\n` });
     return EXIT_DONE;
   } catch (error) {
     return explain(error, output);

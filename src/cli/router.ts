@@ -16,7 +16,7 @@ import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import type { NetError } from '../net_error.js';
 import { controlFolder } from '../services/control_protocol.js';
-import { ControlServer, type DumpPort } from '../services/control_server.js';
+import { type ControlRules, ControlServer, type DumpPort } from '../services/control_server.js';
 import { logRouterOptions } from './router_options.js';
 import { TraceFeed } from '../services/trace_feed.js';
 import { createStack, type Stack } from '../stack.js';
@@ -76,7 +76,7 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
 /** For `ww dump PORT`; a router runs without, too. */
 async function openControl(
   stack: Stack,
-  { links, ports }: Router,
+  { namespace, links, ports }: Router,
   { log }: UpContext,
 ): Promise<ControlServer | null> {
   const folder = controlFolder();
@@ -87,7 +87,12 @@ async function openControl(
       const link = links[i]!;
       if (listener !== undefined) dumps.set(link.name, { listener, handle: (await link.info()).handle });
     }
-    return await ControlServer.open(folder, dumps, new TraceFeed(stack.core));
+    const rules: ControlRules = {
+      links: async () =>
+        Object.fromEntries((await namespace.links()).map(({ name, ifindex }) => [name, ifindex])),
+      batch: (bytes) => namespace.nfnl.batch(bytes),
+    };
+    return await ControlServer.open(folder, dumps, new TraceFeed(stack.core), rules);
   } catch (error) {
     log.warn({ why: (error as Error).message }, 'no control socket');
     return null;

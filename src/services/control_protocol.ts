@@ -19,10 +19,24 @@ export type DumpShow = 'all' | 'frames' | 'drops';
 
 export type ControlRequest =
   | { readonly ask: 'ports' }
+  /** Names and indexes of all links: what rules refer to. */
+  | { readonly ask: 'links' }
+  /** One transaction of nf_tables: its netlink messages, in base64. */
+  | { readonly ask: 'netfilter'; readonly batch: string }
   | { readonly ask: 'dump'; readonly port: string; readonly filter: string; readonly show?: DumpShow };
 
 export type ControlAnswer =
-  | { readonly ok: true; readonly ports?: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly ports?: readonly string[];
+      readonly links?: Readonly<Record<string, number>>;
+      /** Of the transaction: what failed, none when it is done. */
+      readonly failed?: readonly {
+        readonly seq: number;
+        readonly error: number;
+        readonly message?: string;
+      }[];
+    }
   | { readonly ok: false; readonly error: string };
 
 /** Private to the user: that of the session, or for root that of the system. */

@@ -22,7 +22,8 @@ import {
 } from './control_protocol.js';
 import type { TraceFeed } from './trace_feed.js';
 
-const REQUEST_BYTES_MAX = 65536;
+/** A ruleset with a million elements, in base64. */
+const REQUEST_BYTES_MAX = 256 << 20;
 /** Bytes that may wait for a client. */
 const QUEUE_BYTES_MAX = 4 << 20;
 
@@ -30,6 +31,12 @@ export interface DumpPort {
   readonly listener: ListenerPort;
   /** Of its device in the core. */
   readonly handle: number;
+}
+
+/** The router's side of `ww nft`. */
+export interface ControlRules {
+  links(): Promise<Readonly<Record<string, number>>>;
+  batch(bytes: Uint8Array): Promise<readonly { seq: number; error: number; message?: string }[]>;
 }
 
 export class ControlServer {
@@ -42,6 +49,7 @@ export class ControlServer {
     private readonly path: string,
     private readonly ports: ReadonlyMap<string, DumpPort>,
     private readonly feed: TraceFeed,
+    private readonly rules?: ControlRules,
   ) {
     this.handles = new Set([...ports.values()].map(({ handle }) => handle));
     server.on('connection', (socket) => this.serve(socket));
@@ -52,6 +60,7 @@ export class ControlServer {
     folder: string,
     ports: ReadonlyMap<string, DumpPort>,
     feed: TraceFeed,
+    rules?: ControlRules,
   ): Promise<ControlServer> {
     makeControlFolder(folder);
     const path = controlPath(folder, process.pid);
@@ -62,7 +71,7 @@ export class ControlServer {
       server.listen(path, () => resolve());
     });
     chmodSync(path, 0o600);
-    return new ControlServer(server, path, ports, feed);
+    return new ControlServer(server, path, ports, feed, rules);
   }
 
   async close(): Promise<void> {
@@ -79,9 +88,10 @@ export class ControlServer {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.sockets.delete(socket));
     const onData = (piece: string) => {
+      const line = piece.indexOf('\n');
+      const end = text.length + line;
       text += piece;
-      const end = text.indexOf('\n');
-      if (end < 0) {
+      if (line < 0) {
         if (text.length > REQUEST_BYTES_MAX) socket.destroy();
         return;
       }
@@ -104,12 +114,30 @@ export class ControlServer {
         const filter = new PcapFilter(request.filter);
         say({ ok: true });
         this.stream(socket, port, filter, request.show ?? 'all');
+      } else if ((request.ask === 'netfilter' || request.ask === 'links') && this.rules !== undefined) {
+        void this.answerRules(this.rules, request).then((answer) => {
+          say(answer);
+          socket.end();
+        });
       } else {
         throw new Error('nothing that this process knows is asked for');
       }
     } catch (error) {
       say({ ok: false, error: (error as Error).message });
       socket.end();
+    }
+  }
+
+  private async answerRules(
+    rules: ControlRules,
+    request: Extract<ControlRequest, { ask: 'netfilter' | 'links' }>,
+  ): Promise<ControlAnswer> {
+    try {
+      if (request.ask === 'links') return { ok: true, links: await rules.links() };
+      const acks = await rules.batch(Buffer.from(request.batch, 'base64'));
+      return { ok: true, failed: acks.filter(({ error }) => error !== 0) };
+    } catch (error) {
+      return { ok: false, error: (error as Error).message };
     }
   }
 

@@ -1,0 +1,67 @@
+/** `ww nft -f FILE` into a router that runs: over the control socket, as one transaction, with errors at their places. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { runNft } from '../../src/cli/nft_run.js';
+import type { Namespace } from '../../src/net/namespace.js';
+import { controlFolder } from '../../src/services/control_protocol.js';
+import { ControlServer } from '../../src/services/control_server.js';
+import { TraceFeed } from '../../src/services/trace_feed.js';
+import { createStack, type Stack } from '../../src/stack.js';
+
+const NFT_MSG_GETTABLE = 0x0a01;
+const NFT_MSG_GETRULE = 0x0a07;
+const directory = mkdtempSync(join(tmpdir(), 'ww-nft-load-'));
+let stack: Stack;
+let namespace: Namespace;
+let server: ControlServer;
+
+beforeAll(async () => {
+  vi.stubEnv('XDG_RUNTIME_DIR', directory);
+  stack = await createStack();
+  namespace = await stack.namespace('router');
+  server = await ControlServer.open(controlFolder()!, new Map(), new TraceFeed(stack.core), {
+    links: async () => ({ wan0: 7 }),
+    batch: (bytes) => namespace.nfnl.batch(bytes),
+  });
+});
+
+afterAll(async () => {
+  await server.close();
+  await stack.close();
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true });
+});
+
+async function load(text: string) {
+  const path = join(directory, 'rules.nft');
+  writeFileSync(path, text);
+  let said = '';
+  const say = (more: string) => {
+    said += more;
+  };
+  const code = await runNft([], { file: path }, { out: say, err: say });
+  return { code, said: said.replaceAll(`${directory}/`, '') };
+}
+
+test('rules are in the router, with the indexes of its own links', async () => {
+  const rules = `table ip fw {
+    chain input {
+      type filter hook input priority 0; policy drop;
+      iif wan0 ip saddr 10.0.0.0/8 counter accept
+      meta mark 5 drop
+    }
+  }\n`;
+  expect(await load(rules)).toEqual({ code: 0, said: '' });
+  expect(await namespace.nfnl.dump(NFT_MSG_GETTABLE, 0)).toHaveLength(1);
+  expect(await namespace.nfnl.dump(NFT_MSG_GETRULE, 0)).toHaveLength(2);
+});
+
+test('of what the router refuses nothing is loaded, and its place is told', async () => {
+  const { code, said } = await load('add table ip more\ncreate table ip fw\n');
+  expect(code).toBe(1);
+  expect(said).toContain('rules.nft:2:');
+  expect(said).toContain('Error: Could not process rule: EEXIST');
+  expect(await namespace.nfnl.dump(NFT_MSG_GETTABLE, 0)).toHaveLength(1);
+});

@@ -1,5 +1,5 @@
 /**
- * ct_established, ct_established_100k, ct_new: 64-byte UDP frames through a router that tracks connections, from the
+ * ct_established, ct_established_100k: 64-byte UDP frames through a router that tracks connections, from the
  * receive ring of one port to the transmit ring of another. What is reported is what tracking adds: the same frames
  * through the same router with hooks that do nothing are measured in turn with it.
  *
@@ -83,18 +83,9 @@ export class ConntrackBench {
     this.send(flows);
   }
 
-  /** Frames of flows that nobody knows, each once. */
-  fresh(count: number): void {
-    this.send(this.flows(count));
-  }
-
   async forget(): Promise<void> {
     await this.router.conntrack.flush();
     await this.router.conntrack.disable(2);
-  }
-
-  async flush(): Promise<void> {
-    await this.router.conntrack.flush();
   }
 
   private flows(count: number): Flow[] {

@@ -2,6 +2,7 @@
 import { Calibration } from '../calib.js';
 import { type Progress, result, type Suite, type SuiteRun } from '../suite.js';
 import { allocatedBytes } from './alloc.js';
+import { ConntrackBench } from './conntrack.js';
 import { BridgeBench } from './bridge.js';
 import { FIB_PREFIXES, ForwardBench } from './forward.js';
 import { FIB6_PREFIXES, Forward6Bench } from './forward6.js';
@@ -16,6 +17,9 @@ const ALLOC_PACKETS = 10_000_000;
 const ALLOC_STEPS = 100;
 const OFFLOAD_TURNS = 10_000;
 const OFFLOAD_FORWARD_TURNS = 400;
+/** Connections that are known, by the figure's name; packets of one round. */
+const CT_FLOWS = { ct_established: 1000, ct_established_100k: 100_000 } as const;
+const CT_PACKETS = 1 << 19;
 const CHECKSUM_BYTES = 1500;
 const CHECKSUM_COUNT = 200_000;
 
@@ -37,6 +41,9 @@ const INCLUDES = {
   ecmp_hot: `${FORWARD_INCLUDES}; each prefix with two next hops, chosen by the hash of the addresses; 1,024 flows in turn`,
   bridge_hot:
     "64-byte frames, rx ring to tx ring by the host's loop, 256 a turn: two ports, 1,024 known addresses, source and destination looked up; the NIC's fill and drain included",
+  ct_established:
+    'what tracking adds to a forwarded 64-byte UDP packet of one of 1,000 answered connections, in random order: defragmentation check, checksum, lookup, state, timeout, confirmation; the same frames by hooks that do nothing are subtracted',
+  ct_established_100k: 'the same with 100,000 connections',
   alloc_per_packet:
     'bytes of JavaScript heap per packet of forward_hot over 10 million, collected ones included',
   rss_mb: 'resident memory of `ww up`, the lab, while it runs (10^6 bytes)',
@@ -64,6 +71,7 @@ async function run(suite: SuiteRun): Promise<void> {
   if (wanted('ecmp_hot')) await ecmp(suite, calibration);
   await scale(suite, calibration);
   if (wanted('bridge_hot')) await bridge(suite, calibration);
+  if (wanted('ct_established', 'ct_established_100k')) await conntrack(suite, calibration);
   if (wanted('rss_mb')) {
     suite.progress('rss_mb: the lab runs for some seconds');
     suite.result(result('rss_mb', 'MB', await labRssMb(), INCLUDES.rss_mb));
@@ -155,6 +163,29 @@ async function forward6(suite: SuiteRun, calibration: Calibration): Promise<void
     suite.result(result('forward6_hot', 'Mpps', samples, INCLUDES.forward6_hot));
   } finally {
     await bench.close();
+  }
+}
+
+/** What tracking adds: the same frames with hooks that do nothing, in turn. */
+async function conntrack(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  for (const [name, count] of Object.entries(CT_FLOWS) as [keyof typeof CT_FLOWS, number][]) {
+    if (!suite.names.has(name)) continue;
+    const bench = await ConntrackBench.create();
+    try {
+      await bench.established(count);
+      const tracked: number[] = [];
+      for (let i = 0; i < 3; i++) bench.ns(CT_PACKETS);
+      rounds(name, suite.progress, calibration, () => tracked.push(bench.ns(CT_PACKETS)));
+      await bench.forget();
+      await bench.hooks(true);
+      for (let i = 0; i < 3; i++) bench.ns(CT_PACKETS);
+      const hooks = rounds(name, suite.progress, calibration, () => bench.ns(CT_PACKETS));
+      const bare = hooks.toSorted((a, b) => a - b)[hooks.length >> 1]!;
+      const samples = tracked.map((ns) => ns - bare);
+      suite.result(result(name, 'ns', samples, INCLUDES[name]));
+    } finally {
+      await bench.close();
+    }
   }
 }
 

@@ -92,6 +92,10 @@ export function setOp(id: u32, fn: u32): i32 {
   return 0;
 }
 
+/** Called by generated code of nf_tables' chains (netfilter/nft/nft_jit). */
+export { nftEvaluate, nftInterpret, nftRun } from './netfilter/nft/nft_core';
+export { nftTransport } from './netfilter/nft/nft_pkt';
+
 /** The clock never goes back: a timer set later would otherwise come too early. */
 function setNow(lo: u32, hi: u32): void {
   const now = ((<u64>hi) << 32) | <u64>lo;

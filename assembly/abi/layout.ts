@@ -10,7 +10,7 @@ export const CORE_MAGIC: u32 = 0x57_57_43_31; // "1CWW"
 /** Static data of the module ends below this; Root starts here. */
 export const ROOT_BASE: u32 = 0x10000;
 export const ROOT_STATE_BYTES: u32 = 4096;
-export const ROOT_OPS_BYTES: u32 = 4096;
+export const ROOT_OPS_BYTES: u32 = 16384;
 /** Behind the ops: places for records that live no longer than a call (lib/scratch); no state either. */
 export const ROOT_SCRATCH_BYTES: u32 = 16384;
 export const SCRATCH_PLACE_BYTES: u32 = 128;

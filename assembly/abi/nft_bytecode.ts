@@ -78,6 +78,12 @@ export enum NftExprKind {
   FUSED_CT_STATE,
 }
 
+/** RULE: addresses of the next RULE or END, and of the rule. */
+export enum NftBlobRule {
+  NEXT = 4,
+  RULE = 8,
+}
+
 /** In front of every record and instruction. */
 export enum Nb {
   KIND = 0,

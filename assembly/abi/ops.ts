@@ -167,5 +167,7 @@ export enum Op {
   NF_CT_HELPER_ASSIGN = 466,
   // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   HOOK_BASE = 512,
-  MAX = 1024,
+  /** Generated functions of nf_tables' chains: (frame: usize) => i32; ids are given by the core (nft_jit). */
+  NFT_JIT_BASE = 1024,
+  MAX = 4096,
 }

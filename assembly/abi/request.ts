@@ -114,6 +114,8 @@ export enum MsgType {
   NEXTHOP_BUCKETS,
   /** abi/nfnl has its record. */
   NFNL_MSG = 220,
+  /** abi/nft_jit has its record. */
+  NFT_JIT_DUMP,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */

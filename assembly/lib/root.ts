@@ -88,6 +88,8 @@ export class Root {
   nft: usize;
   /** Bytes that the fragment queues of all namespaces hold (ipv4/inet_fragment). */
   fragBytes: usize;
+  /** Bitmap of the op ids that chains have for generated code (netfilter/nft/nft_jit), or 0. */
+  nftJitSlots: usize;
 }
 
 let base: usize = 0;

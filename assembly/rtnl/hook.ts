@@ -55,7 +55,7 @@ export function requestHook(type: u32, body: usize, len: u32): i32 {
     return gone;
   }
   const op = load<u32>(body, HookRec.OP);
-  if (op < <u32>Op.HOOK_BASE || op >= <u32>Op.MAX) return -Errno.EINVAL;
+  if (op < <u32>Op.HOOK_BASE || op >= <u32>Op.NFT_JIT_BASE) return -Errno.EINVAL;
   const err = hookRegister(slot, load<i32>(body, HookRec.PRIORITY), op, load<u32>(body, HookRec.PRIV), id);
   if (err === 0 && !device) net.hookCount++;
   return err;
@@ -69,7 +69,7 @@ function setXdp(dev: NetDevice, type: u32, op: u32): i32 {
     return 0;
   }
   if (dev.kind !== DevKind.PORT) return -Errno.EOPNOTSUPP;
-  if (op < <u32>Op.HOOK_BASE || op >= <u32>Op.MAX) return -Errno.EINVAL;
+  if (op < <u32>Op.HOOK_BASE || op >= <u32>Op.NFT_JIT_BASE) return -Errno.EINVAL;
   if (dev.xdp !== 0) return -Errno.EBUSY;
   dev.xdp = op;
   return 0;

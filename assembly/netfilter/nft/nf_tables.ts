@@ -128,6 +128,9 @@ export class Chain extends Named {
   level: u8;
   onPath: u8;
   visited: u32;
+  /** Id of its generated code, 0: none was asked for; generation that made the blob (nft_jit). */
+  jitOp: u32;
+  version: u32;
 }
 
 export enum ChainType {

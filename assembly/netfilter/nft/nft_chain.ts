@@ -31,6 +31,7 @@ import {
   hookUnregister,
 } from '../../net/hooks';
 import { Net } from '../../net/net';
+import { chainJitFree } from './nft_jit';
 import {
   NlOut,
   nlaBe32,
@@ -438,6 +439,7 @@ export function hookDevsFree(list: usize): void {
 /** Frees a chain without rules. */
 export function chainDestroy(chain: Chain): void {
   baseFree(chain);
+  chainJitFree(chain);
   kfree(chain.blob);
   kfree(chain.blobNext);
   kfree(chain.name);

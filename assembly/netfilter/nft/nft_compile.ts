@@ -15,7 +15,8 @@ import {
 } from '../../abi/nft_bytecode';
 import { kfree, kmalloc } from '../../lib/kmalloc';
 import { BITWISE_MASK_XOR } from './nft_bitwise';
-import { Chain, RULE_BYTES, Rule, activeNext } from './nf_tables';
+import { Chain, NftNet, RULE_BYTES, Rule, activeNext } from './nf_tables';
+import { chainJitStale } from './nft_jit';
 
 const RULE_INSTRUCTION: u32 = 12;
 const REF_BYTES: u32 = 8;
@@ -53,11 +54,12 @@ export function chainCompile(chain: Chain): bool {
 }
 
 /** The commit: packets run the new one from here on. */
-export function chainSwap(chain: Chain): void {
+export function chainSwap(nn: NftNet, chain: Chain): void {
   if (chain.blobNext === 0) return;
   kfree(chain.blob);
   chain.blob = chain.blobNext;
   chain.blobNext = 0;
+  chainJitStale(chain, nn.genid + 1);
 }
 
 function ruleCompile(rule: Rule, to: usize): usize {

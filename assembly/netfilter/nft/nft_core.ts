@@ -27,6 +27,7 @@ import {
 import { NfProto } from '../../abi/nfnl';
 import { devNamePtr, NetDevice } from '../../dev/net_device';
 import { NfHookState } from '../../dev/nf_hook';
+import { opIndex } from '../../lib/ops';
 import { root } from '../../lib/root';
 import {
   NFPROTO_ARP,
@@ -79,15 +80,40 @@ function familyOf(state: NfHookState): u32 {
 }
 
 export function nftDoChain(pkt: Pkt, base: BaseChain): i32 {
+  pkt.rule = 0;
+  const trace = root().trace !== 0 && traceOn(pkt);
+  const verdict = trace ? interpret(pkt, base.chain, 0, true) : nftRun(changetype<usize>(pkt), base.chain);
+  if (verdict !== NFT_RETURN && verdict !== NFT_CONTINUE) return verdict;
+  if (base.counting !== 0) {
+    base.packets++;
+    base.bytes += pkt.skb.len;
+  }
+  if (trace) traceStep(pkt, NftTraceType.POLICY, base.chain, base.policyNow);
+  return base.policyNow;
+}
+
+/** A chain, by its generated code when there is some; a verdict, or NFT_RETURN or NFT_CONTINUE at its end. */
+export function nftRun(pkt: usize, chain: usize): i32 {
+  const op = changetype<Chain>(chain).jitOp;
+  const fn = op === 0 ? 0 : opIndex(op);
+  if (fn !== 0) return call_indirect<i32>(fn, pkt);
+  return interpret(changetype<Pkt>(pkt), chain, 0, false);
+}
+
+/** From the RULE at `pc` to the end of its chain, and of those that it jumps to; the result is nftRun's. */
+export function nftInterpret(pkt: usize, pc: usize): i32 {
+  return interpret(changetype<Pkt>(pkt), 0, pc, false);
+}
+
+/** `pc` 0: the chain from its beginning. */
+function interpret(pkt: Pkt, first: usize, from: usize, trace: bool): i32 {
   const regs = changetype<usize>(pkt);
   const stack = regs + JUMP_STACK_AT;
-  let pc = changetype<Chain>(base.chain).blob;
-  let chain: usize = base.chain;
+  let pc = from === 0 ? changetype<Chain>(first).blob : from;
+  let chain: usize = first;
   let next: usize = 0;
   let depth: u32 = 0;
   let verdict: i32 = NFT_CONTINUE;
-  pkt.rule = 0;
-  const trace = root().trace !== 0 && traceOn(pkt);
   for (;;) {
     const kind = <u32>load<u8>(pc);
     verdict = NFT_CONTINUE;
@@ -162,60 +188,14 @@ export function nftDoChain(pkt: Pkt, base: BaseChain): i32 {
         }
         pc += NbCmp.SIZE;
         continue;
-      case NftExprKind.PAYLOAD:
-        if (!payloadEval(pc, pkt)) {
-          pc = next;
-          continue;
-        }
-        break;
-      case NftExprKind.META:
-        if (!metaGet(pkt, load<u8>(pc, 1), regs + load<u16>(pc, NbKey.REG))) {
-          pc = next;
-          continue;
-        }
-        break;
-      case NftExprKind.BITWISE:
-        bitwiseEval(pc, regs);
-        break;
-      case NftExprKind.BYTEORDER:
-        byteorderEval(pc, regs);
-        break;
-      case NftExprKind.RANGE:
-        if (!rangeEval(pc, regs)) {
-          pc = next;
-          continue;
-        }
-        break;
-      case NftExprKind.PAYLOAD_SET:
-        if (!payloadSetEval(pc, pkt)) {
-          pc = next;
-          continue;
-        }
-        break;
-      case NftExprKind.META_SET:
-        metaSetEval(pc, pkt);
-        break;
       case NftExprKind.COUNTER:
         Counter.eval(load<u32>(pc, Nb.REF), pkt.skb.len);
-        break;
-      case NftExprKind.IMMEDIATE: {
-        const dreg = <u32>load<u16>(pc, NbImmediate.DREG);
-        if (dreg === 0) {
-          verdict = load<i32>(pc, NbImmediate.DATA);
-          pkt.chain = load<u32>(pc, NbImmediate.DATA + 4);
-        } else {
-          memory.copy(regs + dreg, pc + NbImmediate.DATA, (<u32>load<u8>(pc, NbImmediate.LEN) + 3) & ~3);
-        }
-        break;
-      }
-      case NftExprKind.LOOKUP:
-        verdict = lookupEval(pc, pkt);
         break;
       case NftExprKind.END:
         verdict = NFT_RETURN;
         break;
       default:
-        verdict = exprEval(kind, load<u32>(pc, Nb.REF), pkt);
+        verdict = nftEvaluate(changetype<usize>(pkt), pc);
         break;
     }
     if (verdict === NFT_CONTINUE) {
@@ -249,12 +229,52 @@ export function nftDoChain(pkt: Pkt, base: BaseChain): i32 {
     pc = load<u32>(stack + (depth << 3));
     chain = load<u32>(stack + (depth << 3), 4);
   }
-  if (base.counting !== 0) {
-    base.packets++;
-    base.bytes += pkt.skb.len;
+  return NFT_RETURN;
+}
+
+/** The instruction at `pc`, none of those that stand only in blobs: NFT_CONTINUE, NFT_BREAK or a verdict. */
+export function nftEvaluate(p: usize, pc: usize): i32 {
+  const pkt = changetype<Pkt>(p);
+  const kind = <u32>load<u8>(pc);
+  switch (kind) {
+    case NftExprKind.CMP: {
+      const len = <u32>load<u8>(pc, NbCmp.LEN);
+      return outcome(cmpBytes(load<u8>(pc, 1), p + load<u16>(pc, NbCmp.SREG), pc + NbCmp.DATA, len));
+    }
+    case NftExprKind.PAYLOAD:
+      return outcome(payloadEval(pc, pkt));
+    case NftExprKind.META:
+      return outcome(metaGet(pkt, load<u8>(pc, 1), p + load<u16>(pc, NbKey.REG)));
+    case NftExprKind.BITWISE:
+      bitwiseEval(pc, p);
+      return NFT_CONTINUE;
+    case NftExprKind.BYTEORDER:
+      byteorderEval(pc, p);
+      return NFT_CONTINUE;
+    case NftExprKind.RANGE:
+      return outcome(rangeEval(pc, p));
+    case NftExprKind.PAYLOAD_SET:
+      return outcome(payloadSetEval(pc, pkt));
+    case NftExprKind.META_SET:
+      metaSetEval(pc, pkt);
+      return NFT_CONTINUE;
+    case NftExprKind.IMMEDIATE: {
+      const dreg = <u32>load<u16>(pc, NbImmediate.DREG);
+      if (dreg === 0) {
+        pkt.chain = load<u32>(pc, NbImmediate.DATA + 4);
+        return load<i32>(pc, NbImmediate.DATA);
+      }
+      memory.copy(p + dreg, pc + NbImmediate.DATA, (<u32>load<u8>(pc, NbImmediate.LEN) + 3) & ~3);
+      return NFT_CONTINUE;
+    }
+    case NftExprKind.LOOKUP:
+      return lookupEval(pc, pkt);
   }
-  if (trace) traceStep(pkt, NftTraceType.POLICY, base.chain, base.policyNow);
-  return base.policyNow;
+  return exprEval(kind, load<u32>(pc, Nb.REF), pkt);
+}
+
+function outcome(goesOn: bool): i32 {
+  return goesOn ? NFT_CONTINUE : NFT_BREAK;
 }
 
 /** A value, a verdict or nothing; NFT_BREAK when the key is not there (or is, inverted). */

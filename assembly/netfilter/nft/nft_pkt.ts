@@ -131,6 +131,11 @@ export function pktL4(pkt: Pkt): bool {
   return found;
 }
 
+/** pktL4 for generated code. */
+export function nftTransport(pkt: usize): i32 {
+  return i32(pktL4(changetype<Pkt>(pkt)));
+}
+
 function l4of4(pkt: Pkt): bool {
   if (pkt.nhLen < 20) return false;
   const iph = pkt.nh;

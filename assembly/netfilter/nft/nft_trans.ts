@@ -194,7 +194,7 @@ function commitOne(nn: NftNet, t: Trans): void {
     case TransKind.CHAIN_NEW:
       changetype<Named>(ptr).state &= ~INACTIVE_NOW;
       changetype<Named>(ptr).id = 0;
-      chainSwap(changetype<Chain>(ptr));
+      chainSwap(nn, changetype<Chain>(ptr));
       chainCommitUpdate(changetype<Chain>(ptr));
       break;
     case TransKind.TABLE_UPD:
@@ -209,10 +209,10 @@ function commitOne(nn: NftNet, t: Trans): void {
     case TransKind.RULE_NEW:
       changetype<Rule>(ptr).state &= ~INACTIVE_NOW;
       changetype<Rule>(ptr).id = 0;
-      chainSwap(changetype<Chain>(changetype<Rule>(ptr).chain));
+      chainSwap(nn, changetype<Chain>(changetype<Rule>(ptr).chain));
       break;
     case TransKind.RULE_DEL:
-      chainSwap(changetype<Chain>(changetype<Rule>(ptr).chain));
+      chainSwap(nn, changetype<Chain>(changetype<Rule>(ptr).chain));
       break;
     case TransKind.SET_UPD:
       changetype<NftSet>(ptr).updateCommit(t.a, t.b, t.c);

@@ -12,8 +12,6 @@ export const I64 = 0x7e;
 
 /** Instructions without operands. */
 export enum Op {
-  unreachable = 0x00,
-  else = 0x05,
   end = 0x0b,
   return = 0x0f,
   drop = 0x1a,
@@ -25,7 +23,6 @@ export enum Op {
   i32_gt_u = 0x4b,
   i32_le_u = 0x4d,
   i32_ge_u = 0x4f,
-  i64_eqz = 0x50,
   i64_eq = 0x51,
   i64_ne = 0x52,
   i64_lt_u = 0x54,
@@ -33,7 +30,6 @@ export enum Op {
   i64_le_u = 0x58,
   i64_ge_u = 0x5a,
   i32_add = 0x6a,
-  i32_sub = 0x6b,
   i32_mul = 0x6c,
   i32_and = 0x71,
   i32_or = 0x72,
@@ -60,8 +56,6 @@ export enum Mem {
   i64_load32_u = 0x35,
   i32_store = 0x36,
   i64_store = 0x37,
-  i32_store8 = 0x3a,
-  i32_store16 = 0x3b,
 }
 
 const BLOCK = 0x02;
@@ -71,7 +65,6 @@ const BR = 0x0c;
 const BR_IF = 0x0d;
 const BR_TABLE = 0x0e;
 const CALL = 0x10;
-const CALL_INDIRECT = 0x11;
 const LOCAL_GET = 0x20;
 const LOCAL_SET = 0x21;
 const LOCAL_TEE = 0x22;
@@ -246,12 +239,6 @@ export class Code {
 
   call(func: number): this {
     this.body.u8(CALL).u32(func);
-    return this;
-  }
-
-  /** Index into table 0 on the stack, behind the arguments. */
-  callIndirect(type: number): this {
-    this.body.u8(CALL_INDIRECT).u32(type).u8(0);
     return this;
   }
 

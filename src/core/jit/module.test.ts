@@ -12,7 +12,7 @@ async function instantiate(
   const { instance } = await WebAssembly.instantiate(builder.finish(), { core: { memory, ...core } });
   return { memory, f: instance.exports as Record<string, Func> };
 }
-const newModule = (table = false) => new ModuleBuilder({ pages: 1, shared: false }, table);
+const newModule = () => new ModuleBuilder({ pages: 1, shared: false });
 
 test('constants of every length come back as they were', async () => {
   const values = [0, 1, -1, 63, 64, -64, -65, 127, 128, 8191, 8192, -8193, 0x7fffffff, -0x80000000];
@@ -61,22 +61,6 @@ test('a branch table takes the listed depth, and the last one otherwise', async 
   code.end().i32Const(12);
   const { f } = await instantiate(builder);
   expect([0, 1, 2, -1].map((x) => f[0]!(x))).toEqual([10, 11, 12, 12]);
-});
-
-test('calls through the table of the core', async () => {
-  const inner = newModule();
-  inner.func([I32], [I32]).code.localGet(0).i32Const(1).op(Op.i32_add);
-  const table = new WebAssembly.Table({ initial: 2, element: 'anyfunc' });
-  const { f: made } = await instantiate(inner);
-  table.set(1, made[0] as unknown as (...args: unknown[]) => unknown);
-  const outer = newModule(true);
-  const { code } = outer.func([I32], [I32]);
-  code
-    .localGet(0)
-    .i32Const(1)
-    .callIndirect(outer.type([I32], [I32]));
-  const { f } = await instantiate(outer, { table });
-  expect(f[0]!(41)).toBe(42);
 });
 
 test('ten thousand functions make one valid module', async () => {

@@ -1,15 +1,14 @@
 /**
- * ModuleBuilder: a WebAssembly module from generated functions. It imports what the core has (its memory, its function
- * table, functions of it) under the module name `core`, and exports the generated functions by number, so that the
+ * ModuleBuilder: a WebAssembly module from generated functions. It imports what the core has (its memory, functions of
+ * it) under the module name `core`, and exports the generated functions by number, so that the
  * host can put them into the core's table. WebAssembly core specification, chapter 5.5 (modules).
  *
- *   types ─ imports: memory, table?, functions ─ functions ─ exports "0", "1", … ─ code
+ *   types ─ imports: memory, functions ─ functions ─ exports "0", "1", … ─ code
  */
 import { Bytes, Code } from './code.js';
 
 const MAGIC = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
 const FUNC_TYPE = 0x60;
-const FUNCREF = 0x70;
 
 enum Section {
   TYPE = 1,
@@ -21,7 +20,6 @@ enum Section {
 
 enum Kind {
   FUNC = 0,
-  TABLE = 1,
   MEMORY = 2,
 }
 
@@ -37,10 +35,7 @@ export class ModuleBuilder {
   private readonly imported: { name: string; type: number }[] = [];
   private readonly functions: { type: number; code: Code }[] = [];
 
-  constructor(
-    private readonly memory: ModuleMemory,
-    private readonly table: boolean,
-  ) {}
+  constructor(private readonly memory: ModuleMemory) {}
 
   /** Index of a function type; equal ones have one index. */
   type(params: readonly number[], results: readonly number[]): number {
@@ -91,14 +86,13 @@ export class ModuleBuilder {
   }
 
   private imports(to: Bytes): void {
-    to.u32(this.imported.length + 1 + (this.table ? 1 : 0));
+    to.u32(this.imported.length + 1);
     const { pages, shared } = this.memory;
     to.name('core').name('memory').u8(Kind.MEMORY);
     // Limits with a maximum: flag 1, and 3 when shared (threads proposal).
     to.u8(shared ? 3 : 1)
       .u32(pages)
       .u32(pages);
-    if (this.table) to.name('core').name('table').u8(Kind.TABLE).u8(FUNCREF).u8(0).u32(0);
     for (const { name, type } of this.imported) to.name('core').name(name).u8(Kind.FUNC).u32(type);
   }
 }

@@ -1,0 +1,33 @@
+/** For tests: where the fields are that generated code reads by abi/nft_frame. */
+import { NetDevice } from '../../dev/net_device';
+import { SkBuff } from '../../skb/sk_buff';
+import { Pkt } from './nft_pkt';
+
+/** Offsets in the order of NftFrame, one u32 each from `to` on; returns how many. */
+export function frameOffsets(to: usize): u32 {
+  let at = to;
+  at = put(at, offsetof<Pkt>('code'));
+  at = put(at, offsetof<Pkt>('chain'));
+  at = put(at, offsetof<Pkt>('skb'));
+  at = put(at, offsetof<Pkt>('in'));
+  at = put(at, offsetof<Pkt>('out'));
+  at = put(at, offsetof<Pkt>('family'));
+  at = put(at, offsetof<Pkt>('nh'));
+  at = put(at, offsetof<Pkt>('nhLen'));
+  at = put(at, offsetof<Pkt>('l4'));
+  at = put(at, offsetof<Pkt>('tprot'));
+  at = put(at, offsetof<Pkt>('thoff'));
+  at = put(at, offsetof<Pkt>('fragoff'));
+  at = put(at, offsetof<SkBuff>('len'));
+  at = put(at, offsetof<SkBuff>('protocol'));
+  at = put(at, offsetof<SkBuff>('mark'));
+  at = put(at, offsetof<SkBuff>('priority'));
+  at = put(at, offsetof<NetDevice>('ifindex'));
+  at = put(at, offsetof<NetDevice>('name0'));
+  return (at - to) >> 2;
+}
+
+function put(at: usize, offset: usize): usize {
+  store<u32>(at, offset);
+  return at + 4;
+}

@@ -115,6 +115,10 @@ export enum Scratch {
   NF_EXPECT_TUPLE,
   NF_EXPECT_MASK,
   NF_NAT_FL,
+  NFT_NAT_RANGE,
+  NFT_HOOK_STATE,
+  NFT_REJECT_FL,
+  NFT_FIB_FLOW,
   MAX,
 }
 

@@ -7,6 +7,7 @@
 import {
   TRACE_F_DROPS,
   TRACE_F_EVENTS,
+  TRACE_F_LOG,
   TRACE_F_RECEIVED,
   TRACE_NO_DEVICE,
   TraceKind,
@@ -214,4 +215,42 @@ export function traceNames(
   memory.copy(rec + TraceRec.DATA, ptr, len);
   store<u8>(rec + len, 0, TraceRec.DATA);
   memory.copy(rec + TraceRec.DATA + len + 1, ptr2, len2);
+}
+
+/**
+ * What a rule logs (abi/trace NFLOG): while TRACE_F_LOG is on, `prefix` and the packet, at most `snaplen` bytes of it (0:
+ * as the ring keeps), from its link-layer header on where that stands in front of `nh`.
+ */
+export function traceLog(
+  detail: u32,
+  skb: SkBuff,
+  dev: usize,
+  a: u32,
+  b: u32,
+  c: u32,
+  d: u32,
+  prefix: usize,
+  prefixLen: u32,
+  snaplen: u32,
+  nh: usize,
+): void {
+  const ring = root().trace;
+  if ((load<u32>(ring, TraceRing.FLAGS) & TRACE_F_LOG) === 0) return;
+  const mac = skb.macHeader;
+  const front: u32 = mac !== 0 && mac >= skb.head && mac <= nh && nh - mac <= 256 ? nh - mac : 0;
+  const linear = skb.data + skbHeadlen(skb);
+  const len: u32 = linear > nh ? linear - nh + front : 0;
+  let take = min(len, load<u32>(ring, TraceRing.SNAPLEN));
+  if (snaplen !== 0) take = min(take, snaplen);
+  const rec = begin(TraceKind.NFLOG, detail, changetype<usize>(skb), dev, prefixLen + 1 + take);
+  if (rec === 0) return;
+  store<u32>(rec, a, TraceRec.A);
+  store<u32>(rec, b, TraceRec.B);
+  store<u32>(rec, c, TraceRec.C);
+  store<u32>(rec, d, TraceRec.D);
+  store<u32>(rec, len, TraceRec.LEN);
+  store<u32>(rec, prefixLen + 1 + take, TraceRec.CAPTURED);
+  memory.copy(rec + TraceRec.DATA, prefix, prefixLen);
+  store<u8>(rec + prefixLen, 0, TraceRec.DATA);
+  memory.copy(rec + TraceRec.DATA + prefixLen + 1, nh - front, take);
 }

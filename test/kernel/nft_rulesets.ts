@@ -233,4 +233,139 @@ export const NFT_RULESETS: readonly { name: string; text: string; fails?: boolea
     fails: true,
     text: 'table ip t { chain c { type nat hook prerouting priority -300; } }',
   },
+  {
+    name: 'connection tracking',
+    text: `table inet t { chain c { type filter hook forward priority 0;
+        ct state established,related accept
+        ct state invalid drop
+        ct state vmap { new : accept, untracked : drop }
+        ct status dnat accept
+        ct mark 5 ct mark set 7
+        ct direction reply accept
+        ct expiration > 10s accept
+        ct helper "ftp" accept
+        ct l3proto ipv4 ct protocol tcp accept
+        ct original ip saddr 10.0.0.1 ct reply ip6 daddr fd00::1 accept
+        tcp dport 1 ct original proto-dst 22 accept
+        ct original bytes > 1000 ct packets > 5 ct reply avgpkt < 100 accept
+        ct zone 3 ct original zone 4 accept
+        ct id 5 accept
+        ct mark set meta mark
+        meta mark set ct mark
+        notrack
+      } }`,
+  },
+  {
+    name: 'NAT',
+    text: `table ip t {
+      chain pre { type nat hook prerouting priority dstnat; tcp dport 80 dnat to 10.0.0.1:8080
+        tcp dport 81 dnat to 10.0.0.1-10.0.0.9:1-100 random
+        tcp dport 82 redirect to :3128
+        udp dport 53 redirect
+        ip daddr 10.0.0.0/24 dnat to ip daddr map { 10.0.0.1 : 10.1.0.1 }
+      }
+      chain post { type nat hook postrouting priority srcnat; oifname "lo" masquerade
+        ip saddr 10.0.0.0/8 snat to 192.0.2.1 persistent
+        tcp dport 1 masquerade to :1024-65535 fully-random
+        ip saddr 10.1.0.0/16 snat prefix to 10.2.0.0/16
+      } }
+      table ip6 u { chain post { type nat hook postrouting priority srcnat; snat to fd00::1
+        masquerade random
+      } }
+      table inet v { chain pre { type nat hook prerouting priority dstnat; tcp dport 5 dnat ip to 1.2.3.4:5
+        meta l4proto tcp dnat ip6 to [fd00::2]:7
+      } }`,
+  },
+  {
+    name: 'masquerade outside of a nat chain',
+    fails: true,
+    text: 'table ip t { chain c { type filter hook postrouting priority 0; masquerade; } }',
+  },
+  {
+    name: 'reject and log',
+    text: `table inet t { chain c { type filter hook input priority 0;
+        reject
+        reject with tcp reset
+        reject with icmp type host-prohibited
+        reject with icmpv6 type no-route
+        reject with icmpx type admin-prohibited
+        log
+        log prefix "drop: " level debug
+        log flags all
+        log group 5 snaplen 128 queue-threshold 3 prefix "nf"
+        tcp dport 22 reject with tcp reset
+      } }
+      table ip u { chain c { type filter hook forward priority 0; reject with icmp type net-unreachable; } }
+      table ip6 v { chain c { type filter hook output priority 0; reject; } }`,
+  },
+  {
+    name: 'reject behind postrouting',
+    fails: true,
+    text: 'table ip t { chain c { type filter hook postrouting priority 0; reject; } }',
+  },
+  {
+    name: 'extension headers and options',
+    text: `table ip6 t { chain c {
+        exthdr hbh exists accept
+        exthdr frag missing accept
+        rt type 0 drop
+        frag more-fragments 1 accept
+        mh type 1 accept
+        dst nexthdr 6 accept
+        tcp option maxseg size 500-1460 accept
+        tcp option 4 exists accept
+        tcp option window count 7 accept
+        tcp option timestamp tsval 5 accept
+        tcp option maxseg size set 1400
+        tcp option maxseg size set rt mtu
+      } }
+      table ip u { chain c { ip option lsrr exists drop
+        ip option ra value 0 accept
+      } }`,
+  },
+  {
+    name: 'numbers, hashes, routes',
+    text: `table ip t { chain c { type filter hook prerouting priority 0;
+        meta mark set numgen inc mod 3
+        meta mark set numgen random mod 10 offset 100
+        meta mark set jhash ip saddr . ip daddr mod 8 seed 0xdead offset 5
+        meta mark set symhash mod 4
+        fib saddr . iif oif missing drop
+        fib daddr type local accept
+        fib daddr . iif type { unicast, broadcast } accept
+        fib saddr . mark oifname "lo" accept
+        fib saddr . iif oif exists accept
+        socket transparent 1 accept
+        socket mark 5 accept
+        osf name "Linux" accept
+      }
+      chain f { type filter hook forward priority 0;
+        rt nexthop 10.0.0.1 accept
+        tcp option maxseg size set rt mtu
+      } }`,
+  },
+  {
+    name: 'sets that packets change',
+    text: `table ip t {
+      set s { type ipv4_addr; flags dynamic, timeout; timeout 1m; size 100; }
+      set m { type ipv4_addr; flags dynamic; size 10; }
+      map d { type ipv4_addr : mark; flags dynamic, timeout; size 5; }
+      chain c {
+        add @s { ip saddr }
+        update @s { ip saddr timeout 10s }
+        add @m { ip saddr limit rate 5/second }
+        add @m { ip saddr counter }
+        delete @s { ip daddr }
+        update @s { ip saddr timeout 1h limit rate over 3/minute } drop
+        add @d { ip saddr : meta mark }
+        meter flood { ip saddr limit rate 10/second } accept
+      } }`,
+  },
+  {
+    name: 'netdev: forwarding and copies',
+    text: `table netdev t { chain a { type filter hook ingress device lo priority 0;
+        ip daddr 10.0.0.1 dup to "lo"
+        ip daddr 10.0.0.2 fwd to "lo"
+      } }`,
+  },
 ];

@@ -4,25 +4,30 @@ import {
   NFT_DATA_VERDICT,
   NFT_JUMP,
   NFT_RETURN,
-  NftaRule,
-  NftaSetElem,
   NftMeta,
   NftMsg,
+  NftaRule,
+  NftaSet,
+  NftaSetElem,
+  NftaSetElemList,
 } from '../../assembly/abi/nf_tables.js';
 import { NfProto } from '../../assembly/abi/nfnl.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import { NlAttrs } from '../../src/netlink/nlattr.js';
 import { readNfMsg } from '../../src/netlink/nlmsg.js';
 import {
+  NF,
+  NftBatch,
   cmp,
   counter,
+  expr,
   immediate,
   lookup,
   meta,
   metaSet,
-  NF,
-  NftBatch,
   payload,
+  type Expr,
+  value,
   verdict,
   verdictData,
 } from '../nft_batch.js';
@@ -223,3 +228,171 @@ describe('transactions', () => {
     await b.stack.close();
   });
 });
+
+const ct = (key: number, dreg = 1): Expr => expr('ct', (a) => a.u32(1, dreg).u32(2, key));
+const bitwise = (mask: readonly number[]): Expr =>
+  expr('bitwise', (a) =>
+    a
+      .u32(1, 1)
+      .u32(2, 1)
+      .u32(3, 4)
+      .nest(4, value(mask))
+      .nest(5, value([0, 0, 0, 0])),
+  );
+
+describe('connections and translations', () => {
+  test('a stateful firewall lets answers in and nothing else', async () => {
+    const b = await bench();
+    const batch = new NftBatch(NfProto.INET).addTable().addChain('c', { num: FORWARD!, policy: NF.DROP });
+    // established, related
+    batch.addRule('c', ct(0), bitwise([6, 0, 0, 0]), cmp([0, 0, 0, 0], 1), counter(), verdict(NF.ACCEPT));
+    batch.addRule('c', meta(NftMeta.IIFNAME), cmp(name('lan0')), counter(), verdict(NF.ACCEPT));
+    await load(b.r, batch);
+    expect(await b.ping(3)).toEqual({ v4: 3, v6: 3 });
+    const [answers, outward] = await counts(b.r);
+    // The first request of each family is new; all pings of a family are one connection.
+    expect({ answers, outward }).toEqual({ answers: 10, outward: 2 });
+    await b.stack.close();
+  });
+
+  test('masquerading: the far side sees the router alone, and answers come back', async () => {
+    const b = await bench();
+    const seen = await listen(b.b, 2);
+    const batch = new NftBatch()
+      .addTable()
+      .addChain('post', { num: POSTROUTING!, priority: 100, type: 'nat' });
+    batch.addRule(
+      'post',
+      meta(NftMeta.OIFNAME),
+      cmp(name('wan0')),
+      counter(),
+      expr('masq', () => {}),
+    );
+    await load(b.r, batch);
+    expect((await b.ping(2)).v4).toBe(2);
+    const requests = seen.filter((packet) => packet[20] === 8);
+    expect(requests.map((packet) => [...packet.subarray(12, 16)])).toEqual([
+      [10, 0, 2, 1],
+      [10, 0, 2, 1],
+    ]);
+    await b.stack.close();
+  });
+
+  test('dnat: to whom a packet was not sent', async () => {
+    const b = await bench();
+    const batch = new NftBatch()
+      .addTable()
+      .addChain('pre', { num: PREROUTING!, priority: -100, type: 'nat' });
+    batch.addRule(
+      'pre',
+      payload(1, 16, 4),
+      cmp([10, 0, 9, 9]),
+      immediate([10, 0, 2, 2]),
+      expr('nat', (a) => a.u32(1, 1).u32(2, 2).u32(3, 1)),
+    );
+    await load(b.r, batch);
+    const got = await listen(b.a, 2);
+    await b.a.send(2, ip4({ src: families[0].a, dst: '10.0.9.9', id: 0 }, echo(pattern(32))));
+    b.stack.run(100);
+    expect(icmps(got).map(({ type, src }) => ({ type, src }))).toEqual([{ type: 0, src: '10.0.9.9' }]);
+    await b.stack.close();
+  });
+
+  test('rulesets that look at connections hold tracking until they are gone', async () => {
+    const b = await bench();
+    const before = freeOf(b.stack);
+    await load(
+      b.r,
+      new NftBatch(NfProto.INET)
+        .addTable()
+        .addChain('c', { num: FORWARD! })
+        .addRule('c', ct(0), cmp([1, 0, 0, 0]), verdict(NF.DROP)),
+    );
+    await load(
+      b.r,
+      new NftBatch(NfProto.INET).message(NftMsg.DELTABLE, (a) => a.text(1, 't'), 0),
+    );
+    expect(await b.ping()).toEqual({ v4: 1, v6: 1 });
+    expect(await b.r.nfnl.dump(SUBSYS_NFT | NftMsg.GETTABLE, 0)).toEqual([]);
+    expect(freeOf(b.stack).skbs).toBe(before.skbs);
+    await b.stack.close();
+  });
+});
+
+describe('statements', () => {
+  test.each([
+    ['icmp', 0, 3, { type: 3, code: 3 }],
+    ['icmpx, prohibited', 2, 3, { type: 3, code: 13 }],
+  ] as const)('reject with %s', async (_, type, code, want) => {
+    const b = await bench();
+    const batch = new NftBatch(NfProto.INET).addTable().addChain('c', { num: FORWARD! });
+    batch.addRule(
+      'c',
+      meta(NftMeta.NFPROTO),
+      cmp([2]),
+      expr('reject', (a) => a.u32(1, type).u8(2, code)),
+    );
+    await load(b.r, batch);
+    const got = await listen(b.a, 2);
+    await b.a.send(2, ip4({ src: families[0].a, dst: families[0].b, id: 0 }, echo(pattern(32))));
+    b.stack.run(100);
+    expect(icmps(got).map(({ type: t, code: c }) => ({ type: t, code: c }))).toEqual([want]);
+    await b.stack.close();
+  });
+
+  test('dynset: elements by packets, up to the size of the set, until their time', async () => {
+    const b = await bench();
+    const batch = new NftBatch().addTable().addChain('c', { num: FORWARD! });
+    batch.addSet('s', 4, { flags: 0x30, size: 1, fill: (a) => a.u64(NftaSet.TIMEOUT, 3000n) });
+    // add @s { ip saddr } counter
+    batch.addRule(
+      'c',
+      payload(1, 12, 4),
+      expr('dynset', (a) => a.text(1, 's').u32(3, 0).u32(4, 1)),
+      counter(),
+    );
+    await load(b.r, batch);
+    expect((await b.ping(2)).v4).toBe(2);
+    // The second address finds the set full.
+    expect(await counts(b.r)).toEqual([2]);
+    const elements = async () =>
+      (await b.r.nfnl.dump(SUBSYS_NFT | NftMsg.GETSETELEM, 2, (a) => a.text(1, 't').text(2, 's'))).flatMap(
+        (m) => readNfMsg(m).attrs.nested(NftaSetElemList.ELEMENTS)?.all(1) ?? [],
+      );
+    expect(await elements()).toHaveLength(1);
+    b.stack.run(10_000);
+    expect(await elements()).toHaveLength(0);
+    await b.stack.close();
+  });
+
+  test('payload set mends the checksums', async () => {
+    const b = await bench();
+    const seen = await listen(b.b, 2);
+    const batch = new NftBatch().addTable().addChain('c', { num: FORWARD! });
+    // ip ttl set 7: a 16-bit word with the protocol, and the header's sum
+    batch.addRule(
+      'c',
+      meta(NftMeta.IIFNAME),
+      cmp(name('lan0')),
+      payload(1, 8, 2),
+      expr('bitwise', (a) =>
+        a
+          .u32(1, 1)
+          .u32(2, 1)
+          .u32(3, 2)
+          .nest(4, value([0, 255]))
+          .nest(5, value([7, 0])),
+      ),
+      expr('payload', (a) => a.u32(5, 1).u32(2, 1).u32(3, 8).u32(4, 2).u32(6, 1).u32(7, 10).u32(8, 0)),
+    );
+    await load(b.r, batch);
+    expect((await b.ping()).v4).toBe(1);
+    expect(seen.filter((packet) => packet[20] === 8).map((packet) => packet[8])).toEqual([7]);
+    await b.stack.close();
+  });
+});
+
+/** A device's name as registers have it. */
+function name(text: string): number[] {
+  return [...new TextEncoder().encode(text.padEnd(16, '\0'))];
+}

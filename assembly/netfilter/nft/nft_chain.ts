@@ -32,6 +32,8 @@ import {
 } from '../../net/hooks';
 import { Net } from '../../net/net';
 import { chainJitFree } from './nft_jit';
+import { nfNatNetGet, nfNatNetPut } from '../nf_conntrack_init';
+import { nfNatRegister, nfNatUnregister } from '../nf_nat_hooks';
 import {
   NlOut,
   nlaBe32,
@@ -496,22 +498,31 @@ export function chainHook(chain: Chain): i32 {
   const mask = families(family, base);
   for (let f: u32 = 0; f <= NFPROTO_ARP; f++) {
     if ((mask & (1 << f)) === 0) continue;
-    const err = hookRegister(
-      slotOf(net, f, base.hooknum),
-      base.priority,
-      Op.NFT_DO_CHAIN,
-      chain.base,
-      base.hookId,
-      true,
-    );
+    const err = familyHook(net, f, chain);
     if (err !== 0) return err;
-    net.hookCount++;
   }
   for (let p = base.devs; p !== 0; p = changetype<HookDev>(p).next) {
     const err = devHook(net, chain, changetype<HookDev>(p));
     if (err !== 0) return err;
   }
   return 0;
+}
+
+/** At a hook of a family; a chain of type nat is asked by NAT itself, about new connections. */
+function familyHook(net: Net, family: u32, chain: Chain): i32 {
+  const base = chainBase(chain);
+  const hook = base.hooknum;
+  if (base.type === <u8>ChainType.NAT) {
+    const err = nfNatNetGet(net, family);
+    if (err !== 0) return err;
+    const failed = nfNatRegister(net, family, hook, base.priority, Op.NFT_DO_CHAIN, chain.base, base.hookId);
+    if (failed !== 0) nfNatNetPut(net, family);
+    return failed;
+  }
+  const slot = slotOf(net, family, hook);
+  const err = hookRegister(slot, base.priority, Op.NFT_DO_CHAIN, chain.base, base.hookId, true);
+  if (err === 0) net.hookCount++;
+  return err;
 }
 
 function devHook(net: Net, chain: Chain, hd: HookDev): i32 {
@@ -534,7 +545,9 @@ export function chainUnhook(chain: Chain): void {
   const mask = families(family, base);
   for (let f: u32 = 0; f <= NFPROTO_ARP; f++) {
     if ((mask & (1 << f)) === 0) continue;
-    if (hookUnregister(slotOf(net, f, base.hooknum), base.hookId) === 0) net.hookCount--;
+    if (base.type === <u8>ChainType.NAT) {
+      if (net.ct !== 0 && nfNatUnregister(net, f, base.hooknum, base.hookId) === 0) nfNatNetPut(net, f);
+    } else if (hookUnregister(slotOf(net, f, base.hooknum), base.hookId) === 0) net.hookCount--;
   }
   for (let p = base.devs; p !== 0; p = changetype<HookDev>(p).next) {
     const hd = changetype<HookDev>(p);

@@ -2,7 +2,18 @@
 import { NFT_BREAK, NFT_CONTINUE } from '../../abi/nf_tables';
 import { Nb, NftExprKind } from '../../abi/nft_bytecode';
 import { Counter } from './nft_counter';
+import { ctSetEval, ctVerdict, notrackEval } from './nft_ct';
+import { dynsetEval } from './nft_dynset';
 import { Elem, ElemMore } from './nft_elem';
+import { exthdrEval, exthdrResetEval, exthdrSetEval } from './nft_exthdr';
+import { fibEval } from './nft_fib';
+import { dupEval, fwdEval } from './nft_fwd';
+import { logEval } from './nft_log';
+import { masqEval, natEval, redirEval } from './nft_nat';
+import { hashExprEval, numgenEval } from './nft_numgen';
+import { queueEval } from './nft_queue';
+import { rejectEval } from './nft_reject';
+import { rtEval } from './nft_rt';
 import { lastEval } from './nft_last';
 import { limitEval } from './nft_limit';
 import { Obj } from './nf_tables';
@@ -28,7 +39,50 @@ export function exprEval(kind: u32, rec: usize, pkt: Pkt): i32 {
       return objEval(objrefObj(rec), pkt);
     case NftExprKind.OBJREF_MAP:
       return objMapEval(rec, pkt);
-    // MORE EVALS
+    case NftExprKind.EXTHDR:
+      return exthdrEval(rec, pkt) ? NFT_CONTINUE : NFT_BREAK;
+    case NftExprKind.EXTHDR_SET:
+      return exthdrSetEval(rec, pkt) ? NFT_CONTINUE : NFT_BREAK;
+    case NftExprKind.EXTHDR_RESET:
+      return exthdrResetEval(rec, pkt) ? NFT_CONTINUE : NFT_BREAK;
+    case NftExprKind.DYNSET:
+      return dynsetEval(rec, pkt);
+    case NftExprKind.LOG:
+      logEval(rec, pkt);
+      return NFT_CONTINUE;
+    case NftExprKind.REJECT:
+      return rejectEval(rec, pkt);
+    case NftExprKind.FIB:
+      return fibEval(rec, pkt) ? NFT_CONTINUE : NFT_BREAK;
+    case NftExprKind.RT:
+      return rtEval(rec, pkt) ? NFT_CONTINUE : NFT_BREAK;
+    case NftExprKind.NUMGEN:
+      numgenEval(rec, pkt);
+      return NFT_CONTINUE;
+    case NftExprKind.HASH:
+      hashExprEval(rec, pkt);
+      return NFT_CONTINUE;
+    case NftExprKind.QUEUE:
+      return queueEval(rec, pkt);
+    case NftExprKind.DUP:
+      return dupEval(rec, pkt);
+    case NftExprKind.FWD:
+      return fwdEval(rec, pkt);
+    case NftExprKind.NOTRACK:
+      return notrackEval(pkt);
+    case NftExprKind.CT:
+      return ctVerdict(rec, pkt);
+    case NftExprKind.CT_SET:
+      ctSetEval(rec, pkt);
+      return NFT_CONTINUE;
+    case NftExprKind.NAT:
+      return natEval(rec, pkt);
+    case NftExprKind.MASQ:
+      return masqEval(rec, pkt);
+    case NftExprKind.REDIR:
+      return redirEval(rec, pkt);
+    case NftExprKind.FLOW_OFFLOAD:
+      return NFT_CONTINUE;
   }
   return NFT_BREAK;
 }

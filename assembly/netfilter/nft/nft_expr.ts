@@ -5,6 +5,7 @@
 import {
   NFT_SET_EXPR_MAX,
   NFTA_LIST_ELEM,
+  NftaCt,
   NftaExpr,
   NftaMeta,
   NftaObjref,
@@ -44,8 +45,30 @@ import { Ctx, tbPop, tbPush } from './nft_ctx';
 import { bitwiseDump, bitwiseInit } from './nft_bitwise';
 import { byteorderDump, byteorderInit } from './nft_byteorder';
 import { cmpDump, cmpInit } from './nft_cmp';
+import { CT_SIZE, ctDump, ctInit, ctSetDump, ctSetInit } from './nft_ct';
 import { counterClone, counterDump, counterInit } from './nft_counter';
+import { DYNSET_SIZE, dynsetDestroy, dynsetDump, dynsetInit, dynsetSet } from './nft_dynset';
 import { ElemMore } from './nft_elem';
+import {
+  NbExthdr,
+  exthdrDump,
+  exthdrInit,
+  exthdrKind,
+  exthdrResetDump,
+  exthdrResetInit,
+  exthdrSetDump,
+  exthdrSetInit,
+} from './nft_exthdr';
+import { FIB_SIZE, fibDump, fibInit } from './nft_fib';
+import { FLOW_SIZE, flowDump, flowInit, flowTable } from './nft_flow_offload';
+import { FWD_SIZE, dupDump, dupInit, fwdDump, fwdInit } from './nft_fwd';
+import { LOG_SIZE, logDestroy, logDump, logInit } from './nft_log';
+import { NAT_SIZE, masqDump, masqInit, natDump, natInit, redirDump, redirInit } from './nft_nat';
+import { SPREAD_SIZE, hashExprDump, hashExprInit, numgenDump, numgenInit } from './nft_numgen';
+import { QUEUE_SIZE, queueDump, queueInit } from './nft_queue';
+import { REJECT_SIZE, rejectDump, rejectInit } from './nft_reject';
+import { osfDump, osfInit, rtDump, rtInit, socketDump, socketInit } from './nft_rt';
+import { trackGet, trackPut } from './nft_track';
 import {
   immediateActivate,
   immediateDeactivate,
@@ -115,7 +138,49 @@ export function kindSize(kind: u32): u32 {
       return OBJREF_SIZE;
     case NftExprKind.OBJREF_MAP:
       return OBJREF_MAP_SIZE;
-    // MORE SIZES
+    case NftExprKind.EXTHDR:
+      return NbExthdr.SIZE;
+    case NftExprKind.EXTHDR_SET:
+      return NbExthdr.SIZE;
+    case NftExprKind.EXTHDR_RESET:
+      return NbExthdr.SIZE;
+    case NftExprKind.DYNSET:
+      return DYNSET_SIZE;
+    case NftExprKind.LOG:
+      return LOG_SIZE;
+    case NftExprKind.REJECT:
+      return REJECT_SIZE;
+    case NftExprKind.FIB:
+      return FIB_SIZE;
+    case NftExprKind.RT:
+      return NbKey.SIZE;
+    case NftExprKind.SOCKET:
+      return NbKey.SIZE;
+    case NftExprKind.NUMGEN:
+      return SPREAD_SIZE;
+    case NftExprKind.HASH:
+      return SPREAD_SIZE;
+    case NftExprKind.OSF:
+      return NbKey.SIZE;
+    case NftExprKind.QUEUE:
+      return QUEUE_SIZE;
+    case NftExprKind.DUP:
+      return FWD_SIZE;
+    case NftExprKind.FWD:
+      return FWD_SIZE;
+    case NftExprKind.NOTRACK:
+      return Nb.REF;
+    case NftExprKind.CT:
+    case NftExprKind.CT_SET:
+      return CT_SIZE;
+    case NftExprKind.NAT:
+      return NAT_SIZE;
+    case NftExprKind.MASQ:
+      return NAT_SIZE;
+    case NftExprKind.REDIR:
+      return NAT_SIZE;
+    case NftExprKind.FLOW_OFFLOAD:
+      return FLOW_SIZE;
   }
   return 0;
 }
@@ -158,7 +223,47 @@ function kindOf(type: u32, tb: usize): NftExprKind {
           ? NftExprKind.OBJREF_MAP
           : NftExprKind.MAX;
       return tbGet(tb, NftaObjref.IMM_NAME) !== 0 ? NftExprKind.OBJREF : NftExprKind.MAX;
-    // MORE KINDS
+    case NftType.EXTHDR:
+      return exthdrKind(tb);
+    case NftType.CT:
+      if (tbGet(tb, NftaCt.KEY) === 0) return NftExprKind.MAX;
+      if (tbGet(tb, NftaCt.SREG) !== 0)
+        return tbGet(tb, NftaCt.DREG) !== 0 ? NftExprKind.MAX : NftExprKind.CT_SET;
+      return tbGet(tb, NftaCt.DREG) === 0 ? NftExprKind.MAX : NftExprKind.CT;
+    case NftType.DYNSET:
+      return NftExprKind.DYNSET;
+    case NftType.LOG:
+      return NftExprKind.LOG;
+    case NftType.REJECT:
+      return NftExprKind.REJECT;
+    case NftType.FIB:
+      return NftExprKind.FIB;
+    case NftType.RT:
+      return NftExprKind.RT;
+    case NftType.SOCKET:
+      return NftExprKind.SOCKET;
+    case NftType.NUMGEN:
+      return NftExprKind.NUMGEN;
+    case NftType.HASH:
+      return NftExprKind.HASH;
+    case NftType.OSF:
+      return NftExprKind.OSF;
+    case NftType.QUEUE:
+      return NftExprKind.QUEUE;
+    case NftType.DUP:
+      return NftExprKind.DUP;
+    case NftType.FWD:
+      return NftExprKind.FWD;
+    case NftType.NOTRACK:
+      return NftExprKind.NOTRACK;
+    case NftType.NAT:
+      return NftExprKind.NAT;
+    case NftType.MASQ:
+      return NftExprKind.MASQ;
+    case NftType.REDIR:
+      return NftExprKind.REDIR;
+    case NftType.FLOW_OFFLOAD:
+      return NftExprKind.FLOW_OFFLOAD;
   }
   return NftExprKind.NONE;
 }
@@ -195,7 +300,50 @@ function typeOfKind(kind: u32): NftType {
     case NftExprKind.OBJREF:
     case NftExprKind.OBJREF_MAP:
       return NftType.OBJREF;
-    // MORE TYPES
+    case NftExprKind.EXTHDR:
+      return NftType.EXTHDR;
+    case NftExprKind.EXTHDR_SET:
+      return NftType.EXTHDR;
+    case NftExprKind.EXTHDR_RESET:
+      return NftType.EXTHDR;
+    case NftExprKind.DYNSET:
+      return NftType.DYNSET;
+    case NftExprKind.LOG:
+      return NftType.LOG;
+    case NftExprKind.REJECT:
+      return NftType.REJECT;
+    case NftExprKind.FIB:
+      return NftType.FIB;
+    case NftExprKind.RT:
+      return NftType.RT;
+    case NftExprKind.SOCKET:
+      return NftType.SOCKET;
+    case NftExprKind.NUMGEN:
+      return NftType.NUMGEN;
+    case NftExprKind.HASH:
+      return NftType.HASH;
+    case NftExprKind.OSF:
+      return NftType.OSF;
+    case NftExprKind.QUEUE:
+      return NftType.QUEUE;
+    case NftExprKind.DUP:
+      return NftType.DUP;
+    case NftExprKind.FWD:
+      return NftType.FWD;
+    case NftExprKind.NOTRACK:
+      return NftType.NOTRACK;
+    case NftExprKind.CT:
+      return NftType.CT;
+    case NftExprKind.CT_SET:
+      return NftType.CT;
+    case NftExprKind.NAT:
+      return NftType.NAT;
+    case NftExprKind.MASQ:
+      return NftType.MASQ;
+    case NftExprKind.REDIR:
+      return NftType.REDIR;
+    case NftExprKind.FLOW_OFFLOAD:
+      return NftType.FLOW_OFFLOAD;
   }
   return NftType.COUNT;
 }
@@ -247,7 +395,50 @@ function kindInit(ctx: Ctx, kind: u32, rec: usize, tb: usize): i32 {
       return objrefInit(ctx, rec, tb);
     case NftExprKind.OBJREF_MAP:
       return objrefMapInit(ctx, rec, tb);
-    // MORE INITS
+    case NftExprKind.EXTHDR:
+      return exthdrInit(ctx, rec, tb);
+    case NftExprKind.EXTHDR_SET:
+      return exthdrSetInit(ctx, rec, tb);
+    case NftExprKind.EXTHDR_RESET:
+      return exthdrResetInit(ctx, rec, tb);
+    case NftExprKind.DYNSET:
+      return dynsetInit(ctx, rec, tb);
+    case NftExprKind.LOG:
+      return logInit(ctx, rec, tb);
+    case NftExprKind.REJECT:
+      return rejectInit(ctx, rec, tb);
+    case NftExprKind.FIB:
+      return fibInit(ctx, rec, tb);
+    case NftExprKind.RT:
+      return rtInit(ctx, rec, tb);
+    case NftExprKind.SOCKET:
+      return socketInit(ctx, rec, tb);
+    case NftExprKind.NUMGEN:
+      return numgenInit(ctx, rec, tb);
+    case NftExprKind.HASH:
+      return hashExprInit(ctx, rec, tb);
+    case NftExprKind.OSF:
+      return osfInit(ctx, rec, tb);
+    case NftExprKind.QUEUE:
+      return queueInit(ctx, rec, tb);
+    case NftExprKind.DUP:
+      return dupInit(ctx, rec, tb);
+    case NftExprKind.FWD:
+      return fwdInit(ctx, rec, tb);
+    case NftExprKind.NOTRACK:
+      return 0;
+    case NftExprKind.CT:
+      return ctInit(ctx, rec, tb);
+    case NftExprKind.CT_SET:
+      return ctSetInit(ctx, rec, tb);
+    case NftExprKind.NAT:
+      return natInit(ctx, rec, tb);
+    case NftExprKind.MASQ:
+      return masqInit(ctx, rec, tb);
+    case NftExprKind.REDIR:
+      return redirInit(ctx, rec, tb);
+    case NftExprKind.FLOW_OFFLOAD:
+      return flowInit(ctx, rec, tb);
   }
   return -Errno.EOPNOTSUPP;
 }
@@ -302,7 +493,69 @@ function kindDump(kind: u32, rec: usize, out: NlOut, reset: bool): void {
     case NftExprKind.OBJREF_MAP:
       objrefMapDump(rec, out);
       return;
-    // MORE DUMPS
+    case NftExprKind.EXTHDR:
+      exthdrDump(rec, out);
+      return;
+    case NftExprKind.EXTHDR_SET:
+      exthdrSetDump(rec, out);
+      return;
+    case NftExprKind.EXTHDR_RESET:
+      exthdrResetDump(rec, out);
+      return;
+    case NftExprKind.DYNSET:
+      dynsetDump(rec, out);
+      return;
+    case NftExprKind.LOG:
+      logDump(rec, out);
+      return;
+    case NftExprKind.REJECT:
+      rejectDump(rec, out);
+      return;
+    case NftExprKind.FIB:
+      fibDump(rec, out);
+      return;
+    case NftExprKind.RT:
+      rtDump(rec, out);
+      return;
+    case NftExprKind.SOCKET:
+      socketDump(rec, out);
+      return;
+    case NftExprKind.NUMGEN:
+      numgenDump(rec, out);
+      return;
+    case NftExprKind.HASH:
+      hashExprDump(rec, out);
+      return;
+    case NftExprKind.OSF:
+      osfDump(rec, out);
+      return;
+    case NftExprKind.QUEUE:
+      queueDump(rec, out);
+      return;
+    case NftExprKind.DUP:
+      dupDump(rec, out);
+      return;
+    case NftExprKind.FWD:
+      fwdDump(rec, out);
+      return;
+    case NftExprKind.CT:
+      ctDump(rec, out);
+      return;
+    case NftExprKind.CT_SET:
+      ctSetDump(rec, out);
+      return;
+    case NftExprKind.NAT:
+      natDump(rec, out);
+      return;
+    case NftExprKind.MASQ:
+      masqDump(rec, out);
+      return;
+    case NftExprKind.REDIR:
+      redirDump(rec, out);
+      return;
+    case NftExprKind.FLOW_OFFLOAD:
+      flowDump(rec, out);
+      return;
   }
 }
 
@@ -326,6 +579,7 @@ export function exprInitType(ctx: Ctx, type: u32, data: usize, rec: usize, room:
       store<u8>(rec, <u8>kind);
       store<u16>(rec, <u16>size, Nb.SIZE);
       err = kindInit(ctx, kind, rec, tb);
+      if (err === 0) err = trackGet(ctx, kind, rec);
     }
   }
   tbPop(ctx, tb);
@@ -375,7 +629,12 @@ export function exprDeactivate(rec: usize): void {
     case NftExprKind.OBJREF_MAP:
       setRefDeactivate(objrefSet(rec));
       return;
-    // MORE DEACTIVATES
+    case NftExprKind.DYNSET:
+      setRefDeactivate(dynsetSet(rec));
+      return;
+    case NftExprKind.FLOW_OFFLOAD:
+      changetype<Named>(flowTable(rec)).use--;
+      return;
   }
 }
 
@@ -393,7 +652,12 @@ export function exprActivate(rec: usize): void {
     case NftExprKind.OBJREF_MAP:
       setRefActivate(objrefSet(rec));
       return;
-    // MORE ACTIVATES
+    case NftExprKind.DYNSET:
+      setRefActivate(dynsetSet(rec));
+      return;
+    case NftExprKind.FLOW_OFFLOAD:
+      changetype<Named>(flowTable(rec)).use++;
+      return;
   }
 }
 
@@ -412,7 +676,20 @@ export function exprsDestroy(at: usize, len: u32, commit: bool): void {
       case NftExprKind.OBJREF_MAP:
         setRefDestroy(objrefSet(rec), commit);
         break;
-      // MORE DESTROYS
+      case NftExprKind.DYNSET:
+        dynsetDestroy(rec, commit);
+        setRefDestroy(dynsetSet(rec), commit);
+        break;
+      case NftExprKind.LOG:
+        logDestroy(rec);
+        break;
+      case NftExprKind.CT:
+      case NftExprKind.CT_SET:
+      case NftExprKind.NAT:
+      case NftExprKind.MASQ:
+      case NftExprKind.REDIR:
+        trackPut(rec);
+        break;
     }
   }
 }

@@ -229,8 +229,7 @@ function setDraft(ctx: Ctx, tb: usize, set: NftSet): i32 {
     if ((f & ~FLAGS_ALL) !== 0) return -Errno.EOPNOTSUPP;
     if ((f & (NFT_SET_MAP | NFT_SET_OBJECT)) === (NFT_SET_MAP | NFT_SET_OBJECT)) return -Errno.EOPNOTSUPP;
     if ((f & (NFT_SET_EVAL | NFT_SET_OBJECT)) === (NFT_SET_EVAL | NFT_SET_OBJECT)) return -Errno.EOPNOTSUPP;
-    if ((f & NFT_SET_ANONYMOUS) !== 0 && (f & (NFT_SET_TIMEOUT | NFT_SET_EVAL)) !== 0)
-      return -Errno.EOPNOTSUPP;
+    if ((f & NFT_SET_ANONYMOUS) !== 0 && (f & NFT_SET_TIMEOUT) !== 0) return -Errno.EOPNOTSUPP;
     if ((f & (NFT_SET_CONSTANT | NFT_SET_TIMEOUT)) === (NFT_SET_CONSTANT | NFT_SET_TIMEOUT))
       return -Errno.EOPNOTSUPP;
   }
@@ -335,7 +334,7 @@ function setPlace(ctx: Ctx, tb: usize, set: NftSet): i32 {
   }
   set.seed = randomU32();
   set.id = nlaBe32(tbGet(tb, NftaSet.ID));
-  const text = (set.flags & NFT_SET_ANONYMOUS) !== 0 ? numbered(table, name) : textOf(name);
+  const text = isPattern(name) ? numbered(table, name) : textOf(name);
   if (text === 0) return -Errno.ENOMEM;
   if (
     table.use === u32.MAX_VALUE ||
@@ -358,13 +357,24 @@ function setUnplace(set: NftSet): void {
   set.name = 0;
 }
 
+/** Offset of `%d` in a name; its length when there is none. */
+function patternAt(nla: usize): u32 {
+  const ptr = nlaData(nla);
+  const len = nlaStrlen(nla);
+  let at: u32 = 0;
+  while (at + 1 < len && (load<u8>(ptr + at) !== 37 || load<u8>(ptr + at + 1) !== 100)) at++;
+  return at + 1 < len ? at : len;
+}
+
+function isPattern(nla: usize): bool {
+  return patternAt(nla) < nlaStrlen(nla);
+}
+
 /** `__set%d` with the lowest number that no set of the table has. */
 function numbered(table: Table, name: usize): usize {
   const ptr = nlaData(name);
   const len = nlaStrlen(name);
-  let at: u32 = 0;
-  while (at + 1 < len && (load<u8>(ptr + at) !== 37 || load<u8>(ptr + at + 1) !== 100)) at++;
-  if (at + 1 >= len) return 0;
+  const at = patternAt(name);
   const buf = kmalloc(len + 16);
   if (buf === 0) return 0;
   memory.copy(buf, ptr, at);

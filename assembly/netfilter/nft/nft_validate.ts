@@ -11,8 +11,12 @@ import { Errno } from '../../net/errno';
 import { Chain, NftKind, NftNet, RULE_BYTES, Rule, Table, activeNext, tableHead } from './nf_tables';
 import { Ctx, nftCtx } from './nft_ctx';
 import { Elem, elemData, elemIsEnd } from './nft_elem';
+import { fibValidate } from './nft_fib';
 import { lookupSet } from './nft_lookup';
 import { metaSetValidate } from './nft_meta';
+import { masqValidate, natValidate, redirValidate } from './nft_nat';
+import { rejectValidate } from './nft_reject';
+import { osfValidate, rtValidate, socketValidate } from './nft_rt';
 import { NftSet, SetBackend } from './nft_set';
 import { setWalk } from './nft_set_backend';
 import { Trans, TransKind, transSeqOf } from './nft_trans';
@@ -78,7 +82,30 @@ function ruleValidate(ctx: Ctx, rule: Rule, level: u32): i32 {
       case NftExprKind.META_SET:
         err = metaSetValidate(ctx, rec);
         break;
-      // MORE VALIDATES
+      case NftExprKind.REJECT:
+        err = rejectValidate(ctx);
+        break;
+      case NftExprKind.FIB:
+        err = fibValidate(ctx, rec);
+        break;
+      case NftExprKind.RT:
+        err = rtValidate(ctx, rec);
+        break;
+      case NftExprKind.SOCKET:
+        err = socketValidate(ctx);
+        break;
+      case NftExprKind.OSF:
+        err = osfValidate(ctx);
+        break;
+      case NftExprKind.NAT:
+        err = natValidate(ctx, rec);
+        break;
+      case NftExprKind.MASQ:
+        err = masqValidate(ctx);
+        break;
+      case NftExprKind.REDIR:
+        err = redirValidate(ctx);
+        break;
     }
     if (err !== 0) return err;
   }

@@ -106,6 +106,11 @@ export class Nfnl {
     }
   }
 
+  /** Bytes as they are, and what is answered to them. */
+  async raw(bytes: Uint8Array): Promise<NlMsg[]> {
+    return (await this.ask(bytes, ANSWER_BYTES)).messages;
+  }
+
   /** Generation of the ruleset: what batchBegin takes. */
   async generation(): Promise<number> {
     return (await this.ask(new Uint8Array(NlMsgHdr.SIZE), 0)).genid;

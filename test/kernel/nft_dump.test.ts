@@ -35,8 +35,8 @@ function lines(messages: readonly NlMsg[]): string[] {
       .replace(/....1300 ([0-9a-f]{8} )*(?=08001400)/, '')
       .replace(/5f5f6368 61696e.. ......../g, '5f5f6368 61696e.. ........')
       .replace(/5f5f6368 61696e(....) /g, '5f5f6368 61696e.. ')
-      .replace(/0[de]00(0300 5f5f6368)/, '$1')
-      .replace(/0[de]00(0200 5f5f6368)/, '$1');
+      .replace(/(?:0[def]|10)00(0300 5f5f6368)/, '$1')
+      .replace(/(?:0[def]|10)00(0200 5f5f6368)/, '$1');
     return `${type & 0xff} family ${bytes[16]} ${text}`;
   });
 }

@@ -215,13 +215,14 @@ function ipv4OptAt(pkt: Pkt, type: u32): u32 {
   return u32.MAX_VALUE;
 }
 
-/** The field of a TCP option; MSS only becomes smaller. False: NFT_BREAK. */
+/** The field of a TCP option, if it is there; MSS only becomes smaller. False: NFT_BREAK, as for what is no TCP. */
 export function exthdrSetEval(rec: usize, pkt: Pkt): bool {
+  if (!pktL4(pkt) || pkt.tprot !== IPPROTO_TCP || pkt.fragoff !== 0) return false;
   const at = tcpOptAt(pkt, load<u8>(rec, NbExthdr.TYPE));
   if (at === u32.MAX_VALUE) return true;
   const len = <u32>load<u8>(rec, NbExthdr.LEN);
   const offset = <u32>load<u16>(rec, NbExthdr.OFFSET);
-  if (offset + len > optLen(pkt, at)) return true;
+  if (offset + len > optLen(pkt, at)) return false;
   if (!writable(pkt)) return false;
   const src = changetype<usize>(pkt) + load<u16>(rec, NbExthdr.REG);
   const p = pkt.nh + at + offset;

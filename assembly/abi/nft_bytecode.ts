@@ -58,6 +58,8 @@ export enum NftExprKind {
   SYNPROXY,
   FLOW_OFFLOAD,
   TUNNEL,
+  /** Only of objects. */
+  CT_HELPER,
   MAX,
   // only in blobs
   END = 48,

@@ -21,9 +21,11 @@ import {
   devAddrPtr,
   devBroadcastPtr,
 } from '../dev/net_device';
+import { nfHook } from '../dev/nf_hook';
 import { devQueueXmit } from '../dev/xmit';
 import { opSet } from '../lib/ops';
 import { root } from '../lib/root';
+import { NFPROTO_ARP, NetfilterHook } from '../net/hooks';
 import { AF_INET } from '../net/net';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { allocSkb } from '../skb/pool';
@@ -73,6 +75,10 @@ import {
 import { pneighEnqueue, pneighLookup } from './pneigh';
 import { neighVar, neighVarNs } from './neigh_table';
 
+// Linux: include/uapi/linux/netfilter_arp.h
+const NF_ARP_IN: NetfilterHook = 0;
+const NF_ARP_OUT: NetfilterHook = 1;
+
 /** Offset of the sender's IP address, as a key of the neighbour table. */
 const ARP_SIP: usize = 14;
 const ARP_TIP: usize = 24;
@@ -92,6 +98,9 @@ function arpRcv(skb: SkBuff): void {
   if ((dev.flags & IFF_NOARP) !== 0 || skb.pktType === PACKET_LOOPBACK || dev.ipPtr === 0) {
     kfreeSkbReason(skb, SkbDropReason.ARP_IGNORED);
     return;
+  }
+  if (dev.net.hookCount !== 0 && pskbMayPull(skb, ARP_HDR_LEN)) {
+    if (!nfHook(dev.net, NFPROTO_ARP, NF_ARP_IN, skb, changetype<usize>(dev), 0)) return;
   }
   finish(skb, arpProcess(skb, dev, false));
 }
@@ -250,6 +259,7 @@ export function arpSend(op: u32, tip: u32, dev: NetDevice, sip: u32, dest: usize
   skb.networkHeader = skb.data;
   skb.protocol = <u16>ETH_P_ARP;
   skb.dev = changetype<usize>(dev);
+  if (dev.net.hookCount !== 0 && !nfHook(dev.net, NFPROTO_ARP, NF_ARP_OUT, skb, 0, skb.dev)) return;
   ethHeader(skb, dev, <u16>ETH_P_ARP, dest === 0 ? devBroadcastPtr(dev) : dest);
   devQueueXmit(skb);
 }

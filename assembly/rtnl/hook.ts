@@ -14,6 +14,7 @@ import {
   NF_ACCEPT,
   NF_DROP,
   NF_REPEAT,
+  NFPROTO_ARP,
   NFPROTO_BRIDGE,
   NFPROTO_IPV6,
   NetfilterHook,
@@ -95,6 +96,11 @@ function reinject(skb: SkBuff, verdict: i32, where: u32, out: usize): void {
     return;
   }
   const family = where & 15;
+  // ARP has no way back to where it was.
+  if (family === NFPROTO_ARP) {
+    kfreeSkbReason(skb, SkbDropReason.NOT_SPECIFIED);
+    return;
+  }
   const hook = (where >> 4) & 15;
   const next = where >> 8;
   const dev = changetype<NetDevice>(skb.dev);

@@ -179,6 +179,15 @@ export const NFT_RULESETS: readonly { name: string; text: string; fails?: boolea
     }`,
   },
   {
+    name: 'ct helpers',
+    text: `table inet t {
+      ct helper f { type "ftp" protocol tcp; }
+      ct helper g { type "tftp" protocol udp; l3proto ip; }
+      chain c { type filter hook prerouting priority 0; tcp dport 21 ct helper set "f"
+        udp dport 69 ct helper set "g"
+      } }`,
+  },
+  {
     name: 'rules with nested chains',
     text: `table ip t { chain c { type filter hook input priority 0; tcp dport 22 jump { ip saddr 10.0.0.0/8 accept; drop; }
       udp dport 53 goto { accept; }

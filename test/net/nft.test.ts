@@ -319,6 +319,45 @@ describe('connections and translations', () => {
   });
 });
 
+test('arp chains see what comes and goes: a request that is dropped is not answered', async () => {
+  const lab = await twoNetworks();
+  const batch = new NftBatch(NfProto.ARP).addTable().addChain('in', { num: 0 }).addChain('out', { num: 1 });
+  // arp operation request
+  batch.addRule('in', payload(1, 6, 2), cmp([0, 1]), counter(), verdict(NF.DROP)).addRule('out', counter());
+  await load(lab.r, batch);
+  const got = await listen(lab.a, 2);
+  await lab.a.send(2, ip4({ src: families[0].a, dst: families[0].b, id: 0 }, echo(pattern(32))));
+  lab.stack.run(5000);
+  expect(icmps(got).map(({ type }) => type)).not.toContain(0);
+  const [dropped] = await counts(lab.r);
+  expect(dropped).toBeGreaterThan(1);
+  await load(
+    lab.r,
+    new NftBatch(NfProto.ARP).message(NftMsg.DELTABLE, (a) => a.text(1, 't'), 0),
+  );
+  await lab.a.send(2, ip4({ src: families[0].a, dst: families[0].b, id: 0 }, echo(pattern(32))));
+  lab.stack.run(5000);
+  expect(icmps(got).map(({ type }) => type)).toContain(0);
+  await lab.stack.close();
+});
+
+test('ten thousand rules and a hundred thousand elements load, and run', async () => {
+  const b = await bench();
+  const batch = new NftBatch().addTable().addChain('c', { num: FORWARD! }).addSet('s', 4);
+  const address = (i: number) => [1, i >>> 16, (i >>> 8) & 255, i & 255];
+  for (let i = 0; i < 10_000; i++) batch.addRule('c', payload(1, 12, 4), cmp(address(i)), verdict(NF.DROP));
+  for (let i = 0; i < 100_000; i += 1000)
+    batch.elements(
+      's',
+      Array.from({ length: 1000 }, (_, n) => ({ key: address(i + n) })),
+    );
+  batch.elements('s', [{ key: [10, 0, 1, 2] }]).addRule('c', payload(1, 12, 4), lookup('s'), counter());
+  await load(b.r, batch);
+  expect((await b.ping(2)).v4).toBe(2);
+  expect(await counts(b.r)).toEqual([2]);
+  await b.stack.close();
+});
+
 describe('statements', () => {
   test.each([
     ['icmp', 0, 3, { type: 3, code: 3 }],

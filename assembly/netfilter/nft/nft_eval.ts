@@ -3,6 +3,7 @@ import { NFT_BREAK, NFT_CONTINUE } from '../../abi/nf_tables';
 import { Nb, NftExprKind } from '../../abi/nft_bytecode';
 import { Counter } from './nft_counter';
 import { ctSetEval, ctVerdict, notrackEval } from './nft_ct';
+import { ctHelperEval } from './nft_ct_helper';
 import { dynsetEval } from './nft_dynset';
 import { Elem, ElemMore } from './nft_elem';
 import { exthdrEval, exthdrResetEval, exthdrSetEval } from './nft_exthdr';
@@ -81,6 +82,9 @@ export function exprEval(kind: u32, rec: usize, pkt: Pkt): i32 {
       return masqEval(rec, pkt);
     case NftExprKind.REDIR:
       return redirEval(rec, pkt);
+    case NftExprKind.CT_HELPER:
+      ctHelperEval(rec, pkt);
+      return NFT_CONTINUE;
     case NftExprKind.FLOW_OFFLOAD:
       return NFT_CONTINUE;
   }

@@ -1,8 +1,7 @@
 /**
  * Objects: counters, quotas and limits with a name. Linux: nf_tables_newobj in net/netfilter/nf_tables_api.c.
  *
- * An object holds the record of the expression of its kind. Not there yet: ct helper, timeout and expectation, synproxy,
- * connlimit; tunnel and secmark are refused.
+ * An object holds the record of the expression of its kind. Not there yet: ct timeout and expectation, synproxy, connlimit; tunnel and secmark are refused.
  */
 import { NftMsg, NftObject, NftaObj } from '../../abi/nf_tables';
 import { Nb, NftExprKind } from '../../abi/nft_bytecode';
@@ -43,6 +42,7 @@ import {
   textPtr,
 } from './nf_tables';
 import { Ctx, badAttr, tbPop, tbPush } from './nft_ctx';
+import { CT_HELPER_SIZE, ctHelperDump, ctHelperInit } from './nft_ct_helper';
 import { counterDump } from './nft_counter';
 import { exprInitType, exprsDestroy } from './nft_expr';
 import { limitDump } from './nft_limit';
@@ -84,11 +84,12 @@ function newTb(ctx: Ctx, tb: usize): i32 {
   const there = namedLookup(table, NftKind.OBJ, name, type, false);
   if (there !== 0 && (ctx.flags & NLM_F_EXCL) !== 0) return badAttr(ctx, name, -Errno.EEXIST);
   if (there !== 0 && (ctx.flags & NLM_F_REPLACE) !== 0) return -Errno.EOPNOTSUPP;
+  const helper = type === <u32>NftObject.CT_HELPER;
   const expr = exprType(type);
-  if (expr === <u32>NftType.COUNT) return -Errno.EOPNOTSUPP;
+  if (expr === <u32>NftType.COUNT && !helper) return -Errno.EOPNOTSUPP;
   const rec = kmalloc(DATA_MAX);
   if (rec === 0) return -Errno.ENOMEM;
-  const size = exprInitType(ctx, expr, data, rec, DATA_MAX);
+  const size = helper ? helperInit(ctx, rec, data) : exprInitType(ctx, expr, data, rec, DATA_MAX);
   if (size < 0) {
     kfree(rec);
     return size;
@@ -103,6 +104,14 @@ function newTb(ctx: Ctx, tb: usize): i32 {
   const err = place(ctx, table, tb, name, type, rec);
   if (err !== 0) kfree(rec);
   return err;
+}
+
+/** A `ct helper`: no expression is like it. */
+function helperInit(ctx: Ctx, rec: usize, data: usize): i32 {
+  memory.fill(rec, 0, DATA_MAX);
+  store<u8>(rec, <u8>NftExprKind.CT_HELPER);
+  store<u16>(rec, <u16>CT_HELPER_SIZE, Nb.SIZE);
+  return ctHelperInit(ctx, rec, data);
 }
 
 function place(ctx: Ctx, table: Table, tb: usize, name: usize, type: u32, rec: usize): i32 {
@@ -194,6 +203,9 @@ function dataDump(rec: usize, out: NlOut, reset: bool): void {
       return;
     case NftExprKind.QUOTA:
       quotaDump(rec, out, reset);
+      return;
+    case NftExprKind.CT_HELPER:
+      ctHelperDump(rec, out);
       return;
     case NftExprKind.LIMIT:
       limitDump(rec, out);

@@ -10,7 +10,7 @@ import { parse } from '../../src/nft/grammar/parse.js';
 import { debugText } from '../../src/nft/linearize/debug.js';
 
 // `meta hour` and `meta time` are in local time.
-process.env['TZ'] = 'UTC';
+process.env.TZ = 'UTC';
 
 const here = new URL('../nft/', import.meta.url);
 const files = ['bytecode', 'corpus', 'corpus_guest', 'corpus_unlisted'].flatMap((folder) =>

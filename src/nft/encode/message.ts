@@ -137,8 +137,8 @@ function pieces(command: IrCommand): Piece[] {
   return elementsSplit(thing.elements).map((elements: readonly IrElement[]) => ({
     ...common,
     fill: (attrs: NlAttrWriter): void => {
-      elementsHead(thing, attrs);
-      writeElementList(elements, attrs, op === 'delete' || op === 'destroy');
+      elementsHead(thing, attrs, op === 'delete' || op === 'destroy');
+      writeElementList(elements, attrs);
     },
   }));
 }

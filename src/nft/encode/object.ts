@@ -150,10 +150,24 @@ export function writeObject(object: IrObject, attrs: NlAttrWriter): void {
   const userdata = commentUserdata(object.comment);
   if (userdata !== undefined) attrs.put(NftaObj.USERDATA, userdata);
   const { data } = object;
-  if (data !== undefined) attrs.nest(NftaObj.DATA, (nest) => writeObjectData(data, nest));
+  attrs.nest(NftaObj.DATA, (nest) => {
+    if (data !== undefined) writeObjectData(data, nest);
+  });
 }
 
 const NFTA_SECMARK_CTX = 1;
+
+/** Seconds by state, from 1: nft sends all of them, and these where the ruleset says nothing. */
+const TIMEOUTS: Readonly<Record<number, readonly number[]>> = {
+  6: [120, 60, 432000, 120, 60, 30, 120, 10, 120, 300, 300],
+  17: [30, 180],
+};
+
+function allTimeouts({ l4proto, policy }: Extract<IrObjectData, { type: 'ct timeout' }>): [number, number][] {
+  const given = new Map(policy.map(({ state, value }) => [state, value]));
+  const defaults = TIMEOUTS[l4proto] ?? [];
+  return defaults.map((value, at) => [at + 1, given.get(at + 1) ?? value]);
+}
 
 function writeObjectData(data: IrObjectData, attrs: NlAttrWriter): void {
   switch (data.type) {
@@ -171,14 +185,14 @@ function writeObjectData(data: IrObjectData, attrs: NlAttrWriter): void {
       return;
     case 'ct helper':
       attrs.put(NftaCtHelper.NAME, new TextEncoder().encode(data.name));
-      attrs.u16(NftaCtHelper.L3PROTO, data.l3proto);
+      if (data.l3proto !== 0) attrs.u16(NftaCtHelper.L3PROTO, data.l3proto);
       attrs.u8(NftaCtHelper.L4PROTO, data.l4proto);
       return;
     case 'ct timeout':
       if (data.l3proto !== 0) attrs.u16(NftaCtTimeout.L3PROTO, data.l3proto);
       attrs.u8(NftaCtTimeout.L4PROTO, data.l4proto);
       attrs.nest(NftaCtTimeout.DATA, (list) => {
-        for (const { state, value } of data.policy) list.u32(state, value);
+        for (const [state, value] of allTimeouts(data)) list.u32(state, value);
       });
       return;
     case 'ct expectation':

@@ -21,6 +21,9 @@ export function readRule(family: Family, attrs: NlAttrs): IrRule {
   const handle = attrs.u64(NftaRule.HANDLE);
   const position = attrs.u64(NftaRule.POSITION);
   const userdata = attrs.bytes(NftaRule.USERDATA);
+  const id = attrs.u32(NftaRule.ID);
+  const positionId = attrs.u32(NftaRule.POSITION_ID);
+  const chainId = attrs.u32(NftaRule.CHAIN_ID);
   const list = attrs.nested(NftaRule.EXPRESSIONS);
   return {
     kind: 'rule',
@@ -31,5 +34,8 @@ export function readRule(family: Family, attrs: NlAttrs): IrRule {
     ...(handle !== undefined && { handle }),
     ...(position !== undefined && { position }),
     ...(userdata !== undefined && { userdata }),
+    ...(id !== undefined && { id }),
+    ...(positionId !== undefined && { positionId }),
+    ...(chainId !== undefined && { chainId }),
   };
 }

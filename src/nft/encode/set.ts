@@ -45,9 +45,10 @@ function writeDesc({ size, fieldLens }: IrSet, desc: NlAttrWriter): void {
   });
 }
 
-export function elementsHead({ table, set, setId }: IrElements, attrs: NlAttrWriter): void {
+/** `remove`: of a set that is there, which needs no number. */
+export function elementsHead({ table, set, setId }: IrElements, attrs: NlAttrWriter, remove: boolean): void {
   attrs.text(NftaSetElemList.TABLE, table).text(NftaSetElemList.SET, set);
-  if (setId !== 0) attrs.u32(NftaSetElemList.SET_ID, setId);
+  if (setId !== 0 && !remove) attrs.u32(NftaSetElemList.SET_ID, setId);
 }
 
 function writeElement(element: IrElement, attrs: NlAttrWriter): void {
@@ -65,11 +66,7 @@ function writeElement(element: IrElement, attrs: NlAttrWriter): void {
   else if (exprs.length > 1) writeExprs(attrs, NftaSetElem.EXPRESSIONS, exprs);
 }
 
-export function writeElementList(
-  elements: readonly IrElement[],
-  attrs: NlAttrWriter,
-  _remove: boolean,
-): void {
+export function writeElementList(elements: readonly IrElement[], attrs: NlAttrWriter): void {
   if (elements.length === 0) return;
   attrs.nest(NftaSetElemList.ELEMENTS, (list) => {
     // libnftnl numbers them.

@@ -53,7 +53,7 @@ export function anonymousSet(
   const parts = partsOf(left);
   // Swapped for the sake of intervals: what was swapped counts.
   const source = left.kind === 'unary' ? left.arg : left;
-  const described = data === undefined || source.kind === 'concat';
+  const described = source.kind === 'concat' || (data === undefined && source.kind !== 'binop');
   const keyTypeof = described ? typeofData(source, false) : undefined;
   const plain = interval && left.dtype.parts === undefined;
   const kept = plain ? mergeIntervals(elements, left.bits, data !== undefined) : elements;

@@ -56,5 +56,6 @@ export function readVerdict(attrs: NlAttrs, type: number): VerdictData | undefin
   const code = nest.i32(NftaVerdict.CODE) ?? 0;
   const name = (Object.keys(CODE) as VerdictName[]).find((each) => CODE[each] === code) ?? 'drop';
   const chain = nest.text(NftaVerdict.CHAIN);
-  return { verdict: name, ...(chain !== undefined && { chain }) };
+  const chainId = nest.u32(NftaVerdict.CHAIN_ID);
+  return { verdict: name, ...(chain !== undefined && { chain }), ...(chainId !== undefined && { chainId }) };
 }

@@ -38,14 +38,14 @@ export const dynsetOps = (within: Within): ExprOps<DynsetIr> => ({
     attrs.u32(NftaDynset.SREG_KEY, sregKey);
     if (sregData !== undefined) attrs.u32(NftaDynset.SREG_DATA, sregData);
     attrs.u32(NftaDynset.OP, OPS.indexOf(op));
-    attrs.text(NftaDynset.SET_NAME, set).u32(NftaDynset.SET_ID, setId);
     if (timeoutMs !== 0n) attrs.u64(NftaDynset.TIMEOUT, timeoutMs);
-    if (exprs.length > 1) attrs.u32(NftaDynset.FLAGS, NFT_DYNSET_F_EXPR);
+    attrs.text(NftaDynset.SET_NAME, set).u32(NftaDynset.SET_ID, setId);
     if (exprs.length === 1) attrs.nest(NftaDynset.EXPR, (nest) => within.write(nest, exprs[0]!));
     if (exprs.length > 1)
       attrs.nest(NftaDynset.EXPRESSIONS, (list) => {
         for (const expr of exprs) list.nest(NFTA_LIST_ELEM, (nest) => within.write(nest, expr));
       });
+    if (exprs.length > 1) attrs.u32(NftaDynset.FLAGS, NFT_DYNSET_F_EXPR);
   },
   decode(attrs) {
     const sregData = attrs.u32(NftaDynset.SREG_DATA);

@@ -48,8 +48,8 @@ export const exthdr: ExprOps<ExthdrIr> = {
     if ('sreg' in expr) attrs.u32(NftaExthdr.SREG, expr.sreg);
     attrs.u8(NftaExthdr.TYPE, expr.type);
     if (!('reset' in expr)) attrs.u32(NftaExthdr.OFFSET, expr.offset).u32(NftaExthdr.LEN, expr.len);
-    if (expr.op !== 'ipv6') attrs.u32(NftaExthdr.OP, OPS.indexOf(expr.op));
-    if ('present' in expr && expr.present) attrs.u32(NftaExthdr.FLAGS, NFT_EXTHDR_F_PRESENT);
+    attrs.u32(NftaExthdr.OP, OPS.indexOf(expr.op));
+    if ('present' in expr) attrs.u32(NftaExthdr.FLAGS, expr.present ? NFT_EXTHDR_F_PRESENT : 0);
   },
   decode(attrs) {
     const common = {

@@ -30,7 +30,8 @@ export const limit: ExprOps<LimitIr> = {
     return `limit rate ${rate}/${per} burst ${burst} type ${type} flags ${hex(invert ? NFT_LIMIT_F_INV : 0)}`;
   },
   encode({ rate, unit, burst, type, invert }, attrs) {
-    attrs.u64(NftaLimit.RATE, rate).u64(NftaLimit.UNIT, unit).u32(NftaLimit.BURST, burst);
+    attrs.u64(NftaLimit.RATE, rate).u64(NftaLimit.UNIT, unit);
+    if (burst !== 0) attrs.u32(NftaLimit.BURST, burst);
     attrs.u32(NftaLimit.TYPE, type === 'packets' ? 0 : 1);
     attrs.u32(NftaLimit.FLAGS, invert ? NFT_LIMIT_F_INV : 0);
   },

@@ -41,8 +41,8 @@ export const log: ExprOps<LogIr> = {
     return parts.join(' ');
   },
   encode({ prefix, group, snaplen, qthreshold, level, flags }, attrs) {
-    if (group !== undefined) attrs.u16(NftaLog.GROUP, group);
     if (prefix !== undefined) attrs.text(NftaLog.PREFIX, prefix);
+    if (group !== undefined) attrs.u16(NftaLog.GROUP, group);
     if (snaplen !== undefined) attrs.u32(NftaLog.SNAPLEN, snaplen);
     if (qthreshold !== undefined) attrs.u16(NftaLog.QTHRESHOLD, qthreshold);
     if (level !== undefined) attrs.u32(NftaLog.LEVEL, level);

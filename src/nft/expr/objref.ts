@@ -30,7 +30,8 @@ export const objref: ExprOps<ObjrefIr> = {
         .u32(NftaObjref.SET_SREG, expr.sreg)
         .put(NftaObjref.SET_NAME, new TextEncoder().encode(expr.set))
         .u32(NftaObjref.SET_ID, expr.setId);
-    else attrs.u32(NftaObjref.IMM_TYPE, expr.type).text(NftaObjref.IMM_NAME, expr.name);
+    else
+      attrs.u32(NftaObjref.IMM_TYPE, expr.type).put(NftaObjref.IMM_NAME, new TextEncoder().encode(expr.name));
   },
   decode(attrs) {
     const set = attrs.text(NftaObjref.SET_NAME);

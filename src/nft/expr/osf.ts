@@ -15,10 +15,8 @@ export const osf: ExprOps<OsfIr> = {
   name: 'osf',
   text: ({ dreg }) => `osf dreg ${dreg}`,
   encode({ dreg, ttl, version }, attrs) {
-    attrs
-      .u32(NftaOsf.DREG, dreg)
-      .u8(NftaOsf.TTL, ttl)
-      .u32(NftaOsf.FLAGS, version ? 1 : 0);
+    attrs.u32(NftaOsf.DREG, dreg).u8(NftaOsf.TTL, ttl);
+    if (version) attrs.u32(NftaOsf.FLAGS, 1);
   },
   decode: (attrs) => ({
     kind: 'osf',

@@ -18,7 +18,7 @@ export const socket: ExprOps<SocketIr> = {
   text: ({ key, dreg }) => `socket load ${NAMES.get(key) ?? 'unknown'} => reg ${dreg}`,
   encode({ key, level, dreg }, attrs) {
     attrs.u32(NftaSocket.KEY, key).u32(NftaSocket.DREG, dreg);
-    if (level !== undefined) attrs.u32(NftaSocket.LEVEL, level);
+    attrs.u32(NftaSocket.LEVEL, level ?? 0);
   },
   decode(attrs) {
     const level = attrs.u32(NftaSocket.LEVEL);

@@ -22,8 +22,8 @@ export const xfrm: ExprOps<XfrmIr> = {
   text: ({ dir, spnum, key, dreg }) =>
     `xfrm load ${dir} ${spnum} ${NAMES.get(key) ?? 'unknown'} => reg ${dreg}`,
   encode({ dir, spnum, key, dreg }, attrs) {
-    attrs.u32(NFTA_XFRM_DREG, dreg).u32(NFTA_XFRM_KEY, key);
-    attrs.u8(NFTA_XFRM_DIR, dir === 'in' ? 0 : 1).u32(NFTA_XFRM_SPNUM, spnum);
+    attrs.u32(NFTA_XFRM_KEY, key).u8(NFTA_XFRM_DIR, dir === 'in' ? 0 : 1);
+    attrs.u32(NFTA_XFRM_SPNUM, spnum).u32(NFTA_XFRM_DREG, dreg);
   },
   decode: (attrs) => ({
     kind: 'xfrm',

@@ -105,7 +105,10 @@ function describeNode(from: Node, within: boolean): [number, number[]] | undefin
     case 'rt':
       return [ETYPE.rt, u32(0, node.key ?? 0)];
     case 'socket':
-      return [ETYPE.socket, [...u32(0, node.key ?? 0), ...u32(1, node.level ?? 0)]];
+      return [
+        ETYPE.socket,
+        [...u32(0, node.key ?? 0), ...(node.level === undefined ? [] : u32(1, node.level))],
+      ];
     case 'numgen':
       return [
         ETYPE.numgen,

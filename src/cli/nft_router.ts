@@ -44,6 +44,23 @@ async function findRouter(pid: number | undefined): Promise<string> {
   return controlPath(folder!, running[0]!);
 }
 
+/** strerror(3) of what nf_tables answers. */
+const STRERROR: Readonly<Record<string, string>> = {
+  EPERM: 'Operation not permitted',
+  ENOENT: 'No such file or directory',
+  ENOMEM: 'Cannot allocate memory',
+  EBUSY: 'Device or resource busy',
+  EEXIST: 'File exists',
+  ENODEV: 'No such device',
+  EINVAL: 'Invalid argument',
+  EMLINK: 'Too many links',
+  ERANGE: 'Numerical result out of range',
+  ELOOP: 'Too many levels of symbolic links',
+  ENFILE: 'Too many open files in system',
+  EOPNOTSUPP: 'Operation not supported',
+  ENOTEMPTY: 'Directory not empty',
+};
+
 export class RunningRouter {
   private constructor(
     private readonly path: string,
@@ -67,7 +84,7 @@ export class RunningRouter {
     const batch = Buffer.from(joinMessages(messages.map(({ bytes }) => bytes))).toString('base64');
     const { failed = [] } = await answered(this.path, { ask: 'netfilter', batch });
     const errors = failed.map(({ seq, error, message }) => {
-      const why = message ?? errnoName(error);
+      const why = message ?? STRERROR[errnoName(error)] ?? errnoName(error);
       const command = messages.find((each) => each.seq === seq)?.command;
       if (command === undefined)
         return new NetError(errnoName(error), `the router refuses the transaction: ${why}`);

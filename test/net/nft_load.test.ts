@@ -62,6 +62,6 @@ test('of what the router refuses nothing is loaded, and its place is told', asyn
   const { code, said } = await load('add table ip more\ncreate table ip fw\n');
   expect(code).toBe(1);
   expect(said).toContain('rules.nft:2:');
-  expect(said).toContain('Error: Could not process rule: EEXIST');
+  expect(said).toContain('Error: Could not process rule: File exists');
   expect(await namespace.nfnl.dump(NFT_MSG_GETTABLE, 0)).toHaveLength(1);
 });

@@ -43,8 +43,13 @@ export class McastContext {
   portGroups: u32;
   /** Sender of the report that is being read. */
   source: u64;
+  /** Where our own queries came from last: in an election others are measured by it. */
+  ownAddr4: u32;
+  pad: u32;
+  ownAddr60: u64;
+  ownAddr61: u64;
 }
-const CONTEXT_TIMERS: usize = 88;
+const CONTEXT_TIMERS: usize = 112;
 const CONTEXT_TABLE: usize = CONTEXT_TIMERS + 24;
 const CONTEXT_BYTES: usize = CONTEXT_TABLE + offsetof<HashTable>();
 

@@ -257,8 +257,9 @@ function query4(
   const c = mcast(br);
   const now = root().now;
   // RFC 2236 3: the querier with the lowest address is the one, be it 0.0.0.0, a snooping bridge's.
-  const known = now < c.otherUntil4 && c.otherAddr4 !== 0;
-  if (known && saddr > bswap<u32>(c.otherAddr4)) return;
+  const known = now < c.otherUntil4;
+  const best = known ? bswap<u32>(c.otherAddr4) : asks(br) ? c.ownAddr4 : 0;
+  if (best !== 0 && saddr > best) return;
   if (now >= c.otherUntil4) c.otherDelay4 = now + delayNs;
   c.otherAddr4 = saddrBe;
   c.otherUntil4 = now + csNs(br, BrAttr.MCAST_QUERIER_INTERVAL);
@@ -346,12 +347,19 @@ function query6(br: Bridge, p: BrPort | null, vid: u32, saddr: usize, mld: usize
   if (now < c.otherUntil6) {
     if (hi > c.otherAddr60 || (hi === c.otherAddr60 && lo > c.otherAddr61)) return;
   } else {
+    const own = asks(br) && c.hasIpv6Addr !== 0;
+    if (own && (hi > c.ownAddr60 || (hi === c.ownAddr60 && lo > c.ownAddr61))) return;
     c.otherDelay6 = now + delayNs;
   }
   c.otherAddr60 = hi;
   c.otherAddr61 = lo;
   c.otherUntil6 = now + csNs(br, BrAttr.MCAST_QUERIER_INTERVAL);
   markRouter(br, p);
+}
+
+/** The bridge itself is a querier, unless it loses the election. */
+function asks(br: Bridge): bool {
+  return brAttr(br, BrAttr.MCAST_QUERIER) !== 0 && br.up !== 0;
 }
 
 /** Linux: br_multicast_mark_router. */

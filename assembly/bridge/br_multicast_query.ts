@@ -105,6 +105,7 @@ function query4(br: Bridge, group: u32): SkBuff | null {
   const to = ALL_SYSTEMS;
   const use = brAttr(br, BrAttr.MCAST_QUERY_USE_IFADDR) !== 0;
   const saddr = use ? inetSelectAddr(dev.net, br.dev, 0, 253) : 0;
+  mcast(br).ownAddr4 = saddr;
   const eth = made.macHeader;
   // RFC 1112 6.4: the low 23 bits of the group.
   store<u32>(eth, 0x005e0001);
@@ -126,6 +127,8 @@ function query6(br: Bridge, addr0: u64, addr1: u64): SkBuff | null {
   // RFC 2710 5: queries come from a link-local address.
   mcast(br).hasIpv6Addr = <u32>(saddr !== 0);
   if (saddr === 0) return null;
+  mcast(br).ownAddr60 = bswap<u64>(load<u64>(saddr));
+  mcast(br).ownAddr61 = bswap<u64>(load<u64>(saddr, 8));
   const v2 = brAttr(br, BrAttr.MCAST_MLD_VERSION) === 2;
   const len = v2 ? MLDV2_QUERY_LEN : MLD_LEN;
   const made = frame(br, IPV6_HDR_LEN + HBH_LEN + len, ETH_P_IPV6);

@@ -16,6 +16,7 @@ export const NFPROTO_IPV6: u32 = 1;
 export const NFPROTO_BRIDGE: u32 = 2;
 /** Hooks 0 in, 1 out (NF_ARP_*). */
 export const NFPROTO_ARP: u32 = 3;
+export const NF_ARP_OUT: u32 = 1;
 
 export enum NetfilterHook {
   PRE_ROUTING = 0,

@@ -248,7 +248,7 @@ export function ctnetlinkFillInfo(out: NlOut, ct: NfConn, seq: u32, flags: u32, 
   if (msg === 0) return false;
   putTuples(out, ct);
   nlaPutBe32(out, Cta.STATUS, ct.status);
-  if (ct.mark !== 0) nlaPutBe32(out, Cta.MARK, ct.mark);
+  nlaPutBe32(out, Cta.MARK, ct.mark);
   nlaPutBe32(out, Cta.ID, ctnlId(ct));
   // The table's reference is not told of: Linux counts it, and the one that the dump has.
   nlaPutBe32(out, Cta.USE, ct.use);

@@ -32,6 +32,7 @@ import { root } from '../../lib/root';
 import {
   NFPROTO_ARP,
   NFPROTO_BRIDGE,
+  NFPROTO_IPV4,
   NFPROTO_IPV6,
   NF_ACCEPT,
   NF_DROP,
@@ -41,6 +42,8 @@ import {
   NetfilterHook,
 } from '../../net/hooks';
 import { SkBuff } from '../../skb/sk_buff';
+import { ETH_P_IP, ETH_P_IPV6 } from '../../wire/ethernet';
+import { ipRouteMeHarder } from '../nf_route';
 import { bitwiseEval } from './nft_bitwise';
 import { byteorderEval } from './nft_byteorder';
 import { cmpBytes } from './nft_cmp';
@@ -49,9 +52,9 @@ import { FRAMES, frameAt, nftCtx } from './nft_ctx';
 import { Elem, ElemMore, elemData } from './nft_elem';
 import { exprEval, exprsRun } from './nft_eval';
 import { metaGet, metaSetEval } from './nft_meta';
-import { BaseChain, Chain } from './nf_tables';
-import { payloadAt, payloadEval, payloadSetEval } from './nft_payload';
-import { JUMP_STACK_AT, L4_VALID, Pkt, pktInit, pktL4 } from './nft_pkt';
+import { BaseChain, Chain, ChainType, Table } from './nf_tables';
+import { fragmentAt, payloadAt, payloadEval, payloadSetEval } from './nft_payload';
+import { JUMP_STACK_AT, L4_VALID, Pkt, pktIngressValid, pktInit, pktL4 } from './nft_pkt';
 import { rangeEval } from './nft_range';
 import { NFT_DATA_VERDICT } from '../../abi/nf_tables';
 import { NftSet } from './nft_set';
@@ -65,11 +68,53 @@ export function nftDoChainOp(priv: usize, skb: usize, state: usize): i32 {
   if (ctx.depth === FRAMES) return NF_DROP;
   const pkt = changetype<Pkt>(frameAt(ctx.depth++));
   const s = changetype<NfHookState>(state);
+  const base = changetype<BaseChain>(priv);
   pktInit(pkt, changetype<SkBuff>(skb), s, familyOf(s));
   pkt.baseChain = priv;
-  const verdict = nftDoChain(pkt, changetype<BaseChain>(priv));
+  let verdict: i32;
+  if (s.hook === <u32>NetfilterHook.NETDEV_INGRESS && isInet(base)) verdict = inetIngress(pkt, base);
+  else if (base.type === ChainType.ROUTE) verdict = nftRoute(pkt, base);
+  else verdict = nftDoChain(pkt, base);
   ctx.depth--;
   return verdict;
+}
+
+function isInet(base: BaseChain): bool {
+  return changetype<Table>(changetype<Chain>(base.chain).table).family === <u32>NfProto.INET;
+}
+
+/** Only IP, which has to be whole. Linux: nft_do_chain_inet_ingress. */
+function inetIngress(pkt: Pkt, base: BaseChain): i32 {
+  const protocol = <u32>pkt.skb.protocol;
+  if (protocol === ETH_P_IP) pkt.family = NfProto.IPV4;
+  else if (protocol === ETH_P_IPV6) pkt.family = NfProto.IPV6;
+  else return NF_ACCEPT;
+  return pktIngressValid(pkt) ? nftDoChain(pkt, base) : NF_DROP;
+}
+
+/** A chain of type route: what it gave another way goes there. Linux: nft_chain_route.c. */
+function nftRoute(pkt: Pkt, base: BaseChain): i32 {
+  const skb = pkt.skb;
+  const six = pkt.family === <u32>NfProto.IPV6;
+  const mark = skb.mark;
+  const first = load<u32>(pkt.nh);
+  const tos = <u32>load<u8>(pkt.nh + (six ? 7 : 1));
+  const a = load<u64>(pkt.nh + (six ? 8 : 12));
+  const b = six ? load<u64>(pkt.nh, 16) : 0;
+  const c = six ? load<u64>(pkt.nh, 24) : 0;
+  const d = six ? load<u64>(pkt.nh, 32) : 0;
+  const verdict = nftDoChain(pkt, base);
+  const kind = verdict & NF_VERDICT_MASK;
+  if (kind === NF_DROP || kind === NF_STOLEN) return verdict;
+  // A rule may have moved the packet.
+  const nh = pkt.nh;
+  let same = skb.mark === mark && <u32>load<u8>(nh + (six ? 7 : 1)) === tos;
+  if (six) {
+    if (load<u32>(nh) !== first || load<u64>(nh, 8) !== a || load<u64>(nh, 16) !== b) same = false;
+    if (load<u64>(nh, 24) !== c || load<u64>(nh, 32) !== d) same = false;
+  } else if (load<u64>(nh, 12) !== a) same = false;
+  if (same) return verdict;
+  return ipRouteMeHarder(pkt.net, skb, six ? NFPROTO_IPV6 : NFPROTO_IPV4) ? verdict : NF_DROP;
 }
 
 function familyOf(state: NfHookState): u32 {
@@ -320,7 +365,8 @@ class Fused {
     let there = true;
     if (load<u8>(pc, NbFused.BASE) === 2) {
       if (pkt.l4 !== L4_VALID && !pktL4(pkt)) there = false;
-      if (pkt.fragoff !== 0) there = false;
+      // Linux: nft_payload_fast_eval does not look at the offset of the fragment.
+      if (pkt.fragoff !== 0 && fragmentAt(pkt, offset, len) === 0) there = false;
       offset += pkt.thoff;
     }
     const dst = changetype<usize>(pkt) + load<u16>(pc, NbFused.DREG);

@@ -26,6 +26,7 @@ const IPOPT_SSRR: u32 = 137;
 const IPOPT_LSRR: u32 = 131;
 const IPOPT_RR: u32 = 7;
 const IPOPT_RA: u32 = 148;
+const IPOPT_TIMESTAMP: u32 = 68;
 
 /** AUX: NFT_EXTHDR_OP_*; u8 type, len, flags, pad; u16 offset, register. */
 export enum NbExthdr {
@@ -169,7 +170,8 @@ function ipv6At(pkt: Pkt, type: u32): u32 {
 
 function optLen(pkt: Pkt, at: u32): u32 {
   const p = pktAt(pkt, at + 1, 1, changetype<usize>(pkt) + JUMP_STACK_AT - 8);
-  return p === 0 ? 0 : load<u8>(p);
+  // A length of 0 passes for one byte.
+  return p === 0 ? 0 : max<u32>(load<u8>(p), 1);
 }
 
 /** Where the TCP option stands: its length byte fits what is left of the header. */
@@ -186,22 +188,23 @@ function tcpOptAt(pkt: Pkt, type: u32): u32 {
     if (p === 0) return u32.MAX_VALUE;
     const kind = <u32>load<u8>(p);
     const step: u32 = kind <= TCPOPT_NOP ? 1 : max<u32>(load<u8>(p, 1), 1);
-    if (kind === type)
-      return i + step > end || (kind > TCPOPT_NOP && step < 2) ? u32.MAX_VALUE : pkt.thoff + i;
+    if (kind === type) return i + step > end ? u32.MAX_VALUE : pkt.thoff + i;
     i += step;
   }
   return u32.MAX_VALUE;
 }
 
-/** Where the IPv4 option stands; all ones: not there, or the options are broken. */
+/** Where the IPv4 option stands; all ones: not there, or any of the options is broken. Linux: __ip_options_compile. */
 function ipv4OptAt(pkt: Pkt, type: u32): u32 {
   if (pktIpVersion(pkt) !== 4 || pkt.nhLen < 20) return u32.MAX_VALUE;
   const end = (<u32>load<u8>(pkt.nh) & 15) << 2;
   if (end < 20 || end > pkt.nhLen) return u32.MAX_VALUE;
   let i: u32 = 20;
+  let at: u32 = u32.MAX_VALUE;
+  let seen: u32 = 0;
   while (i < end) {
     const kind = <u32>load<u8>(pkt.nh + i);
-    if (kind === TCPOPT_EOL) return u32.MAX_VALUE;
+    if (kind === TCPOPT_EOL) break;
     if (kind === TCPOPT_NOP) {
       i++;
       continue;
@@ -209,10 +212,40 @@ function ipv4OptAt(pkt: Pkt, type: u32): u32 {
     if (i + 1 >= end) return u32.MAX_VALUE;
     const len = <u32>load<u8>(pkt.nh + i + 1);
     if (len < 2 || len > end - i) return u32.MAX_VALUE;
-    if (kind === type) return i;
+    const once = ipv4OptOnce(kind);
+    if ((seen & once) !== 0 || !ipv4OptRight(pkt.nh + i, kind, len)) return u32.MAX_VALUE;
+    seen |= once;
+    if (kind === type) at = i;
     i += len;
   }
-  return u32.MAX_VALUE;
+  return at;
+}
+
+/** Options that may stand there once: source routes are one. */
+function ipv4OptOnce(kind: u32): u32 {
+  if (kind === IPOPT_SSRR || kind === IPOPT_LSRR) return 1;
+  if (kind === IPOPT_RR) return 2;
+  return kind === IPOPT_TIMESTAMP ? 4 : 0;
+}
+
+/** Are length and pointer what the option wants (RFC 791 §3.1)? */
+function ipv4OptRight(p: usize, kind: u32, len: u32): bool {
+  if (kind === IPOPT_RA) return len >= 4;
+  if (kind === IPOPT_SSRR || kind === IPOPT_LSRR)
+    return len >= 7 && ((len - 3) & 3) === 0 && <u32>load<u8>(p, 2) === 4;
+  if (kind === IPOPT_RR) {
+    if (len < 3) return false;
+    const ptr = <u32>load<u8>(p, 2);
+    return ptr >= 4 && (ptr > len || ptr + 3 <= len);
+  }
+  if (kind !== IPOPT_TIMESTAMP) return true;
+  if (len < 4) return false;
+  const ptr = <u32>load<u8>(p, 2);
+  const flags = <u32>load<u8>(p, 3);
+  if (ptr < 5) return false;
+  if (ptr > len) return flags >> 4 !== 15;
+  const wants: u32 = (flags & 15) === 1 || (flags & 15) === 3 ? 7 : 3;
+  return ptr + wants <= len;
 }
 
 /** The field of a TCP option, if it is there; MSS only becomes smaller. False: NFT_BREAK, as for what is no TCP. */

@@ -118,12 +118,14 @@ function addrType6(pkt: Pkt, flags: u32): u32 {
   const addr = pkt.nh + ((flags & F_DADDR) !== 0 ? 24 : 8);
   if (ipv6AddrIsMulticast(addr)) return RtType.MULTICAST;
   const dev: usize = (flags & F_IIF) !== 0 ? pkt.in : (flags & F_OIF) !== 0 ? pkt.out : 0;
-  if (ipv6ChkAddr(pkt.net, addr, dev)) return RtType.LOCAL;
+  if (dev !== 0 && ipv6ChkAddr(pkt.net, addr, dev)) return RtType.LOCAL;
   const fl = fibFlowInit(scratch(Scratch.NFT_FIB_FLOW), AF_INET6);
   memory.copy(changetype<usize>(fl), addr, 16);
   fl.iif = 1;
   if (fibFlowLookup(pkt.net, fl) !== 0) return RtType.UNREACHABLE;
-  return changetype<FibInfo>(fl.info).type;
+  const type = changetype<FibInfo>(fl.info).type;
+  // Ours, but of another device than the one that is asked about.
+  return dev !== 0 && type === <u8>RtType.LOCAL ? RtType.UNICAST : type;
 }
 
 /** Device of the route to the address, or 0: no such route, or not one to others. */

@@ -210,10 +210,13 @@ export function metaGet(pkt: Pkt, key: u32, dst: usize): bool {
     case NftMeta.OIFNAME:
       putName(dst, pkt.out);
       return true;
-    case NftMeta.IFTYPE:
-      if (pkt.in === 0) return false;
-      store<u32>(dst, changetype<NetDevice>(pkt.in).type);
+    case NftMeta.IFTYPE: {
+      // Where packets leave a device Linux tells of that one.
+      const dev = pkt.in === 0 && pkt.hook === <u32>NetfilterHook.NETDEV_EGRESS ? pkt.out : pkt.in;
+      if (dev === 0) return false;
+      store<u32>(dst, changetype<NetDevice>(dev).type);
       return true;
+    }
     case NftMeta.OIFTYPE:
       if (pkt.out === 0) return false;
       store<u32>(dst, changetype<NetDevice>(pkt.out).type);

@@ -184,12 +184,25 @@ function taggedAt(pkt: Pkt, mac: usize, offset: u32, len: u32, to: usize): usize
   return to;
 }
 
+/**
+ * Of a later fragment: 1, 2 or 4 aligned bytes are loaded as if it had a transport header, if they lie linear; 0: not.
+ * Linux: nft_payload_fast_eval, which does not look at the offset of the fragment.
+ */
+export function fragmentAt(pkt: Pkt, offset: u32, len: u32): usize {
+  if (!pktL4(pkt) || pkt.fragoff === 0) return 0;
+  if ((len !== 1 && len !== 2 && len !== 4) || (offset & (len - 1)) !== 0) return 0;
+  const at = pkt.thoff + offset;
+  return at + len <= pkt.nhLen ? pkt.nh + at : 0;
+}
+
 /** Into the register, the last word filled with zeros. False: NFT_BREAK. */
 export function payloadEval(rec: usize, pkt: Pkt): bool {
   const len = <u32>load<u8>(rec, NbPayload.LEN);
   const dst = changetype<usize>(pkt) + load<u16>(rec, NbPayload.REG);
   if ((len & 3) !== 0) store<u32>(dst + (len & ~3), 0);
-  const p = payloadAt(pkt, load<u8>(rec, 1), load<u16>(rec, NbPayload.OFFSET), len, dst);
+  const offset = <u32>load<u16>(rec, NbPayload.OFFSET);
+  let p = payloadAt(pkt, load<u8>(rec, 1), offset, len, dst);
+  if (p === 0 && <u32>load<u8>(rec, 1) === BASE_TRANSPORT) p = fragmentAt(pkt, offset, len);
   if (p === 0) return false;
   if (p !== dst) memory.copy(dst, p, len);
   return true;
@@ -225,6 +238,15 @@ export function payloadSetEval(rec: usize, pkt: Pkt): bool {
     type === CSUM_INET &&
     ((base !== BASE_TRANSPORT && base !== BASE_INNER) || skb.ipSummed !== CHECKSUM_PARTIAL);
   const l4 = (csumFlags & PSEUDOHDR) !== 0 ? l4CsumOffset(pkt) : 0;
+  if (l4 === u32.MAX_VALUE) {
+    // Linux has mended the IP header when it finds that the other checksum is not there.
+    if (mends && csumAt + 2 <= skb.len && pktWritable(pkt, 0, max(at + len, csumAt + 2))) {
+      const odd = (offset & 1) !== 0;
+      const old = turned(csumPartial(skb.data + at, len, 0), odd);
+      mend(skb.data + csumAt, old, turned(csumPartial(src, len, 0), odd), false);
+    }
+    return false;
+  }
   // Everything that is written, in one linear piece.
   let end = at + len;
   if (mends) end = max(end, csumAt + 2);
@@ -271,7 +293,7 @@ function mendPartial(check: usize, before: u32, after: u32): void {
   store<u16>(check, ~csumFold(sum));
 }
 
-/** Offset of the checksum that covers the pseudo header, 0: none. Linux: nft_payload_l4csum_offset. */
+/** Offset of the checksum that covers the pseudo header, 0: none, all ones: the packet ends before. Linux: nft_payload_l4csum_offset. */
 function l4CsumOffset(pkt: Pkt): u32 {
   if (!pktL4(pkt) || pkt.fragoff !== 0) return 0;
   let at: u32 = 0;
@@ -296,7 +318,7 @@ function l4CsumOffset(pkt: Pkt): u32 {
       return 0;
   }
   at += pkt.thoff;
-  return at + 2 <= pktLen(pkt) ? at : 0;
+  return at + 2 <= pktLen(pkt) ? at : u32.MAX_VALUE;
 }
 
 /** SCTP's CRC32c over the whole of it (RFC 9260 §6.8). */

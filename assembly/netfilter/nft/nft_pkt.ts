@@ -10,7 +10,7 @@
 import { NfProto } from '../../abi/nfnl';
 import { NFT_JUMP_STACK_SIZE } from '../../abi/nf_tables';
 import { NfHookState } from '../../dev/nf_hook';
-import { NetfilterHook } from '../../net/hooks';
+import { NF_ARP_OUT, NetfilterHook } from '../../net/hooks';
 import { Net } from '../../net/net';
 import { SkBuff, skbHeadlen } from '../../skb/sk_buff';
 import { skbCopyBits } from '../../skb/skbuff';
@@ -76,7 +76,7 @@ export function pktInit(pkt: Pkt, skb: SkBuff, state: NfHookState, family: u32):
   pkt.l4 = L4_UNKNOWN;
   const hook = state.hook;
   pkt.hook = hook;
-  if (hook === <u32>NetfilterHook.NETDEV_EGRESS) {
+  if (hook === <u32>NetfilterHook.NETDEV_EGRESS || (family === <u32>NfProto.ARP && hook === NF_ARP_OUT)) {
     // The frame stands at its link-layer header there.
     const behind = skb.networkHeader;
     const inside = behind >= skb.data && behind - skb.data <= skbHeadlen(skb);
@@ -186,10 +186,6 @@ export function ipv6FindHdr(pkt: Pkt, target: i32): i32 {
       pkt.thoff = start;
       return <i32>nexthdr;
     }
-    if (found) {
-      pkt.thoff = start;
-      return <i32>nexthdr;
-    }
     const p = pktAt(pkt, start, 2, buf);
     if (p === 0) return -1;
     const next = <u32>load<u8>(p);
@@ -198,17 +194,25 @@ export function ipv6FindHdr(pkt: Pkt, target: i32): i32 {
       const f = pktAt(pkt, start + 2, 2, buf);
       if (f === 0) return -1;
       const off = <u32>bswap<u16>(load<u16>(f)) & 0xfff8;
-      if (off !== 0) {
-        if (target < 0 && (!ipv6IsExt(next) || next === NEXTHDR_NONE)) {
-          pkt.fragoff = off;
-          pkt.thoff = start;
-          return <i32>next;
-        }
-        return -1;
+      if (off !== 0 && !found) {
+        if (target >= 0 || (ipv6IsExt(next) && next !== NEXTHDR_NONE)) return -1;
+        pkt.fragoff = off;
+        // Linux does not tell where: its transport header is the network header then.
+        pkt.thoff = 0;
+        return <i32>next;
       }
       len = 8;
     } else if (nexthdr === NEXTHDR_AUTH) {
+      // What it protects is not looked for (IP6_FH_F_AUTH).
+      if (target < 0) {
+        pkt.thoff = start;
+        return <i32>nexthdr;
+      }
       len = (<u32>load<u8>(p, 1) + 2) << 2;
+    }
+    if (found) {
+      pkt.thoff = start;
+      return <i32>nexthdr;
     }
     nexthdr = next;
     start += len;
@@ -230,6 +234,18 @@ function l4of6(pkt: Pkt): bool {
   }
   pkt.tprot = <u32>proto;
   return true;
+}
+
+/** A packet that comes in at a device, for a chain of inet: IP it is (pkt.family), and as long as it says. */
+export function pktIngressValid(pkt: Pkt): bool {
+  if (pkt.family === <u32>NfProto.IPV4) {
+    if (pkt.nhLen < 20) return false;
+    const total = <u32>bswap<u16>(load<u16>(pkt.nh, 2));
+    const thoff = (<u32>load<u8>(pkt.nh) & 15) << 2;
+    return load<u8>(pkt.nh) >> 4 === 4 && thoff >= 20 && pktLen(pkt) >= total && total >= thoff;
+  }
+  if (pkt.nhLen < 40 || load<u8>(pkt.nh) >> 4 !== 6) return false;
+  return <u32>bswap<u16>(load<u16>(pkt.nh, 4)) + 40 <= pktLen(pkt) && pktL4(pkt);
 }
 
 /** In line: registers by offset. */

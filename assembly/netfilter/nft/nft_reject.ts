@@ -4,6 +4,8 @@
  */
 import { NftaReject } from '../../abi/nf_tables';
 import { NfProto } from '../../abi/nfnl';
+import { skbCsumValid } from '../../dev/checksum_help';
+import { csumIpv6Nofold, csumTcpUdpNofold } from '../../lib/checksum';
 import { icmpSend } from '../../ipv4/icmp';
 import { icmpv6Send } from '../../ipv6/icmp';
 import { Errno } from '../../net/errno';
@@ -14,10 +16,17 @@ import { nfSendReset4, nfSendReset6 } from '../nf_reject';
 import { NlOut, nlaBe32, nlaPutBe32, nlaPutU8, nlaU8, tbGet } from '../nlattr';
 import { chainBase } from './nf_tables';
 import { Ctx, ctxChain } from './nft_ctx';
-import { Pkt, pktIpVersion, pktL4 } from './nft_pkt';
+import { JUMP_STACK_AT, Pkt, pktAt, pktIpVersion, pktL4 } from './nft_pkt';
 
 const ICMP_UNREACH: u32 = 0;
 const TCP_RST: u32 = 1;
+const IPPROTO_UDP: u32 = 17;
+const IPPROTO_DCCP: u32 = 33;
+const IPPROTO_GRE: u32 = 47;
+const IPPROTO_ESP: u32 = 50;
+const IPPROTO_AH: u32 = 51;
+const IPPROTO_SCTP: u32 = 132;
+const IPPROTO_UDPLITE: u32 = 136;
 const ICMPX_UNREACH: u32 = 2;
 const ICMPX_MAX: u32 = 3;
 const ICMP_DEST_UNREACH: u32 = 3;
@@ -88,15 +97,40 @@ function withDevice(pkt: Pkt): bool {
   return skb.dev !== 0;
 }
 
+/**
+ * Nothing is said about a packet whose checksum is wrong. Linux: nf_reject_verify_csum, nf_ip_checksum: over IPv4 what
+ * is neither TCP nor UDP is summed without a pseudo header, whatever it is.
+ */
+function sumRight(pkt: Pkt, six: bool): bool {
+  if (!pktL4(pkt)) return !six;
+  const proto = pkt.tprot;
+  if (proto === IPPROTO_GRE || proto === IPPROTO_AH || proto === IPPROTO_ESP) return true;
+  if (proto === IPPROTO_SCTP || proto === IPPROTO_UDPLITE || proto === IPPROTO_DCCP) return true;
+  const skb = pkt.skb;
+  const at = pkt.nh - skb.data + pkt.thoff;
+  if (at >= skb.len) return !six;
+  const len = skb.len - at;
+  if (proto === IPPROTO_UDP) {
+    const check = pktAt(pkt, pkt.thoff + 6, 2, changetype<usize>(pkt) + JUMP_STACK_AT - 8);
+    if (check === 0 || load<u16>(check) === 0) return true;
+  }
+  let sum: u32 = 0;
+  if (six) sum = csumIpv6Nofold(pkt.nh + 8, pkt.nh + 24, len, proto, 0);
+  else if (proto === IPPROTO_TCP || proto === IPPROTO_UDP)
+    sum = csumTcpUdpNofold(load<u32>(pkt.nh, 12), load<u32>(pkt.nh, 16), len, proto, 0);
+  return skbCsumValid(skb, at, len, sum);
+}
+
 function unreach(pkt: Pkt, six: bool, code: u32): void {
   pktL4(pkt);
-  if (pkt.fragoff !== 0 || !withDevice(pkt)) return;
+  if (pkt.fragoff !== 0 || !sumRight(pkt, six) || !withDevice(pkt)) return;
   if (six) icmpv6Send(pkt.skb, ICMPV6_DEST_UNREACH, code, 0);
   else icmpSend(pkt.skb, ICMP_DEST_UNREACH, code, 0);
 }
 
 function reset(pkt: Pkt, six: bool): void {
-  if (!pktL4(pkt) || pkt.fragoff !== 0 || pkt.tprot !== IPPROTO_TCP || !withDevice(pkt)) return;
+  if (!pktL4(pkt) || pkt.fragoff !== 0 || pkt.tprot !== IPPROTO_TCP) return;
+  if (!sumRight(pkt, six) || !withDevice(pkt)) return;
   const skb = pkt.skb;
   const front = pkt.nh - skb.data + pkt.thoff;
   if (!pskbMayPull(skb, front + TCP_HDR_LEN)) return;

@@ -98,7 +98,7 @@ export function compareRulesets(cases: readonly NftCase[], count: Count): void {
   /** A difference is one when Linux agrees with itself: what it chooses by chance or by its clock is none. */
   async function fail(one: NftCase, recorded: Recorded, text: string): Promise<void> {
     const frames = recorded.batches.flat();
-    const again = await onLinux(linux, one, { given: frames }, recorded.ruleset);
+    const again = await onLinux(linux, one, { batches: recorded.batches }, recorded.ruleset);
     if (difference(recorded, again) !== undefined) {
       const third = await differs(one, again);
       if (third === undefined) return;

@@ -1,25 +1,48 @@
 /**
- * Where ours is known to differ from Linux: by name of the case, with the reason. Such a case is compared all the same;
- * with many packets it has to differ, or its line has to go. The aim is an empty list.
+ * Where ours is known to differ from Linux: by name of the case, with the reason as far as it is known. Such a case is
+ * compared all the same; with many packets it has to differ, or its line has to go. The aim is an empty list.
  */
-const FRAGMENT =
-  'later fragments: Linux loads 1, 2 or 4 aligned bytes of the transport header without looking at the fragment ' +
-  'offset; of IPv6 it takes the network header for it';
-const ARP = 'the hooks of ARP are not called';
+const SUM = 'ICMP errors about packets whose checksum, or whose inner part, is wrong';
+const CUT =
+  'TCP and fragments whose bytes end early: what is in the way of a short header, or of padding behind it';
+const SACK = 'flags and window scale that tracking keeps of a SYN (CTA_PROTOINFO_TCP_FLAGS_*, _WSCALE_*)';
+const AH = 'an IPv6 packet of AH, ESP or of a protocol unknown, tracked as something else';
+const SOURCE = 'the address that an ICMP error of the router comes from when its packet was translated';
+const EXPIRES = 'ct expiration counts from another moment';
+const FIB = 'fib of an address with a device: IPv4 that is ours on another one; IPv6 with a mark';
 
 export const known: Readonly<Record<string, string>> = {
-  'payload: protocols with ports and without': FRAGMENT,
-  'payload: bytes far behind, where short packets have none': FRAGMENT,
-  'payload: fragments, of which all but the first have no header behind IP': FRAGMENT,
-  'meta: the type of a packet is set': FRAGMENT,
-  'chains: sixteen deep': FRAGMENT,
-  'chains: without names': FRAGMENT,
-  'mangle: before routing, so that another way is taken':
-    'of TCP that is cut before its checksum Linux mends the IP checksum, then leaves the address as it was',
-  'mangle: a chain of type route sends another way': 'chains of type route do not route again',
-  'arp: what comes in': ARP,
-  'arp: what goes out': ARP,
-  'arp: a policy that drops': ARP,
-  'netdev: egress of a port': 'meta iiftype has a value where packets go out',
-  'netdev: ingress and the hooks behind it': 'inet ingress drops what is malformed, before its chain',
+  'meta: protocols, lengths, types': 'meta rtclassid has no value',
+  'meta: priority is set, by number and by map': 'the priority that forwarding sets by TOS (rt_tos2priority)',
+  'rt: clamps the MSS to the path': 'rt tcpmss: the MTU of the way back counts as well',
+  'fib: types of addresses': FIB,
+  'fib: looked up with the mark': FIB,
+  'ct: states of ICMP and its errors': SUM,
+  'ct: TCP only from the LAN, with its window watched': AH,
+  'ct: a window that is not watched (nf_conntrack_tcp_be_liberal)': SACK,
+  'ct: status bits': AH,
+  'ct: labels': SACK,
+  'ct: expirations of every state of TCP': EXPIRES,
+  'ct: fragments are put together before they are tracked': CUT,
+  'ct: what the router itself sends and gets': SUM,
+  'ct: SCTP, DCCP, UDP-Lite, GRE and the rest': AH,
+  'sets: elements that packets take out again': 'dynset delete',
+  'reject: with everything there is of IPv6': SUM,
+  'reject: what is for the router': SUM,
+  'reject: before routing': SOURCE,
+  'reject: connections that are tracked, each packet of them': CUT,
+  'mangle: options of TCP': CUT,
+  'mangle: options of TCP taken out': CUT,
+  'nat: masquerade, with a stateful firewall': SUM,
+  'nat: destination, both families in inet': SOURCE,
+  'nat: destination, to a range of addresses and of ports': SACK,
+  'nat: masquerade to a port': SACK,
+  'nat: hairpin': SOURCE,
+  'nat: of what the router answers and is told':
+    'a chain of type nat without an expression of tracking tracks',
+  'nat: ICMP errors are translated inside out': SUM,
+  'nat: protocols without ports': AH,
+  'nat: two chains at one hook: the first that translates wins': 'Linux chooses a port by chance here',
+  'generated: 1.8': EXPIRES,
+  'generated: 1.14': AH,
 };

@@ -50,11 +50,11 @@ async function state(session: Session): Promise<Pick<Seen, 'rules' | 'connection
   };
 }
 
-/** `given` frames, or `count` of traffic that `seed` makes; the ruleset from its text, or as it was `loaded` before. */
+/** `given` frames, the same batches as before, or `count` of traffic that `seed` makes; the ruleset from its text, or as it was `loaded` before. */
 export async function onLinux(
   linux: LinuxRouter,
   one: NftCase,
-  source: { given: readonly FrameStep[] } | { count: number; seed: number },
+  source: { given: readonly FrameStep[] } | { batches: FrameStep[][] } | { count: number; seed: number },
   loaded?: Ruleset,
 ): Promise<Recorded> {
   const session = await linux.open(setupOf(one));
@@ -75,6 +75,8 @@ export async function onLinux(
     };
     if ('given' in source) {
       for (let at = 0; at < source.given.length; at += BATCH) give(source.given.slice(at, at + BATCH));
+    } else if ('batches' in source) {
+      for (const frames of source.batches) give(frames);
     } else {
       const options = {
         focus: one.focus ?? [],

@@ -18,10 +18,8 @@ export const meta: readonly NftCase[] = [
     oifgroup default counter
     iifname . oifname { "lan0" . "wan0" } counter
     iiftype ether counter
-    oiftype ether counter
-    meta iifkind "tun" counter
-    meta oifkind != "tun" counter`,
-    { silent: 1 },
+    oiftype ether counter`,
+    {},
   ),
   filter(
     'meta: interfaces where there is none: input and output',
@@ -30,7 +28,7 @@ export const meta: readonly NftCase[] = [
     meta iifname "lan0" counter
     meta iif 0 counter
     meta iiftype ether counter
-    meta oifkind "tun" counter`,
+    meta length > 20 counter`,
     { hook: 'input', focus: ['local'], silent: 6 },
   ),
   filter(

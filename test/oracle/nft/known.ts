@@ -8,6 +8,7 @@ const CUT =
 const SACK = 'flags and window scale that tracking keeps of a SYN (CTA_PROTOINFO_TCP_FLAGS_*, _WSCALE_*)';
 const AH = 'an IPv6 packet of AH, ESP or of a protocol unknown, tracked as something else';
 const SOURCE = 'the address that an ICMP error of the router comes from when its packet was translated';
+const ARP = 'the hooks of ARP: what is cut off is seen, and what goes out without its Ethernet header';
 const EXPIRES = 'ct expiration counts from another moment';
 const FIB = 'fib of an address with a device: IPv4 that is ours on another one; IPv6 with a mark';
 
@@ -43,6 +44,19 @@ export const known: Readonly<Record<string, string>> = {
   'nat: ICMP errors are translated inside out': SUM,
   'nat: protocols without ports': AH,
   'nat: two chains at one hook: the first that translates wins': 'Linux chooses a port by chance here',
+  'arp: what comes in': ARP,
+  'arp: what goes out': ARP,
+  'arp: a policy that drops': ARP,
+  'chains: input, output and forward of a host': SUM,
+  'nat: prefixes': SOURCE,
+  'generated: 1.2': SUM,
+  'generated: 1.6': AH,
+  'generated: 1.10': 'a connection that Linux does not make',
+  'generated: 1.11': 'a state of tracking',
+  'generated: 1.17': 'ct packets',
+  'generated: 1.18': SUM,
+  'generated: 1.19': 'a state of tracking',
+  'generated: 1.20': SUM,
   'generated: 1.8': EXPIRES,
   'generated: 1.14': AH,
 };

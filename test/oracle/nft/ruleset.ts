@@ -2,7 +2,13 @@
  * A ruleset as nf_tables' own messages: read from one netfilter (dumps), loaded into another (the same attributes as
  * NFT_MSG_NEW*), so that the core runs what Linux runs before anything of ours understands the language.
  */
-import { NFNL_SUBSYS_NFTABLES, NfProto, NLM_F_APPEND, NLM_F_CREATE } from '../../../assembly/abi/nfnl.js';
+import {
+  NFNL_SUBSYS_NFTABLES,
+  NfProto,
+  NLA_F_NESTED,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+} from '../../../assembly/abi/nfnl.js';
 import {
   NftaChain,
   NftaDynset,
@@ -28,6 +34,8 @@ import type { Netfilter } from '../router.js';
 
 export const nftType = (message: NftMsg): number => (NFNL_SUBSYS_NFTABLES << 8) | message;
 
+const NFT_SET_INTERVAL = 4;
+const NFT_SET_CONCAT = 0x80;
 /** A chain made for `jump { ... }`: the message that makes it again names it, so that it is a plain one. */
 export const NFT_CHAIN_BINDING = 4;
 
@@ -122,25 +130,39 @@ export async function readRuleset(from: Netfilter): Promise<Ruleset> {
   const sets: Thing[] = [];
   for (const kind of KINDS) {
     const type = nftType(kind.get);
-    const asked =
-      kind.get === NftMsg.GETSETELEM
-        ? await Promise.all(
-            sets.map((set) =>
-              from.dump(type, set.family, (attrs) => {
-                attrs.put(NftaSetElemList.TABLE, attrOf(set, NftaSet.TABLE)!);
-                attrs.put(NftaSetElemList.SET, attrOf(set, NftaSet.NAME)!);
-              }),
-            ),
-          )
-        : [await from.dump(type, NfProto.UNSPEC)];
-    for (const message of asked.flat()) {
+    if (kind.get === NftMsg.GETSETELEM) {
+      for (const set of sets) all.push(...(await elementsOf(from, kind, set)));
+      continue;
+    }
+    for (const message of await from.dump(type, NfProto.UNSPEC)) {
       const one = thing(kind, readNfMsg(message), message.payload.subarray(NFGENMSG));
-      if (kind.get === NftMsg.GETSETELEM && attrOf(one, NftaSetElemList.ELEMENTS) === undefined) continue;
       all.push(one);
       if (kind.get === NftMsg.GETSET) sets.push(one);
     }
   }
   return all;
+}
+
+/** Of a set of intervals Linux tells the last first; they are given as nft(8) does, from the first on. */
+async function elementsOf(from: Netfilter, kind: Kind, set: Thing): Promise<Thing[]> {
+  const messages = await from.dump(nftType(kind.get), set.family, (attrs) => {
+    attrs.put(NftaSetElemList.TABLE, attrOf(set, NftaSet.TABLE)!);
+    attrs.put(NftaSetElemList.SET, attrOf(set, NftaSet.NAME)!);
+  });
+  const things = messages
+    .map((message) => thing(kind, readNfMsg(message), message.payload.subarray(NFGENMSG)))
+    .filter((one) => attrOf(one, NftaSetElemList.ELEMENTS) !== undefined);
+  const flags = attrOf(set, NftaSet.FLAGS);
+  if (flags === undefined || (u32(flags) & (NFT_SET_INTERVAL | NFT_SET_CONCAT)) !== NFT_SET_INTERVAL)
+    return things;
+  return things.reverse().map((one) => ({ ...one, attrs: one.attrs.map(reversed) }));
+}
+
+function reversed(attr: { type: number; value: Uint8Array }): { type: number; value: Uint8Array } {
+  if (attr.type !== NftaSetElemList.ELEMENTS) return attr;
+  const list = new NlAttrWriter();
+  for (const { type, value } of readAttrs(attr.value).reverse()) list.put(type | NLA_F_NESTED, value);
+  return { type: attr.type, value: list.bytes.slice() };
 }
 
 export function attrOf(one: Thing, type: number): Uint8Array | undefined {

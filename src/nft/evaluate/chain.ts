@@ -6,7 +6,7 @@ import { fail } from './context.js';
 /** NF_INET_* of the IP families and the bridge; NF_ARP_* and NF_NETDEV_* are their own. */
 type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting' | 'ingress' | 'egress';
 
-const HOOKS: Readonly<Record<Family, Readonly<Partial<Record<Hook, number>>>>> = {
+export const HOOKS: Readonly<Record<Family, Readonly<Partial<Record<Hook, number>>>>> = {
   ip: { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 },
   ip6: { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 },
   inet: { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4, ingress: 5 },

@@ -14,7 +14,7 @@ const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
 
 /** CTA_TIMEOUT_TCP_*, CTA_TIMEOUT_UDP_*: the number, from 1, and the name of libnetfilter_cttimeout. */
-const TCP_STATES: readonly string[] = [
+export const TCP_STATES: readonly string[] = [
   'syn_sent',
   'syn_recv',
   'established',
@@ -27,7 +27,7 @@ const TCP_STATES: readonly string[] = [
   'retrans',
   'unack',
 ];
-const UDP_STATES: readonly string[] = ['unreplied', 'replied'];
+export const UDP_STATES: readonly string[] = ['unreplied', 'replied'];
 
 export function protocolNumber(names: SystemNames, name: string, loc: StatefulObject['loc']): number {
   const parsed = parseValue(INET_PROTO, name, names);

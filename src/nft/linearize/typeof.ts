@@ -6,7 +6,7 @@ import type { Node } from '../evaluate/node.js';
 import { BASE_NUMBER, type Field, type Proto } from '../proto/proto.js';
 
 /** nft's numbers of kinds of expression. */
-const ETYPE = {
+export const ETYPE = {
   verdict: 1,
   payload: 7,
   exthdr: 8,
@@ -22,7 +22,7 @@ const ETYPE = {
   xfrm: 27,
 } as const;
 
-const PROTO_IDS: readonly string[] = [
+export const PROTO_IDS: readonly string[] = [
   '',
   'ah',
   'esp',
@@ -42,7 +42,7 @@ const PROTO_IDS: readonly string[] = [
   'vlan',
   'ether',
 ];
-const EXTHDR_IDS: readonly string[] = ['', 'hbh', 'rt', 'rt0', 'rt2', 'srh', 'frag', 'dst', 'mh'];
+export const EXTHDR_IDS: readonly string[] = ['', 'hbh', 'rt', 'rt0', 'rt2', 'srh', 'frag', 'dst', 'mh'];
 const OP_NUMBER = { ipv6: 0, tcpopt: 1, ipv4: 2, sctp: 3 } as const;
 const FIB_RESULT = { oif: 1, oifname: 2, type: 3 } as const;
 const FIB_FLAG = { saddr: 1, daddr: 2, mark: 4, iif: 8, oif: 16 } as const;

@@ -5,7 +5,7 @@
  *   meta l4proto tcp ── remembered at th ──►  @th,16,16 22  ── is tcp dport, forgets the first ──►  tcp dport 22
  */
 import type { Family, Statement } from '../ast.js';
-import { ARP, ETHER, INET, IP, IP6, NETDEV } from '../proto/network.js';
+import { ARP, ETH_P_8021Q, ETHER, INET, IP, IP6, NETDEV, VLAN } from '../proto/network.js';
 import { type HeaderBase, nextProto, type Proto } from '../proto/proto.js';
 import { INET_SERVICE_PROTO } from '../proto/network.js';
 import type { SetIndex } from './index_sets.js';
@@ -96,15 +96,18 @@ export class DelinearizeContext {
   }
 
   /** A field of `proto` is used: it says by itself what the match before said. */
-  usesHeader(proto: Proto): void {
+  usesHeader(proto: Proto, field?: string): void {
     const dependency = this.dependencies.get(proto.base);
-    if (dependency !== undefined && this.mayRelease(proto, dependency)) this.release(proto.base);
+    if (dependency !== undefined && this.mayRelease(proto, dependency, field)) this.release(proto.base);
   }
 
-  /** Of both families: `ip protocol tcp` says more than that the packet is TCP. */
-  private mayRelease(proto: Proto, dependency: Dependency): boolean {
-    if (proto.base !== 'th') return true;
-    const both = this.family === 'inet' || this.family === 'bridge' || this.family === 'netdev';
-    return !(both && (dependency.proto === IP || dependency.proto === IP6));
+  /** Where packets of any family come by, what a match says may be more than what the field presupposes. */
+  private mayRelease(proto: Proto, { proto: named, value }: Dependency, field: string | undefined): boolean {
+    const any = this.family === 'inet' || this.family === 'bridge' || this.family === 'netdev';
+    if (!any) return true;
+    // `vlan id` presupposes one 802.1Q tag, the first; `vlan type` leaves `ether type 8021q` before it.
+    if (proto === VLAN) return field !== 'type' && named !== VLAN && value === ETH_P_8021Q;
+    // `ip protocol tcp` says that it is IPv4 as well.
+    return proto.base !== 'th' || (named !== IP && named !== IP6);
   }
 }

@@ -24,7 +24,7 @@ import { anonymousMap } from './set_expression.js';
 import { isAnonymous } from './index_sets.js';
 import type { MaskOperand, Operand, Resolved } from './operand.js';
 import { fieldAt, fieldResolved, rawPayload } from './payload.js';
-import { constant, constantOf, number, numberOfBytes } from './value.js';
+import { constant, constantOf, joined, number, numberOfBytes } from './value.js';
 
 type Leaf = Extract<Operand, { kind: 'leaf' }>;
 
@@ -170,7 +170,7 @@ function masked(ctx: DelinearizeContext, operand: MaskOperand): Resolved {
   const mask = numberOfBytes(operand.mask, order);
   const xor = numberOfBytes(operand.xor, order);
   const all = (1n << BigInt(operand.mask.length * 8)) - 1n;
-  const value = (of: bigint): Expression => constant(of, left.type, left.bits, ctx.names);
+  const value = (of: bigint): Expression => joined(constant(of, left.type, left.bits, ctx.names));
   const or = xor & ~mask & all;
   const flip = xor & mask;
   let { expr } = left;
@@ -218,7 +218,7 @@ export function resolve(ctx: DelinearizeContext, operand: Operand): Resolved {
     case 'shift': {
       const left = resolve(ctx, operand.left);
       if (operand.op === '>>' && left.low === operand.by) return { ...left, low: 0 };
-      const right = number(BigInt(operand.by));
+      const right: Expression = { kind: 'number', value: operand.by, text: String(operand.by), loc };
       return { ...left, expr: { kind: 'binary', op: operand.op, left: left.expr, right, loc } };
     }
     case 'swap': {

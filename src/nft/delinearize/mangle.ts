@@ -10,7 +10,7 @@ import { exthdrOf } from './exthdr.js';
 import { ctExpression, metaExpression, resolveAs } from './load.js';
 import type { MaskOperand, Operand } from './operand.js';
 import { fieldAt, fieldResolved, rawPayload } from './payload.js';
-import { constant, numberOfBytes } from './value.js';
+import { constant, joined, numberOfBytes } from './value.js';
 
 function mangle(key: Expression, value: Expression): MangleStatement {
   return { kind: 'mangle', key: key as Mangled, value, loc };
@@ -33,7 +33,7 @@ function withinBytes(
   const found = fieldAt(ctx, base, offset + bits - low - len, len);
   if (found === undefined) return undefined;
   const { expr, type } = fieldResolved(ctx, found);
-  return mangle(expr, constant(numberOfBytes(xor, 'big') >> BigInt(low), type, len, ctx.names));
+  return mangle(expr, joined(constant(numberOfBytes(xor, 'big') >> BigInt(low), type, len, ctx.names)));
 }
 
 export function mangleHeader(
@@ -51,7 +51,7 @@ export function mangleHeader(
     found === undefined
       ? rawPayload({ kind: 'payload', base, offset, bits: len * 8 })
       : fieldResolved(ctx, found);
-  return mangle(key.expr, resolveAs(ctx, value, key));
+  return mangle(key.expr, joined(resolveAs(ctx, value, key)));
 }
 
 export function mangleMeta(ctx: DelinearizeContext, { key }: MetaIr, value: Operand): Statement {

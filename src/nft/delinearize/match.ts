@@ -8,7 +8,7 @@ import type { DelinearizeContext } from './context.js';
 import { resolve, runOfOnes } from './load.js';
 import type { MaskOperand, Operand, PayloadOperand, Resolved } from './operand.js';
 import { fieldAt, fieldBeyond, fieldResolved, fieldWithin, type FoundField, rawPayload } from './payload.js';
-import { bound, constant, number, numberOfBytes, stringText } from './value.js';
+import { bound, constant, joined, number, numberOfBytes, stringText } from './value.js';
 
 const OPERATOR: Readonly<Record<CmpOp, MatchOperator>> = {
   eq: '==',
@@ -93,7 +93,14 @@ function compareHeader(
     offset += len;
     const piece = rest >> BigInt(bits);
     rest &= (1n << BigInt(bits)) - 1n;
-    push(ctx, OPERATOR[op], resolved.expr, constant(piece, resolved.type, len, ctx.names));
+    const right = constant(piece, resolved.type, len, ctx.names);
+    // Several flags at once have no name.
+    push(
+      ctx,
+      OPERATOR[op],
+      resolved.expr,
+      right.kind !== 'list' ? right : op === 'eq' ? number(piece) : joined(right),
+    );
     if (op === 'eq') learnField(ctx, part, Number(piece));
   }
 }
@@ -109,10 +116,10 @@ function fieldsCover(ctx: DelinearizeContext, { base, offset, bits }: PayloadOpe
   return true;
 }
 
-/** How many ones a mask begins with, if it has no others. */
-function prefixLength(mask: Uint8Array): number | undefined {
-  const bits = [...mask].map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  return /^1*0*$/.test(bits) ? bits.replace(/0/g, '').length : undefined;
+/** How many ones a mask begins with, if it has no others and not only them. */
+function prefixLength(mask: bigint, size: number): number | undefined {
+  const bits = mask.toString(2).padStart(size, '0');
+  return /^1*0+$/.test(bits) ? bits.indexOf('0') : undefined;
 }
 
 function compareMasked(ctx: DelinearizeContext, op: CmpOp, operand: MaskOperand, data: Uint8Array): void {
@@ -127,8 +134,14 @@ function compareMasked(ctx: DelinearizeContext, op: CmpOp, operand: MaskOperand,
       push(ctx, op === 'neq' ? 'in' : '!', whole.expr, mask);
       return;
     }
-    const len = prefixLength(operand.mask);
-    if (type.prefix === true && order === 'big' && len !== undefined) {
+    const flags = constant(numberOfBytes(operand.mask, order), type, whole.bits, ctx.names);
+    if (isBitmask(type) && type.symbols !== undefined && flags.kind === 'list') {
+      const right = constantFor(ctx, data, whole);
+      ctx.stmts.push({ kind: 'match', op: OPERATOR[op], left: whole.expr, right, mask: flags, loc });
+      return;
+    }
+    const len = prefixLength(numberOfBytes(operand.mask, order), operand.mask.length * 8);
+    if (type.prefix === true && len !== undefined) {
       push(ctx, OPERATOR[op], whole.expr, { kind: 'prefix', addr: constantFor(ctx, data, whole), len, loc });
       return;
     }
@@ -170,7 +183,8 @@ export function compare(ctx: DelinearizeContext, op: CmpOp, operand: Operand, da
     push(ctx, OPERATOR[op], left.expr, { kind: 'prefix', addr, len: data.length * 8, loc });
     return;
   }
-  push(ctx, OPERATOR[op], left.expr, constantFor(ctx, data, left));
+  const right = constantFor(ctx, data, left);
+  push(ctx, OPERATOR[op], left.expr, op === 'neq' ? joined(right) : right);
   if (operand.kind === 'leaf' && operand.meta !== undefined && op === 'eq')
     learnMeta(ctx, operand.meta, Number(numberOfBytes(data, left.order === 'big' ? 'big' : 'host')));
 }
@@ -187,5 +201,5 @@ export function compareRange(
   const end = (data: Uint8Array): Expression =>
     bound(numberOfBytes(data, order) >> BigInt(low), type, bits, ctx.names);
   const right: Expression = { kind: 'range', from: end(from), to: end(to), loc };
-  push(ctx, OPERATOR[op], left.expr, right);
+  push(ctx, op === 'eq' ? 'in' : '!=', left.expr, right);
 }

@@ -8,6 +8,7 @@ import { NO_LOC as loc } from '../source.js';
 import type { DelinearizeContext } from './context.js';
 import { resolveAs } from './load.js';
 import type { Resolved } from './operand.js';
+import { numberOfBytes } from './value.js';
 import type { RegisterFile } from './registers.js';
 
 const FLAGS: readonly (readonly [number, NatFlag])[] = [
@@ -21,6 +22,14 @@ const NFPROTO_IPV6 = 10;
 
 const natFlags = (bits: number): NatFlag[] =>
   FLAGS.flatMap(([bit, name]) => ((bits & bit) === 0 ? [] : [name]));
+
+/** A range of addresses that is all of a prefix. */
+function prefixOf(from: Uint8Array, to: Uint8Array): number | undefined {
+  const first = numberOfBytes(from, 'big');
+  const size = numberOfBytes(to, 'big') - first + 1n;
+  if (size <= 0n || (size & (size - 1n)) !== 0n || first % size !== 0n) return undefined;
+  return from.length * 8 - (size.toString(2).length - 1);
+}
 
 /** One value or a range of them, of what was loaded. */
 function between(
@@ -37,6 +46,8 @@ function between(
   if (last === undefined || first.kind === 'map') return from;
   const to = resolveAs(ctx, last, as);
   if (JSON.stringify(from) === JSON.stringify(to)) return from;
+  const len = first.kind === 'value' && last.kind === 'value' ? prefixOf(first.data, last.data) : undefined;
+  if (as.type !== INET_SERVICE && len !== undefined) return { kind: 'prefix', addr: from, len, loc };
   return { kind: 'range', from, to, loc };
 }
 
@@ -60,7 +71,8 @@ export function natStatement(ctx: DelinearizeContext, registers: RegisterFile, n
   if ((nat.flags & NAT_F_NETMAP) !== 0) typeFlags.push('prefix');
   else if (mapped && addrMax !== undefined && addrMax !== addrMin) typeFlags.push('interval');
   if (mapped && protoMin !== undefined && port === undefined) typeFlags.push('concat');
-  const family = own ?? (typeFlags.length > 0 ? (nat.family === NFPROTO_IPV6 ? 'ip6' : 'ip') : undefined);
+  const family =
+    own ?? (mapped && typeFlags.length > 0 ? (nat.family === NFPROTO_IPV6 ? 'ip6' : 'ip') : undefined);
   return {
     kind: type,
     ...(family && { family }),

@@ -1,7 +1,7 @@
 /** Places in headers back to their fields, by the headers that a rule's matches have named so far. */
 import type { Expression } from '../ast.js';
 import { INTEGER } from '../datatype/datatype.js';
-import { ETHER, VLAN } from '../proto/network.js';
+import { ETHER } from '../proto/network.js';
 import type { Field, Proto } from '../proto/proto.js';
 import { ICMP, ICMPV6, TH } from '../proto/transport.js';
 import { NO_LOC as loc } from '../source.js';
@@ -91,8 +91,7 @@ export function fieldResolved(
   bits = field.len,
   low = 0,
 ): Resolved {
-  // `vlan type` leaves `ether type 8021q` before it.
-  if (proto !== TH && !(proto === VLAN && field.name === 'type')) ctx.usesHeader(proto);
+  if (proto !== TH) ctx.usesHeader(proto, field.name);
   // A field that one type of message has says which it is.
   if (field.onlyTypes?.length === 1 && ctx.icmpDependency !== undefined) {
     ctx.stmts[ctx.icmpDependency] = undefined;

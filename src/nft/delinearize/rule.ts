@@ -111,7 +111,9 @@ class RuleReader {
         ? ({ kind: 'set reference', name: set, loc } as const)
         : anonymousMap(ctx, known, partsOf(ctx, key));
     if (dreg === 0) return { kind: 'vmap', key: left, data, loc };
-    return { kind: 'match', op: invert ? '!=' : 'in', left, right: data, loc };
+    // Behind `x & y` the operator is written out.
+    const op = left.kind === 'binary' && data.kind === 'set' ? '==' : 'in';
+    return { kind: 'match', op: invert ? '!=' : op, left, right: data, loc };
   }
 
   private statement(expr: IrExpr): Statement | undefined {

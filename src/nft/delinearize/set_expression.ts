@@ -23,7 +23,7 @@ import { toCount } from '../units.js';
 import type { KnownSet } from './index_sets.js';
 import { setUserdataOf } from './set_userdata.js';
 import { stateStatements } from './state.js';
-import { bound, constant, type ListNames, numberOfBytes, stringText, symbol } from './value.js';
+import { bound, constant, joined, type ListNames, numberOfBytes, stringText, symbol } from './value.js';
 
 /** One part of a key. */
 export interface Part {
@@ -40,14 +40,8 @@ interface Read {
 const partBytes = ({ bits }: Part): number => Math.ceil(bits / 8);
 const paddedBytes = (part: Part): number => Math.ceil(partBytes(part) / 4) * 4;
 
-/** In a set several flags are joined as in an expression. */
-function inSet(expr: Expression): Expression {
-  if (expr.kind !== 'list') return expr;
-  return expr.items.reduce((left, right) => ({ kind: 'binary', op: '|', left, right, loc }));
-}
-
 function oneValue({ names }: Read, value: bigint, { type, bits, low = 0 }: Part): Expression {
-  return inSet(constant(value >> BigInt(low), type, bits, names));
+  return joined(constant(value >> BigInt(low), type, bits, names));
 }
 
 /** A range of values: one value, a prefix where the type has those, else both ends. */

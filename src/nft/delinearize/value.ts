@@ -134,6 +134,12 @@ export function constant(value: bigint, type: Datatype, bits: number, names: Lis
   return name === undefined ? number(value) : symbol(name);
 }
 
+/** Flags where no list may stand: `syn | ack`. */
+export function joined(expr: Expression): Expression {
+  if (expr.kind !== 'list') return expr;
+  return expr.items.reduce((left, right) => ({ kind: 'binary', op: '|', left, right, loc }));
+}
+
 /** The end of a range: of protocols the number. */
 export function bound(value: bigint, type: Datatype, bits: number, names: ListNames): Expression {
   return type.reading === 'protocol' ? number(value) : constant(value, type, bits, names);

@@ -1,9 +1,10 @@
 /**
  * Dumps of the kernel read back: each file of the corpus is loaded by nft into a namespace, its bytes are dumped, and what is made
- * of them must be what `nft list ruleset` prints, line by line. Nothing is known to differ.
+ * of them must be what `nft list ruleset` prints, line by line. Of the
+ * rules of test/nft/bytecode that this kernel takes, those in KNOWN differ.
  */
-import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { NftaSetElemList, NftMsg } from '../../assembly/abi/nf_tables.js';
@@ -52,3 +53,58 @@ test.each(files)('%s is read back as nft lists it', (file) => {
     netns.leave();
   }
 });
+
+/**
+ * Listed otherwise by nft 1.0.6, as we list them: it prints the shift by which a field's part of a byte is compared and reads wrong
+ * values beside it, swaps the ends of a range of marks, ends at `ct mark set ... map`, forgets what a field of ICMP was or a header
+ * between matches of two families; and `ip dscp & x` it does not find again.
+ */
+const KNOWN: readonly string[] = [
+  'ct label { 0, 1 }',
+  'ct mark & 0x000000ff vmap { 0x00000001 : accept }',
+  'ct mark . ct state vmap { 0x00000001 . new : accept }',
+  'ct mark set meta mark map { 0x00000001 : 0x0000000a, 0x00000002 : 0x00000014, 0x00000003 : 0x0000001e }',
+  'ct state . ct mark { established . 0x00000011, new . 0x12345678 }',
+  'ct state . ct mark { new . 0x00000001 }',
+  'ether type ip tcp dport 22',
+  'icmp type set echo-reply',
+  'icmp type { redirect, echo-request } icmp id 1',
+  'ip dscp & cs2 == cs2',
+  'ip dscp . ip saddr { cs1 . 1.1.1.1 }',
+  'ip saddr . ip dscp vmap { 1.1.1.1 . cs1 : accept }',
+  'ip saddr . ip version { 1.1.1.1 . 4 }',
+  'meta mark . meta length { 0x00000001 . 5-6, 0x00000007 . 8 }',
+  'meta mark set tcp dport map { 1-2 : 0x00000005-0x00000006 }',
+  'sctp chunk data . tcp dport { exists . 2 }',
+];
+
+/** Without the rules that this kernel or nft refuses. */
+function loadWhatLoads(text: string): void {
+  let lines = text.split('\n');
+  for (let round = 0; round < 60; round++) {
+    const run = spawnSync('nft', ['-f', '-'], { input: lines.join('\n'), encoding: 'utf8' });
+    if (run.status === 0) return;
+    const bad = new Set([...run.stderr.matchAll(/stdin>?:(\d+):/g)].map((match) => Number(match[1])));
+    if (bad.size === 0) throw new Error(run.stderr);
+    lines = lines.map((line, at) => (bad.has(at + 1) ? '' : line));
+  }
+}
+
+const BYTECODE = join(import.meta.dirname, '../nft/bytecode');
+
+test('rules by feature and family are read back as nft lists them, but for those known', () => {
+  const differing = new Set<string>();
+  for (const file of readdirSync(BYTECODE)) {
+    const netns = enterOwnNetns();
+    try {
+      loadWhatLoads(readFileSync(join(BYTECODE, file), 'utf8'));
+      const listed = spawnSync('nft', ['list', 'ruleset'], { encoding: 'utf8' }).stdout.split('\n');
+      const ours = printRuleset(delinearize(dumped(), names)).split('\n');
+      for (const [at, line] of listed.entries())
+        if (line !== ours[at]) differing.add((ours[at] ?? '').trim());
+    } finally {
+      netns.leave();
+    }
+  }
+  expect([...differing].sort()).toEqual(KNOWN);
+}, 60_000);

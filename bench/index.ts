@@ -8,11 +8,12 @@
 import { writeFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { coreSuite } from './core/suite.js';
+import { nftSuite } from './nft/suite.js';
 import { pathSuite } from './path/suite.js';
 import { type BenchResult, machine, type Suite } from './suite.js';
 import { renderIncludes, renderTable } from './table.js';
 
-const SUITES: readonly Suite[] = [coreSuite, pathSuite];
+const SUITES: readonly Suite[] = [coreSuite, nftSuite, pathSuite];
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USE = 2;
 

@@ -41,8 +41,8 @@ export class ForwardBench {
   private fill: Fill = () => {};
 
   private constructor(
-    private readonly stack: Stack,
-    private readonly router: Namespace,
+    readonly stack: Stack,
+    readonly router: Namespace,
     private readonly nic: Nic,
     private readonly lan: MemoryPort,
     private readonly wan: MemoryPort,

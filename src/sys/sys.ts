@@ -18,6 +18,8 @@ export const POLLIN = 1;
 export const POLLOUT = 4;
 export const POLLERR = 8;
 export const POLLHUP = 16;
+/** bpf(2) by machine: older than the time when new calls got one number everywhere. */
+const SYS_BPF: Readonly<Record<string, number>> = { x64: 321, arm64: 280, riscv64: 280 };
 const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
 const IORING_ENTER_GETEVENTS = 1;
@@ -70,6 +72,7 @@ export class Sys {
   ) => number | bigint;
   private readonly bindCall: Call<[fd: number, address: Uint8Array, bytes: number]>;
   private readonly ioUringSetupCall: Call<[number: number, entries: number, params: Uint8Array]>;
+  private readonly bpfCall: Call<[number: number, command: number, attr: Uint8Array, bytes: number]>;
   private readonly socketCall: Call<[family: number, type: number, protocol: number]>;
   private readonly pollfd = new DataView(new ArrayBuffer(8));
   private readonly pollfdBytes = new Uint8Array(this.pollfd.buffer);
@@ -105,6 +108,7 @@ export class Sys {
     this.mmapCall = libc.func('uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)');
     this.bindCall = libc.func('int bind(int, void *, uint)');
     this.socketCall = libc.func('int socket(int, int, int)');
+    this.bpfCall = libc.func('syscall', 'int', ['long', 'int', 'void *', 'uint']);
     // No wrapper of libc, but the same numbers on every machine.
     this.ioUringSetupCall = libc.func('syscall', 'int', ['long', 'uint', 'void *']);
     const enter: Call<
@@ -166,6 +170,13 @@ export class Sys {
   /** io_uring_setup(2): the ring's descriptor, close-on-exec, or -1. */
   ioUringSetup(entries: number, params: Uint8Array): number {
     return this.ioUringSetupCall(SYS_IO_URING_SETUP, entries, params);
+  }
+
+  /** bpf(2): what the command returns, -1 with an errno; `attr` is a union bpf_attr, which the kernel writes to. */
+  bpf(command: number, attr: Uint8Array): number {
+    const number = SYS_BPF[process.arch];
+    if (number === undefined) throw new NetError('ENOSYS', `bpf(2) has no number for ${process.arch} here`);
+    return this.bpfCall(number, command, attr, attr.length);
   }
 
   /** 0, or the errno: the caller knows which of them are no error. */

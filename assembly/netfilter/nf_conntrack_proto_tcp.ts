@@ -363,10 +363,10 @@ function judgeRst(net: Net, ct: NfConn, t: NfTcp, dir: u32, oldState: u32, seq: 
       return RST_CHECK_WINDOW;
     verdict = RST_KEEP_STATE;
   }
-  // The answer to an invalid SYN or ACK that was let through: windows here are not those of the ends.
+  // The other's answer to an invalid SYN or ACK that was let through: windows here are not those of the ends.
   const toSyn = (ct.status & IPS_SEEN_REPLY) !== 0 && <u32>t.lastIndex === TCP_SYN_SET;
   const toAck = (ct.status & IPS_ASSURED) === 0 && <u32>t.lastIndex === TCP_ACK_SET;
-  if ((toSyn || toAck) && ack === t.lastEnd) return RST_IN_WINDOW;
+  if ((toSyn || toAck) && <u32>t.lastDir !== dir && ack === t.lastEnd) return RST_IN_WINDOW;
   // The answer to a challenge ACK.
   if (
     oldState === TCP_CONNTRACK_SYN_SENT &&

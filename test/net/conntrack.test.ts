@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { conntrackText } from '../../src/netlink/ctnetlink.js';
 import { echo, echo6, ip4, ip6, pattern, udp } from '../oracle/packet.js';
+import { installNat } from '../oracle/nat_rule.js';
 import { families, freeOf, icmps, listen, twoNetworks } from './lab.js';
 
 type Side = (typeof families)[number];
@@ -161,4 +162,57 @@ describe('the table', () => {
     await r.conntrack.enable();
     await stack.close();
   });
+});
+
+describe('masquerading', () => {
+  async function behind() {
+    const lab = await twoNetworks();
+    await installNat(lab.stack, lab.r, [
+      { family: 0, hook: 'postrouting', device: 'wan0', to: 'masquerade' },
+    ]);
+    const heard = await listen(lab.b, 2, 17);
+    await lab.a.send(2, ip4({ src: '10.0.1.2', dst: '10.0.2.2', id: 0 }, udp({ sport: 1000, dport: 9 })));
+    lab.stack.run(10);
+    return { ...lab, heard };
+  }
+
+  test('hides the network behind the address of the way out', async () => {
+    const { stack, r, heard } = await behind();
+    expect(heard[0]!.subarray(12, 16)).toEqual(Uint8Array.of(10, 0, 2, 1));
+    expect((await r.conntrack.list())[0]).toMatchObject({ reply: { dst: '10.0.2.1', dport: 1000 } });
+    await stack.close();
+  });
+
+  test('is forgotten with that address', async () => {
+    const { stack, r, wan } = await behind();
+    await wan.addAddress('10.0.2.77/24');
+    await wan.deleteAddress('10.0.2.77/24');
+    expect(await r.conntrack.list()).toHaveLength(1);
+    await wan.deleteAddress('10.0.2.1/24');
+    expect(await r.conntrack.list()).toHaveLength(0);
+    await stack.close();
+  });
+
+  test('is forgotten when the device goes down', async () => {
+    const { stack, r, wan } = await behind();
+    await wan.down();
+    expect(await r.conntrack.list()).toHaveLength(0);
+    await stack.close();
+  });
+});
+
+test('nf_conntrack_acct counts packets and bytes of both directions', async () => {
+  const { stack, a, r } = await twoNetworks();
+  await r.setSysctl('net.netfilter.nf_conntrack_acct', 1);
+  await r.conntrack.enable();
+  const side = families[0];
+  for (let i = 0; i < 3; i++) {
+    await a.send(side.family, ping(side, 32));
+    stack.run(10);
+  }
+  expect((await r.conntrack.list())[0]).toMatchObject({
+    origCounters: { packets: 3n, bytes: 180n },
+    replyCounters: { packets: 3n, bytes: 180n },
+  });
+  await stack.close();
 });

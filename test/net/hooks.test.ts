@@ -341,10 +341,13 @@ describe.each(families)('$name hooks', (side) => {
   });
 });
 
-test('op ids below the range of generated code are refused', async () => {
+test('op ids that are not for hooks of the host are refused', async () => {
   const { stack, r } = await twoNetworks();
   expect(stack.core.instance.exports.setOp(1, 1)).toBe(-22);
-  expect(stack.core.instance.exports.setOp(1024, 1)).toBe(-22);
+  expect(stack.core.instance.exports.setOp(4096, 1)).toBe(-22);
+  await expect(r.addHook({ family: 0, hook: 0, priority: 0, op: 1024, id: 1 })).rejects.toMatchObject({
+    code: 'EINVAL',
+  });
   await expect(r.addHook({ family: 0, hook: 0, priority: 0, op: 1, id: 1 })).rejects.toMatchObject({
     code: 'EINVAL',
   });

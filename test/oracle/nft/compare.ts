@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Free, freeOf } from '../../net/lab.js';
 import { CoreRouter } from '../core_router.js';
 import { LinuxRouter } from '../linux_router.js';
-import { known } from './known.js';
+import { known, refused } from './known.js';
 import type { NftCase } from './nft_case.js';
 import { difference, framesOf, NotThere, onLinux, onOurs, type Recorded, silentCounters } from './run.js';
 import { caseText, shrink } from './shrink.js';
@@ -36,7 +36,7 @@ const list = (lines: readonly string[]): string => lines.map((line) => `\n  ${li
 
 export function compareRulesets(cases: readonly NftCase[], count: Count): void {
   const chosen = cases.filter(({ name }) => only === undefined || name.includes(only));
-  const todo: string[] = [];
+  const notTaken: string[] = [];
   const differing: string[] = [];
   let packets = 0;
   let linux: LinuxRouter;
@@ -51,8 +51,8 @@ export function compareRulesets(cases: readonly NftCase[], count: Count): void {
 
   afterAll(async () => {
     console.log(
-      `nftables oracle: ${chosen.length - todo.length} rulesets, ${packets} packets, seed ${count.seed}; ` +
-        `${todo.length} that ours does not take${list(todo)}; ${differing.length} known to differ${list(differing)}`,
+      `nftables oracle: ${chosen.length - notTaken.length} rulesets, ${packets} packets, seed ${count.seed}; ` +
+        `${notTaken.length} that ours does not take${list(notTaken)}; ${differing.length} known to differ${list(differing)}`,
     );
     await linux.close();
     await core.close();
@@ -62,38 +62,40 @@ export function compareRulesets(cases: readonly NftCase[], count: Count): void {
     return difference(recorded, await onOurs(core, one, recorded));
   }
 
-  it.for(chosen.map((one) => [one.name, one] as const))(
-    '%s',
-    { timeout: CASE_MS },
-    async ([, one], { skip }) => {
-      const seed = (hash(one.name) ^ count.seed) >>> 0;
-      const given = framesOf(one);
-      const recorded = await onLinux(
-        linux,
-        one,
-        given === undefined ? { count: count.packets, seed } : { given },
+  it.for(chosen.map((one) => [one.name, one] as const))('%s', { timeout: CASE_MS }, async ([, one]) => {
+    const seed = (hash(one.name) ^ count.seed) >>> 0;
+    const given = framesOf(one);
+    const recorded = await onLinux(
+      linux,
+      one,
+      given === undefined ? { count: count.packets, seed } : { given },
+    );
+    if (given === undefined && count.packets >= ENOUGH)
+      expect(silentCounters(recorded).length, silentCounters(recorded).join('\n')).toBeLessThanOrEqual(
+        one.silent ?? 0,
       );
-      if (given === undefined && count.packets >= ENOUGH)
-        expect(silentCounters(recorded).length, silentCounters(recorded).join('\n')).toBeLessThanOrEqual(
-          one.silent ?? 0,
-        );
-      let text: string | undefined;
-      try {
-        text = await differs(one, recorded);
-      } catch (error) {
+    const taken = await differs(one, recorded).then(
+      (difference) => ({ difference }),
+      (error: unknown) => {
         if (!(error instanceof NotThere)) throw error;
-        todo.push(`${one.name}: ${error.message.split('\n')[0]}`);
-        skip(error.message);
-      }
-      packets += recorded.batches.flat().length;
-      const reason = known[one.name];
-      if (reason !== undefined) {
-        differing.push(`${one.name}: ${reason}`);
-        if (count.packets >= ENOUGH)
-          expect(text, 'agrees with Linux: its line in known.ts has to go').toBeDefined();
-      } else if (text !== undefined) await fail(one, recorded, text);
-    },
-  );
+        return error.message.split('\n')[0]!;
+      },
+    );
+    const why = typeof taken === 'string' ? taken.slice(0, taken.indexOf(':')) : undefined;
+    expect(why, `${taken}`).toBe(refused[one.name]);
+    if (typeof taken === 'string') {
+      notTaken.push(`${one.name}: ${taken}`);
+      return;
+    }
+    const text = taken.difference;
+    packets += recorded.batches.flat().length;
+    const reason = known[one.name];
+    if (reason !== undefined) {
+      differing.push(`${one.name}: ${reason}`);
+      if (count.packets >= ENOUGH)
+        expect(text, 'agrees with Linux: its line in known.ts has to go').toBeDefined();
+    } else if (text !== undefined) await fail(one, recorded, text);
+  });
 
   /** A difference is one when Linux agrees with itself: what it chooses by chance or by its clock is none. */
   async function fail(one: NftCase, recorded: Recorded, text: string): Promise<void> {

@@ -500,6 +500,6 @@ describe.each([
       ),
       { numRuns: simd ? 1500 : 200 },
     );
-    expect(mergedPackets).toBeGreaterThan(200);
+    expect(mergedPackets).toBeGreaterThan(simd ? 200 : 20);
   });
 });

@@ -4,12 +4,14 @@
  */
 import { NetError } from '../net_error.js';
 import { errnoName } from '../core/errno_name.js';
-import { joinMessages } from '../netlink/nlmsg.js';
+import { joinMessages, readMessages } from '../netlink/nlmsg.js';
 import { type SystemNames, systemNames } from '../nft/datatype/names.js';
+import type { ListNames } from '../nft/delinearize/ruleset.js';
+import { readDump } from '../nft/encode/dump.js';
 import { encodeBatch } from '../nft/encode/message.js';
 import { NftError } from '../nft/error.js';
 import { RulesetErrors } from '../nft/evaluate/command.js';
-import type { IrCommand } from '../nft/ir.js';
+import type { IrCommand, IrThing } from '../nft/ir.js';
 import {
   type ControlAnswer,
   controlFolder,
@@ -65,16 +67,22 @@ export class RunningRouter {
   private constructor(
     private readonly path: string,
     /** With the router's own links. */
-    readonly names: SystemNames,
+    readonly names: SystemNames & ListNames,
   ) {}
 
   static async open(pid: number | undefined): Promise<RunningRouter> {
     const path = await findRouter(pid);
     const { links = {} } = await answered(path, { ask: 'links' });
-    return new RunningRouter(
-      path,
-      systemNames((name) => links[name]),
-    );
+    return new RunningRouter(path, {
+      ...systemNames((name) => links[name]),
+      ifname: (index) => Object.keys(links).find((name) => links[name] === index),
+    });
+  }
+
+  /** What it has now. */
+  async ruleset(): Promise<IrThing[]> {
+    const { ruleset = '' } = await answered(this.path, { ask: 'ruleset' });
+    return readDump(readMessages(new Uint8Array(Buffer.from(ruleset, 'base64'))));
   }
 
   /** All of it or nothing; throws RulesetErrors. */

@@ -4,7 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { NetError } from '../net_error.js';
-import type { Command, Expression, Family } from '../nft/ast.js';
+import type { Command, Expression, RulesetObject, Target } from '../nft/ast.js';
 import { systemNames } from '../nft/datatype/names.js';
 import { NftError } from '../nft/error.js';
 import { RulesetErrors } from '../nft/evaluate/command.js';
@@ -14,6 +14,7 @@ import { compile, defineVariables, readCommands } from '../nft/nft.js';
 import { describeText } from '../nft/print/describe.js';
 import { Declared } from '../nft/print/declared.js';
 import { printRuleset } from '../nft/print/ruleset.js';
+import type { IrThing } from '../nft/ir.js';
 import type { Source } from '../nft/source.js';
 import type { RunningRouter } from './nft_router.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './command_line.js';
@@ -85,17 +86,21 @@ class Session {
     if (this.netlink && changes.length > 0) this.output.out(compiled.debug(this.told));
     const fresh = compiled.ir.slice(this.told);
     this.told = compiled.ir.length;
-    if (router !== undefined && commands.some((command) => command.kind === 'list')) {
-      throw new NetError(
-        'ENOTSUP',
-        'the rules of a running router cannot be listed yet; with -c those of a file can',
-      );
-    }
     await router?.load(fresh);
     this.before.push(...changes);
     for (const command of changes) this.declared.apply(command);
     for (const command of commands)
-      if (command.kind === 'list') this.list(command.target.type, command.target.family);
+      if (command.kind === 'list')
+        this.list(command.target, router && (await this.listed(router, command.target)));
+  }
+
+  /** What the router has of it. */
+  private async listed(router: RunningRouter, { family, table }: Target): Promise<RulesetObject[]> {
+    const { delinearize } = await import('../nft/delinearize/ruleset.js');
+    const of = (thing: IrThing) =>
+      (family === undefined || thing.family === family) &&
+      (table === undefined || (thing.kind === 'table' ? thing.name : thing.table) === table);
+    return delinearize((await router.ruleset()).filter(of), router.names);
   }
 
   private async openRouter(): Promise<RunningRouter> {
@@ -106,16 +111,21 @@ class Session {
     return this.router;
   }
 
-  private list(type: string, family: Family | undefined): void {
-    if (type !== 'ruleset')
-      throw new NetError('ENOTSUP', `list ${type} needs a running router; list ruleset does not`);
-    const objects = this.declared.list(family);
+  /** `objects`: of a running router; otherwise what was declared. */
+  private list({ type, family, table }: Target, objects?: readonly RulesetObject[]): void {
+    if (type !== 'ruleset' && type !== 'table')
+      throw new NetError('ENOTSUP', `list ${type} is not there yet; list ruleset and list table are`);
+    if (type === 'table' && objects === undefined)
+      throw new NetError('ENOTSUP', 'list table needs a running router; list ruleset does not');
+    if (type === 'table' && objects?.length === 0)
+      throw new NetError('ENOENT', `there is no table ${family} ${table}`);
+    const listed = objects ?? this.declared.list(family);
     const { json, handle, stateless, terse, numericPriority, numeric } = this.options;
     if (json) {
-      this.output.out(`${printJson(objects)}\n`);
+      this.output.out(`${printJson(listed)}\n`);
       return;
     }
-    const text = printRuleset(objects, {
+    const text = printRuleset(listed, {
       ...(handle && { handles: true }),
       ...(stateless && { stateless }),
       ...(terse && { terse }),

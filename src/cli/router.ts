@@ -17,6 +17,7 @@ import type { Namespace } from '../net/namespace.js';
 import type { NetError } from '../net_error.js';
 import { controlFolder } from '../services/control_protocol.js';
 import { type ControlRules, ControlServer, type DumpPort } from '../services/control_server.js';
+import { dumpRuleset } from '../services/ruleset_dump.js';
 import { logRouterOptions } from './router_options.js';
 import { TraceFeed } from '../services/trace_feed.js';
 import { createStack, type Stack } from '../stack.js';
@@ -90,6 +91,7 @@ async function openControl(
     const rules: ControlRules = {
       links: async () =>
         Object.fromEntries((await namespace.links()).map(({ name, ifindex }) => [name, ifindex])),
+      ruleset: () => dumpRuleset(namespace.nfnl),
       batch: (bytes) => namespace.nfnl.batch(bytes),
     };
     return await ControlServer.open(folder, dumps, new TraceFeed(stack.core), rules);

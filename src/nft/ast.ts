@@ -269,6 +269,8 @@ export interface AddCommand {
   readonly kind: 'add' | 'create' | 'insert' | 'replace';
   /** insert and replace: a Rule. */
   readonly object: RulesetObject;
+  /** JSON without a command, as a listing has it: a rule's handle is the one it had, no place beside which it goes. */
+  readonly implied?: true;
   readonly loc: Loc;
 }
 

@@ -20,8 +20,15 @@ export interface ReadOptions extends ParseOptions {
 
 /** Throws NftError. */
 export function readCommands(source: Source, options: ReadOptions = {}): Command[] {
-  if (options.json && /^\s*\{/.test(source.text)) return parseJsonRuleset(source);
+  if (options.json && /^\s*\{/.test(source.text)) return parseJsonRuleset(source).map(withoutHandle);
   return parse(source, options);
+}
+
+/** A rule of a listing goes behind the others. */
+function withoutHandle(command: Command): Command {
+  if (command.kind !== 'add' || !command.implied || command.object.kind !== 'rule') return command;
+  const { handle: _had, ...object } = command.object;
+  return { ...command, object };
 }
 
 /** Variables of `-D name=value`, spelt as behind `define`. */

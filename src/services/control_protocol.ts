@@ -23,6 +23,8 @@ export type ControlRequest =
   | { readonly ask: 'links' }
   /** One transaction of nf_tables: its netlink messages, in base64. */
   | { readonly ask: 'netfilter'; readonly batch: string }
+  /** The ruleset: the messages of nf_tables' dumps (services/ruleset_dump). */
+  | { readonly ask: 'ruleset' }
   | { readonly ask: 'dump'; readonly port: string; readonly filter: string; readonly show?: DumpShow };
 
 export type ControlAnswer =
@@ -30,6 +32,8 @@ export type ControlAnswer =
       readonly ok: true;
       readonly ports?: readonly string[];
       readonly links?: Readonly<Record<string, number>>;
+      /** Netlink messages, in base64. */
+      readonly ruleset?: string;
       /** Of the transaction: what failed, none when it is done. */
       readonly failed?: readonly {
         readonly seq: number;

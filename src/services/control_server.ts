@@ -36,6 +36,7 @@ export interface DumpPort {
 /** The router's side of `ww nft`. */
 export interface ControlRules {
   links(): Promise<Readonly<Record<string, number>>>;
+  ruleset(): Promise<Uint8Array>;
   batch(bytes: Uint8Array): Promise<readonly { seq: number; error: number; message?: string }[]>;
 }
 
@@ -114,7 +115,7 @@ export class ControlServer {
         const filter = new PcapFilter(request.filter);
         say({ ok: true });
         this.stream(socket, port, filter, request.show ?? 'all');
-      } else if ((request.ask === 'netfilter' || request.ask === 'links') && this.rules !== undefined) {
+      } else if (this.rules !== undefined) {
         void this.answerRules(this.rules, request).then((answer) => {
           say(answer);
           socket.end();
@@ -130,10 +131,12 @@ export class ControlServer {
 
   private async answerRules(
     rules: ControlRules,
-    request: Extract<ControlRequest, { ask: 'netfilter' | 'links' }>,
+    request: Extract<ControlRequest, { ask: 'netfilter' | 'links' | 'ruleset' }>,
   ): Promise<ControlAnswer> {
     try {
       if (request.ask === 'links') return { ok: true, links: await rules.links() };
+      if (request.ask === 'ruleset')
+        return { ok: true, ruleset: Buffer.from(await rules.ruleset()).toString('base64') };
       const acks = await rules.batch(Buffer.from(request.batch, 'base64'));
       return { ok: true, failed: acks.filter(({ error }) => error !== 0) };
     } catch (error) {

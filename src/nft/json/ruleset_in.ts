@@ -358,7 +358,7 @@ function commandFrom(verb: string, c: Cursor, whole: Cursor): Command {
     }
     default: {
       const object = objectFrom(verb, c) ?? whole.fail(`'${verb}' is neither a command nor an object`);
-      return { kind: 'add', object, loc: c.loc };
+      return { kind: 'add', object, implied: true, loc: c.loc };
     }
   }
 }

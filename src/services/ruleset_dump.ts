@@ -1,0 +1,35 @@
+/**
+ * The whole ruleset of a namespace as nf_tables tells of it: the messages of its dumps one behind the other, sets before
+ * their elements. What `nft list ruleset` asks for, in one answer.
+ */
+import { NFNL_SUBSYS_NFTABLES } from '../../assembly/abi/nfnl.js';
+import { NftaSetElemList, NftMsg } from '../../assembly/abi/nf_tables.js';
+import type { Nfnl } from '../net/nfnl.js';
+import { joinMessages, type NlMsg } from '../netlink/nlmsg.js';
+import { readDump } from '../nft/encode/dump.js';
+import { FAMILY_NUMBER } from '../nft/encode/message.js';
+
+const NFPROTO_UNSPEC = 0;
+const HEADS = [
+  NftMsg.GETTABLE,
+  NftMsg.GETOBJ,
+  NftMsg.GETSET,
+  NftMsg.GETFLOWTABLE,
+  NftMsg.GETCHAIN,
+  NftMsg.GETRULE,
+];
+
+export async function dumpRuleset(nfnl: Nfnl): Promise<Uint8Array> {
+  const messages: NlMsg[] = [];
+  const ask = (what: NftMsg, family: number, fill?: Parameters<Nfnl['dump']>[2]) =>
+    nfnl.dump((NFNL_SUBSYS_NFTABLES << 8) | what, family, fill);
+  for (const what of HEADS) messages.push(...(await ask(what, NFPROTO_UNSPEC)));
+  for (const thing of readDump(messages)) {
+    if (thing.kind !== 'set') continue;
+    const elements = await ask(NftMsg.GETSETELEM, FAMILY_NUMBER[thing.family], (attrs) => {
+      attrs.text(NftaSetElemList.TABLE, thing.table).text(NftaSetElemList.SET, thing.name);
+    });
+    messages.push(...elements);
+  }
+  return joinMessages(messages.map(({ bytes }) => bytes));
+}

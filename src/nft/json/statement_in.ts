@@ -127,7 +127,8 @@ function setFrom(body: Cursor, loc: Loc): SetStatement {
 }
 
 function meterFrom(body: Cursor, loc: Loc): MeterStatement {
-  const elem = dynamicElement(body, 'key', [body.get('stmt')]);
+  const stmt = body.opt('stmt');
+  const elem = dynamicElement(body, 'key', stmt === undefined ? [] : [stmt]);
   return present<MeterStatement>({
     kind: 'meter',
     name: body.get('name').string(),
@@ -148,10 +149,13 @@ const OBJECTS: readonly string[] = [
   'ct expectation',
 ];
 
+/** Properties of the statements that bear such a name themselves: without one of them an expression says which object. */
+const STATE = ['packets', 'bytes', 'rate', 'val', 'mss', 'wscale', 'flags'];
+
 /** Kinds of object that a statement refers to by a name or a map. */
 function objrefFrom(name: string, body: Cursor, loc: Loc): Statement | undefined {
   if (!OBJECTS.includes(name)) return undefined;
-  const byName = body.type === 'string' || (body.type === 'object' && body.has('map'));
+  const byName = body.type === 'string' || (body.type === 'object' && !STATE.some((own) => body.has(own)));
   return byName ? { kind: 'objref', type: name as ObjectType, expr: expressionFrom(body), loc } : undefined;
 }
 

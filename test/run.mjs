@@ -113,7 +113,7 @@ async function lint() {
 }
 
 /** One vitest project; what it wrote is counted. A run that ends badly without a failed test counts as one. */
-async function vitest(tier, { patterns, seed }) {
+async function vitest(tier, { patterns, seed }, again = false) {
   const report = join('build', `test-${process.pid}-${tier}.json`);
   const args = ['run', '--project', tier, '--reporter=default', '--reporter=json', `--outputFile=${report}`];
   args.push('--passWithNoTests', ...patterns);
@@ -136,7 +136,14 @@ async function vitest(tier, { patterns, seed }) {
     say(`${tier}: no report (${error.message})`);
   }
   rmSync(report, { force: true });
-  if (code !== 0 && total.failed === 0) total.failed = 1;
+  if (code !== 0 && total.failed === 0) {
+    // Seen now and then on a busy machine: a worker process that ends when all its tests have passed. Not twice.
+    if (!again) {
+      say(`${tier}: every test passed, but the run failed; once more`);
+      return vitest(tier, { patterns, seed }, true);
+    }
+    total.failed = 1;
+  }
   return total;
 }
 

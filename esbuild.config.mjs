@@ -63,11 +63,7 @@ function asc(target, outFile, entry = 'assembly/index.ts') {
   const script = 'node_modules/assemblyscript/bin/asc.js';
   const args = [script, entry, '--config', 'asconfig.json', '--target', target, '--outFile', outFile];
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] });
-    // Said of a program as large as this one, and nothing that anybody could mend.
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      process.stderr.write(text.replaceAll('Last converge was suboptimal.\n', ''));
-    });
+    const child = spawn(process.execPath, args, { stdio: 'inherit' });
     child.once('error', fail);
     child.once('close', (code) =>
       code === 0 ? done() : fail(new Error(`asc --target ${target} failed (${code})`)),

@@ -246,14 +246,38 @@ function rebuildSources(ctnet: NfCtNet): void {
   }
 }
 
-function hookAdd(net: Net, family: u32, hook: NetfilterHook, priority: i32, op: u32, id: u32): i32 {
-  const err = hookRegister(hookSlot(net, family, hook), priority, op, 0, id);
+/** Puts a hook in its place, or (`on` false) takes it out, where it may be missing. 0 or -ENOMEM. */
+function setHook(net: Net, family: u32, hook: NetfilterHook, priority: i32, op: u32, id: u32, on: bool): i32 {
+  const slot = hookSlot(net, family, hook);
+  if (!on) {
+    if (hookUnregister(slot, id) === 0) net.hookCount--;
+    return 0;
+  }
+  const err = hookRegister(slot, priority, op, 0, id);
   if (err === 0) net.hookCount++;
   return err;
 }
 
-function hookDel(net: Net, family: u32, hook: NetfilterHook, id: u32): void {
-  if (hookUnregister(hookSlot(net, family, hook), id) === 0) net.hookCount--;
+/** All of them, on or off; -ENOMEM, the only error there is, when one is missing: then all have to go. */
+function setTrackingHooks(net: Net, f: u32, on: bool): i32 {
+  const first = NF_IP_PRI_CONNTRACK_DEFRAG;
+  const last = i32.MAX_VALUE;
+  let err = setHook(net, f, NetfilterHook.PRE_ROUTING, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_OUT, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
+  const own = NF_IP_PRI_CONNTRACK;
+  err |= setHook(net, f, NetfilterHook.PRE_ROUTING, own, Op.NF_CONNTRACK_IN, HOOK_ID_IN, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_OUT, own, Op.NF_CONNTRACK_IN, HOOK_ID_IN, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_IN, last, Op.NF_CONNTRACK_CONFIRM, HOOK_ID_CONFIRM, on);
+  err |= setHook(net, f, NetfilterHook.POST_ROUTING, last, Op.NF_CONNTRACK_CONFIRM, HOOK_ID_CONFIRM, on);
+  return err;
+}
+
+function setNatHooks(net: Net, f: u32, on: bool): i32 {
+  let err = setHook(net, f, NetfilterHook.PRE_ROUTING, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_OUT, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_IN, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT, on);
+  err |= setHook(net, f, NetfilterHook.POST_ROUTING, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT, on);
+  return err;
 }
 
 /** One more wants connections of `family` (NFPROTO_IPV4, NFPROTO_IPV6) tracked. 0 or -ENOMEM. */
@@ -262,74 +286,15 @@ export function nfCtNetnsGet(net: Net, family: u32): i32 {
   const ctnet = nfCtNet(net);
   const users = family === NFPROTO_IPV4 ? ctnet.users4 : ctnet.users6;
   if (users === 0) {
-    const err = addHooks(net, family);
+    const err = setTrackingHooks(net, family, true);
     if (err !== 0) {
-      delHooks(net, family);
+      setTrackingHooks(net, family, false);
       return err;
     }
   }
   if (family === NFPROTO_IPV4) ctnet.users4++;
   else ctnet.users6++;
   return 0;
-}
-
-function addHooks(net: Net, family: u32): i32 {
-  let err = hookAdd(
-    net,
-    family,
-    NetfilterHook.PRE_ROUTING,
-    NF_IP_PRI_CONNTRACK_DEFRAG,
-    Op.NF_DEFRAG,
-    HOOK_ID_DEFRAG,
-  );
-  if (err === 0)
-    err = hookAdd(
-      net,
-      family,
-      NetfilterHook.LOCAL_OUT,
-      NF_IP_PRI_CONNTRACK_DEFRAG,
-      Op.NF_DEFRAG,
-      HOOK_ID_DEFRAG,
-    );
-  if (err === 0)
-    err = hookAdd(
-      net,
-      family,
-      NetfilterHook.PRE_ROUTING,
-      NF_IP_PRI_CONNTRACK,
-      Op.NF_CONNTRACK_IN,
-      HOOK_ID_IN,
-    );
-  if (err === 0)
-    err = hookAdd(net, family, NetfilterHook.LOCAL_OUT, NF_IP_PRI_CONNTRACK, Op.NF_CONNTRACK_IN, HOOK_ID_IN);
-  if (err === 0)
-    err = hookAdd(
-      net,
-      family,
-      NetfilterHook.LOCAL_IN,
-      i32.MAX_VALUE,
-      Op.NF_CONNTRACK_CONFIRM,
-      HOOK_ID_CONFIRM,
-    );
-  if (err === 0)
-    err = hookAdd(
-      net,
-      family,
-      NetfilterHook.POST_ROUTING,
-      i32.MAX_VALUE,
-      Op.NF_CONNTRACK_CONFIRM,
-      HOOK_ID_CONFIRM,
-    );
-  return err;
-}
-
-function delHooks(net: Net, family: u32): void {
-  hookDel(net, family, NetfilterHook.PRE_ROUTING, HOOK_ID_DEFRAG);
-  hookDel(net, family, NetfilterHook.LOCAL_OUT, HOOK_ID_DEFRAG);
-  hookDel(net, family, NetfilterHook.PRE_ROUTING, HOOK_ID_IN);
-  hookDel(net, family, NetfilterHook.LOCAL_OUT, HOOK_ID_IN);
-  hookDel(net, family, NetfilterHook.LOCAL_IN, HOOK_ID_CONFIRM);
-  hookDel(net, family, NetfilterHook.POST_ROUTING, HOOK_ID_CONFIRM);
 }
 
 /** One less. What was tracked stays until its time ends, as in Linux. */
@@ -340,7 +305,7 @@ export function nfCtNetnsPut(net: Net, family: u32): void {
   if (users === 0) return;
   if (family === NFPROTO_IPV4) ctnet.users4--;
   else ctnet.users6--;
-  if (users === 1) delHooks(net, family);
+  if (users === 1) setTrackingHooks(net, family, false);
 }
 
 /** One more nat chain of `family`: its connections are tracked and the NAT hooks stand. 0 or -ENOMEM. */
@@ -350,32 +315,14 @@ export function nfNatNetGet(net: Net, family: u32): i32 {
   const ctnet = nfCtNet(net);
   if (ctnet.bysource === 0) ctnet.bysource = kzalloc((ctnet.mask + 1) << 2);
   const users = family === NFPROTO_IPV4 ? ctnet.natUsers4 : ctnet.natUsers6;
-  if (ctnet.bysource === 0 || (users === 0 && addNatHooks(net, family) !== 0)) {
-    if (users === 0) delNatHooks(net, family);
+  if (ctnet.bysource === 0 || (users === 0 && setNatHooks(net, family, true) !== 0)) {
+    if (users === 0) setNatHooks(net, family, false);
     nfCtNetnsPut(net, family);
     return -Errno.ENOMEM;
   }
   if (family === NFPROTO_IPV4) ctnet.natUsers4++;
   else ctnet.natUsers6++;
   return 0;
-}
-
-function addNatHooks(net: Net, family: u32): i32 {
-  let err = hookAdd(net, family, NetfilterHook.PRE_ROUTING, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT);
-  if (err === 0)
-    err = hookAdd(net, family, NetfilterHook.LOCAL_OUT, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT);
-  if (err === 0)
-    err = hookAdd(net, family, NetfilterHook.LOCAL_IN, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT);
-  if (err === 0)
-    err = hookAdd(net, family, NetfilterHook.POST_ROUTING, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT);
-  return err;
-}
-
-function delNatHooks(net: Net, family: u32): void {
-  hookDel(net, family, NetfilterHook.PRE_ROUTING, HOOK_ID_NAT);
-  hookDel(net, family, NetfilterHook.LOCAL_OUT, HOOK_ID_NAT);
-  hookDel(net, family, NetfilterHook.LOCAL_IN, HOOK_ID_NAT);
-  hookDel(net, family, NetfilterHook.POST_ROUTING, HOOK_ID_NAT);
 }
 
 export function nfNatNetPut(net: Net, family: u32): void {
@@ -385,7 +332,7 @@ export function nfNatNetPut(net: Net, family: u32): void {
   if (users === 0) return;
   if (family === NFPROTO_IPV4) ctnet.natUsers4--;
   else ctnet.natUsers6--;
-  if (users === 1) delNatHooks(net, family);
+  if (users === 1) setNatHooks(net, family, false);
   nfCtNetnsPut(net, family);
 }
 

@@ -317,6 +317,12 @@ export function tableLookup(nn: NftNet, nla: usize, family: u32, now: bool): Tab
   return null;
 }
 
+/** Is the table told of in a dump of `family` (0: all) and the name in the attribute `name` (0: any)? */
+export function tableDumped(nn: NftNet, table: Table, family: u32, name: usize): bool {
+  if (!activeNow(table.state) || (family !== 0 && family !== table.family)) return false;
+  return name === 0 || tableLookup(nn, name, table.family, true) === table;
+}
+
 export function tableHead(table: Table, kind: u32): usize {
   return load<u32>(changetype<usize>(table) + offsetof<Table>('heads') + (kind << 2));
 }

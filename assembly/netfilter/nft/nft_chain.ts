@@ -72,6 +72,7 @@ import {
   namedLookup,
   namedRemove,
   renamed,
+  tableDumped,
   tableHead,
   tableLookup,
   tableOf,
@@ -682,7 +683,7 @@ export function chainDump(ctx: Ctx, cursor: usize): i32 {
   store<u32>(cursor, 1);
   for (let t = ctx.nn.tableHead; t !== 0; t = changetype<Table>(t).next) {
     const table = changetype<Table>(t);
-    if (!activeNow(table.state) || (ctx.family !== 0 && ctx.family !== table.family)) continue;
+    if (!tableDumped(ctx.nn, table, ctx.family, 0)) continue;
     for (let p = tableHead(table, NftKind.CHAIN); p !== 0; p = changetype<Chain>(p).next) {
       const chain = changetype<Chain>(p);
       if (!activeNow(chain.state)) continue;

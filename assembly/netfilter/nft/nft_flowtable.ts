@@ -28,6 +28,7 @@ import {
   namedByHandle,
   namedLookup,
   namedRemove,
+  tableDumped,
   tableHead,
   tableLookup,
   tableOf,
@@ -176,8 +177,7 @@ export function flowtableDump(ctx: Ctx, cursor: usize): i32 {
   store<u32>(cursor, 1);
   for (let t = ctx.nn.tableHead; t !== 0; t = changetype<Table>(t).next) {
     const table = changetype<Table>(t);
-    if (!activeNow(table.state) || (ctx.family !== 0 && ctx.family !== table.family)) continue;
-    if (tableName !== 0 && tableLookup(ctx.nn, tableName, table.family, true) !== table) continue;
+    if (!tableDumped(ctx.nn, table, ctx.family, tableName)) continue;
     for (let p = tableHead(table, NftKind.FLOWTABLE); p !== 0; p = changetype<Flowtable>(p).next) {
       const ft = changetype<Flowtable>(p);
       if (!activeNow(ft.state)) continue;

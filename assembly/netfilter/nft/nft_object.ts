@@ -33,6 +33,7 @@ import {
   namedByHandle,
   namedLookup,
   namedRemove,
+  tableDumped,
   tableHead,
   tableLookup,
   tableOf,
@@ -241,8 +242,7 @@ export function objDump(ctx: Ctx, cursor: usize, reset: bool): i32 {
   store<u32>(cursor, 1);
   for (let t = ctx.nn.tableHead; t !== 0; t = changetype<Table>(t).next) {
     const table = changetype<Table>(t);
-    if (!activeNow(table.state) || (ctx.family !== 0 && ctx.family !== table.family)) continue;
-    if (tableName !== 0 && tableLookup(ctx.nn, tableName, table.family, true) !== table) continue;
+    if (!tableDumped(ctx.nn, table, ctx.family, tableName)) continue;
     for (let p = tableHead(table, NftKind.OBJ); p !== 0; p = changetype<Obj>(p).next) {
       const obj = changetype<Obj>(p);
       if (!activeNow(obj.state) || (type !== 0 && <u32>obj.objType !== type)) continue;

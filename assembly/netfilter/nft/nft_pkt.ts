@@ -15,6 +15,8 @@ import { Net } from '../../net/net';
 import { SkBuff, skbHeadlen } from '../../skb/sk_buff';
 import { skbCopyBits } from '../../skb/skbuff';
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../../wire/ethernet';
+import { NEXTHDR_AUTH, NEXTHDR_FRAGMENT, NEXTHDR_NONE } from '../../wire/ipv6';
+import { ipv6ExtHdr } from '../../wire/ipv6_ext';
 import { FRAME_BYTES } from './nft_ctx';
 
 export const L4_UNKNOWN: u32 = 0;
@@ -151,24 +153,6 @@ function l4of4(pkt: Pkt): bool {
   return true;
 }
 
-const NEXTHDR_HOP: u32 = 0;
-const NEXTHDR_ROUTING: u32 = 43;
-const NEXTHDR_FRAGMENT: u32 = 44;
-const NEXTHDR_AUTH: u32 = 51;
-const NEXTHDR_NONE: u32 = 59;
-const NEXTHDR_DEST: u32 = 60;
-
-export function ipv6IsExt(nexthdr: u32): bool {
-  return (
-    nexthdr === NEXTHDR_HOP ||
-    nexthdr === NEXTHDR_ROUTING ||
-    nexthdr === NEXTHDR_FRAGMENT ||
-    nexthdr === NEXTHDR_AUTH ||
-    nexthdr === NEXTHDR_NONE ||
-    nexthdr === NEXTHDR_DEST
-  );
-}
-
 /**
  * Walks the extension headers: to the first that is `target`, or, when that is negative, to the last header. Sets
  * thoff and fragoff (fragments but the first end the walk) and returns the protocol there, or -1. Linux: ipv6_find_hdr.
@@ -181,7 +165,7 @@ export function ipv6FindHdr(pkt: Pkt, target: i32): i32 {
   pkt.fragoff = 0;
   for (let i = 0; i < 64; i++) {
     const found = <i32>nexthdr === target;
-    if (!ipv6IsExt(nexthdr) || nexthdr === NEXTHDR_NONE) {
+    if (!ipv6ExtHdr(nexthdr) || nexthdr === NEXTHDR_NONE) {
       if (target >= 0 && !found) return -1;
       pkt.thoff = start;
       return <i32>nexthdr;
@@ -195,7 +179,7 @@ export function ipv6FindHdr(pkt: Pkt, target: i32): i32 {
       if (f === 0) return -1;
       const off = <u32>bswap<u16>(load<u16>(f)) & 0xfff8;
       if (off !== 0 && !found) {
-        if (target >= 0 || (ipv6IsExt(next) && next !== NEXTHDR_NONE)) return -1;
+        if (target >= 0 || (ipv6ExtHdr(next) && next !== NEXTHDR_NONE)) return -1;
         pkt.fragoff = off;
         // Linux does not tell where: its transport header is the network header then.
         pkt.thoff = 0;

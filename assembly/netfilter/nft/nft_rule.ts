@@ -31,6 +31,7 @@ import {
   activeNext,
   activeNow,
   namedLookup,
+  tableDumped,
   tableHead,
   tableLookup,
   tableOf,
@@ -337,8 +338,7 @@ export function ruleDump(ctx: Ctx, cursor: usize, reset: bool): i32 {
   store<u32>(cursor, 1);
   for (let t = ctx.nn.tableHead; t !== 0; t = changetype<Table>(t).next) {
     const table = changetype<Table>(t);
-    if (!activeNow(table.state) || (ctx.family !== 0 && ctx.family !== table.family)) continue;
-    if (tableName !== 0 && tableLookup(ctx.nn, tableName, table.family, true) !== table) continue;
+    if (!tableDumped(ctx.nn, table, ctx.family, tableName)) continue;
     for (let p = tableHead(table, NftKind.CHAIN); p !== 0; p = changetype<Chain>(p).next) {
       const chain = changetype<Chain>(p);
       if (!activeNow(chain.state)) continue;

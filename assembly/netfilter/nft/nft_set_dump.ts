@@ -2,7 +2,7 @@
 import { NftaSet } from '../../abi/nf_tables';
 import { Errno } from '../../net/errno';
 import { tbGet } from '../nlattr';
-import { NftKind, Table, activeNow, namedLookup, tableHead, tableLookup } from './nf_tables';
+import { NftKind, Table, activeNow, namedLookup, tableDumped, tableHead, tableLookup } from './nf_tables';
 import { Ctx, badAttr, tbPop, tbPush } from './nft_ctx';
 import { nftMsgFits } from './nft_msg';
 import { SET_POLICY, NftSet, setFill } from './nft_set';
@@ -18,8 +18,7 @@ export function setDump(ctx: Ctx, cursor: usize): i32 {
   store<u32>(cursor, 1);
   for (let t = ctx.nn.tableHead; t !== 0; t = changetype<Table>(t).next) {
     const table = changetype<Table>(t);
-    if (!activeNow(table.state) || (ctx.family !== 0 && ctx.family !== table.family)) continue;
-    if (tableName !== 0 && tableLookup(ctx.nn, tableName, table.family, true) !== table) continue;
+    if (!tableDumped(ctx.nn, table, ctx.family, tableName)) continue;
     for (let p = tableHead(table, NftKind.SET); p !== 0; p = changetype<NftSet>(p).next) {
       const set = changetype<NftSet>(p);
       if (!activeNow(set.state)) continue;

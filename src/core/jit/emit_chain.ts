@@ -19,7 +19,7 @@ import {
 import { NbCounter } from '../../../assembly/abi/nft_bytecode.js';
 import { NFT_L4_UNKNOWN, NFT_L4_VALID, NftFrame, NftFrameSkb } from '../../../assembly/abi/nft_frame.js';
 import type { BlobRule } from './blob.js';
-import { type Code, I32, Mem, Op } from './code.js';
+import { type Code, I32, I64, Mem, Op } from './code.js';
 import { foldKey, planDispatch } from './dispatch.js';
 import { FRAME, needsTransport, ValueEmitter } from './emit_value.js';
 import { liftRule, type Rule, type Step, type Test } from './lift.js';
@@ -291,7 +291,7 @@ class SegmentEmitter {
     for (let i = 0; i <= used.length; i++) code.block();
     const wide = values.single(test(rules[0]!)!);
     if (wide) {
-      const local = values.temporary(0x7e);
+      const local = values.temporary(I64);
       code.localTee(local).op(Op.i32_wrap_i64).localGet(local).i64Const(32, 0).op(Op.i64_shr_u);
       code.op(Op.i32_wrap_i64).op(Op.i32_xor);
     }

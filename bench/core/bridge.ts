@@ -4,7 +4,7 @@
  */
 import { type Stack, createStack } from '../../src/stack.js';
 import { frame } from './frames.js';
-import { MemoryPort, NIC_REQUEST_BYTES, Nic } from './memory_nic.js';
+import { type Fill, MemoryPort, NIC_REQUEST_BYTES, Nic } from './memory_nic.js';
 
 const STATIONS = 512;
 const FLOWS = 1024;
@@ -50,14 +50,9 @@ export class BridgeBench {
 
   /** Sends bursts until `packets` have come out of the other port; throws when one did not. */
   forward(packets: number): void {
-    const { loop } = this.stack.core;
     const { exports, state } = this.nic;
-    const turns = Math.ceil(packets / this.lan.burst);
-    const before = this.nic.frames;
-    this.lan.fill = (port, n) => exports.fillFlows(port, state, this.frames, FLOWS, n);
-    for (let i = 0; i < turns; i++) loop.turn();
-    this.lan.fill = undefined;
-    const lost = turns * this.lan.burst - (this.nic.frames - before);
+    const fill: Fill = (port, n) => exports.fillFlows(port, state, this.frames, FLOWS, n);
+    const lost = this.lan.send(this.stack.core.loop, fill, packets);
     if (lost !== 0) throw new Error(`${lost} frames were not forwarded`);
   }
 

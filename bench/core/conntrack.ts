@@ -126,18 +126,12 @@ export class ConntrackBench {
 
   /** Nanoseconds a packet. */
   ns(packets: number): number {
-    const { loop } = this.stack.core;
-    const turns = Math.ceil(packets / this.lan.burst);
     const before = this.nic.frames;
-    this.lan.fill = this.fill;
     const begin = performance.now();
-    for (let i = 0; i < turns; i++) loop.turn();
+    const lost = this.lan.send(this.stack.core.loop, this.fill, packets);
     const ms = performance.now() - begin;
-    this.lan.fill = undefined;
-    const done = this.nic.frames - before;
-    if (done !== turns * this.lan.burst)
-      throw new Error(`${turns * this.lan.burst - done} packets were not forwarded`);
-    return (ms * 1e6) / done;
+    if (lost !== 0) throw new Error(`${lost} packets were not forwarded`);
+    return (ms * 1e6) / (this.nic.frames - before);
   }
 
   async close(): Promise<void> {

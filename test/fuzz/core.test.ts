@@ -8,39 +8,16 @@
  * FUZZ_COUNT: inputs (default 250,000; 10,000,000 with LONG=true, which goes on where it was stopped).
  * FUZZ_SEED=n begins at round n; a failure names its round: FUZZ_SEED=that FUZZ_COUNT=1 runs it alone.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { runRounds } from '../long_progress.js';
 import { Random } from '../random.js';
 import { burst, PORTS } from './core_frames.js';
 import { CoreLab } from './core_lab.js';
 
 const LONG = process.env.LONG === 'true';
 const COUNT = Number(process.env.FUZZ_COUNT ?? (LONG ? 10_000_000 : 250_000));
-const STATE = 'build/long/fuzz_core.json';
 const BURSTS = 64;
 const CANARIES = [0xa5, 0x3c] as const;
-
-interface Progress {
-  seed: number;
-  inputs: number;
-}
-
-/** Where a long run was; anew when there is none. */
-function begin(): Progress {
-  const fresh = { seed: Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 30), inputs: 0 };
-  if (!LONG || process.env.FUZZ_SEED !== undefined) return fresh;
-  try {
-    return JSON.parse(readFileSync(STATE, 'utf8')) as Progress;
-  } catch {
-    return fresh;
-  }
-}
-
-function remember(progress: Progress): void {
-  if (!LONG || process.env.FUZZ_SEED !== undefined) return;
-  mkdirSync('build/long', { recursive: true });
-  writeFileSync(STATE, JSON.stringify(progress));
-}
 
 const hex = (bytes: Uint8Array | undefined) =>
   bytes === undefined ? 'nothing' : Buffer.from(bytes).toString('hex');
@@ -108,24 +85,15 @@ async function round(seed: number): Promise<number> {
 describe('the whole core', () => {
   test(
     `comes through ${COUNT} hostile frames`,
-    async () => {
-      const progress = begin();
-      const seed = progress.seed;
-      console.log(
-        `fuzz/core: rounds from FUZZ_SEED=${seed}, ${progress.inputs} of ${COUNT} inputs done before`,
-      );
-      while (progress.inputs < COUNT) {
-        try {
-          progress.inputs += await round(progress.seed);
-        } catch (error) {
-          throw new Error(`FUZZ_SEED=${progress.seed} FUZZ_COUNT=1: ${(error as Error).message}`, {
-            cause: error,
-          });
-        }
-        progress.seed++;
-        remember(progress);
-      }
-    },
+    () =>
+      runRounds({
+        name: 'fuzz/core',
+        count: COUNT,
+        seed: Date.now() % 2 ** 30,
+        variable: 'FUZZ_COUNT',
+        size: 1,
+        round,
+      }),
     LONG ? 6 * 3600_000 : 300_000,
   );
 });

@@ -45,7 +45,7 @@ export class NetfilterSocket {
   }
 
   /** A transaction, or any other messages that are answered by NLMSG_ERROR only. */
-  async batch(messages: Uint8Array): Promise<NlAck[]> {
+  batchNow(messages: Uint8Array): NlAck[] {
     this.send(messages);
     const acks: NlAck[] = [];
     for (let part = this.receive(); part !== undefined; part = this.receive())
@@ -53,7 +53,15 @@ export class NetfilterSocket {
     return acks;
   }
 
+  async batch(messages: Uint8Array): Promise<NlAck[]> {
+    return this.batchNow(messages);
+  }
+
   async dump(type: number, family: number, fill?: (attrs: NlAttrWriter) => void): Promise<NlMsg[]> {
+    return this.dumpNow(type, family, fill);
+  }
+
+  dumpNow(type: number, family: number, fill?: (attrs: NlAttrWriter) => void): NlMsg[] {
     this.send(nfMessage({ type, family, flags: NLM_F_DUMP, seq: 1 }, fill));
     const found: NlMsg[] = [];
     for (;;) {

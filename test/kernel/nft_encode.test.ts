@@ -4,9 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { NLMSG_ERROR } from '../../assembly/abi/nfnl.js';
 import { NftMsg } from '../../assembly/abi/nf_tables.js';
 import { systemNames } from '../../src/nft/datatype/names.js';
 import { encodeBatch } from '../../src/nft/encode/message.js';
@@ -14,7 +12,9 @@ import { evaluateCommands } from '../../src/nft/evaluate/command.js';
 import { parse } from '../../src/nft/grammar/parse.js';
 import type { IrCommand } from '../../src/nft/ir.js';
 import { type NlAttr, readAttrs } from '../../src/netlink/nlattr.js';
-import { joinMessages, readAck, readMessages } from '../../src/netlink/nlmsg.js';
+import { joinMessages, readMessages } from '../../src/netlink/nlmsg.js';
+import { Sys } from '../../src/sys/sys.js';
+import { NetfilterSocket } from './netfilter_socket.js';
 import { enterOwnNetns, type OwnNetns } from './netns.js';
 import { printedMessages } from './nft_messages.js';
 
@@ -107,50 +107,20 @@ test.each(files)('of %s the messages are those of nft', (file) => {
   expect(lines(encodeBatch(compile(file)).map(({ bytes }) => bytes))).toEqual(sent);
 });
 
-const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-const libc = koffi.load(null);
-const socket: (family: number, type: number, protocol: number) => number =
-  libc.func('int socket(int, int, int)');
-const send: (fd: number, p: Uint8Array, n: number, flags: number) => number = libc.func(
-  'long send(int, void *, size_t, int)',
-);
-const recv: typeof send = libc.func('long recv(int, void *, size_t, int)');
-const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number =
-  libc.func('int setsockopt(int, int, int, void *, int)');
-const close: (fd: number) => number = libc.func('int close(int)');
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 0o2000003;
-const NETLINK_NETFILTER = 12;
-const SOL_SOCKET = 1;
-const SO_SNDBUFFORCE = 32;
-const SO_RCVBUFFORCE = 33;
-const MSG_DONTWAIT = 0x40;
-const BIG = Uint8Array.from([0, 0, 0, 2]);
-
 /** Sends a batch; what the kernel refuses of it. */
 function load(commands: readonly IrCommand[]): string[] {
-  const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER);
-  if (fd < 0) throw new Error(`socket(AF_NETLINK): errno ${koffi.errno()}`);
+  const messages = encodeBatch(commands);
+  const socket = new NetfilterSocket(new Sys());
   try {
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, BIG, 4);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, BIG, 4);
-    const messages = encodeBatch(commands);
-    const bytes = joinMessages(messages.map((message) => message.bytes));
-    if (send(fd, bytes, bytes.length, 0) < 0) throw new Error(`send: errno ${koffi.errno()}`);
-    const errors: string[] = [];
-    const buffer = new Uint8Array(1 << 20);
-    for (;;) {
-      const n = recv(fd, buffer, buffer.length, MSG_DONTWAIT);
-      if (n <= 0) return errors;
-      for (const msg of readMessages(buffer.subarray(0, n))) {
-        if (msg.type !== NLMSG_ERROR) continue;
-        const ack = readAck(msg)!;
+    return socket
+      .batchNow(joinMessages(messages.map(({ bytes }) => bytes)))
+      .filter(({ error }) => error !== 0)
+      .map((ack) => {
         const of = messages.find(({ seq }) => seq === ack.seq)?.command?.thing;
-        if (ack.error !== 0) errors.push(`${ack.error} for ${of?.kind} (${ack.message ?? ''})`);
-      }
-    }
+        return `${ack.error} for ${of?.kind} (${ack.message ?? ''})`;
+      });
   } finally {
-    close(fd);
+    socket.close();
   }
 }
 

@@ -3,19 +3,13 @@
  * read back. Of the flags it prints only some, so those that decide (create, append, ...) are put in by the command.
  */
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import {
-  NLM_F_APPEND,
-  NLM_F_CREATE,
-  NLM_F_DUMP,
-  NLM_F_MULTI,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-} from '../../assembly/abi/nfnl.js';
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST } from '../../assembly/abi/nfnl.js';
 import { NftMsg } from '../../assembly/abi/nf_tables.js';
 import type { NlAttrWriter } from '../../src/netlink/nlattr.js';
-import { type NlMsg, nfMessage, readMessages } from '../../src/netlink/nlmsg.js';
+import { NetError } from '../../src/net_error.js';
+import type { NlMsg } from '../../src/netlink/nlmsg.js';
+import { Sys } from '../../src/sys/sys.js';
+import { NetfilterSocket } from './netfilter_socket.js';
 
 const SUBSYS_NFT = 10 << 8;
 const HEADER_WORDS = 5;
@@ -105,42 +99,15 @@ function putFlags(message: Uint8Array, ruleset: string): void {
   if (type === 16 || type === 17) message.set([0, 0, 0, 10], 16);
 }
 
-const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-const libc = koffi.load(null);
-const socket: (family: number, type: number, protocol: number) => number =
-  libc.func('int socket(int, int, int)');
-const send: (fd: number, p: Uint8Array, n: number, flags: number) => number = libc.func(
-  'long send(int, void *, size_t, int)',
-);
-const recv: typeof send = libc.func('long recv(int, void *, size_t, int)');
-const close: (fd: number) => number = libc.func('int close(int)');
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 0o2000003;
-const NETLINK_NETFILTER = 12;
-
-/** The kernel's answers to one message, up to NLMSG_DONE or NLMSG_ERROR; a dump that was disturbed is asked for anew. */
-export function kernelAsk(message: Uint8Array): NlMsg[] {
-  const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER);
-  if (fd < 0) throw new Error(`socket(AF_NETLINK): errno ${koffi.errno()}`);
-  try {
-    if (send(fd, message, message.length, 0) < 0) throw new Error(`send: errno ${koffi.errno()}`);
-    const found: NlMsg[] = [];
-    for (;;) {
-      const buffer = new Uint8Array(1 << 16);
-      const n = recv(fd, buffer, buffer.length, 0);
-      if (n < 0) throw new Error(`recv: errno ${koffi.errno()}`);
-      for (const msg of readMessages(buffer.subarray(0, n))) {
-        if (msg.type === NLMSG_DONE || msg.type === NLMSG_ERROR) return found;
-        found.push(msg);
-        if ((msg.flags & NLM_F_MULTI) === 0) return found;
-      }
-    }
-  } finally {
-    close(fd);
-  }
-}
-
-/** All messages of a dump. */
+/** All messages of a dump of the namespace that this process is in; none of what this kernel does not know. */
 export function kernelDump(message: number, family: number, fill?: (attrs: NlAttrWriter) => void): NlMsg[] {
-  return kernelAsk(nfMessage({ type: SUBSYS_NFT | message, family, flags: NLM_F_DUMP, seq: 1 }, fill));
+  const socket = new NetfilterSocket(new Sys());
+  try {
+    return socket.dumpNow(SUBSYS_NFT | message, family, fill);
+  } catch (error) {
+    if (error instanceof NetError) return [];
+    throw error;
+  } finally {
+    socket.close();
+  }
 }

@@ -12,7 +12,6 @@
  * HOSTILE_COUNT: frames (default 200,000; 10,000,000 with LONG=true, which goes on where it was stopped).
  * FUZZ_SEED=n begins with round n, and repeats it exactly.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Link } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
@@ -41,12 +40,12 @@ import {
   u8,
   udp,
 } from '../oracle/packet.js';
+import { runRounds } from '../long_progress.js';
 import { Random } from '../random.js';
 import { address, freeOf } from './lab.js';
 
 const LONG = process.env.LONG === 'true';
 const COUNT = Number(process.env.HOSTILE_COUNT ?? (LONG ? 10_000_000 : 200_000));
-const STATE = 'build/long/hostile.json';
 /** Frames of a round: a router of its own, with a seed of its own. */
 const ROUND = 50_000;
 const BURST = 100;
@@ -350,29 +349,8 @@ function bridgeAttack(random: Random): Uint8Array {
   );
 }
 
-interface Progress {
-  seed: number;
-  frames: number;
-}
-
-function begin(): Progress {
-  const fresh = { seed: Number(process.env.FUZZ_SEED ?? 1), frames: 0 };
-  if (!LONG || process.env.FUZZ_SEED !== undefined) return fresh;
-  try {
-    return JSON.parse(readFileSync(STATE, 'utf8')) as Progress;
-  } catch {
-    return fresh;
-  }
-}
-
-function remember(progress: Progress): void {
-  if (!LONG || process.env.FUZZ_SEED !== undefined) return;
-  mkdirSync('build/long', { recursive: true });
-  writeFileSync(STATE, JSON.stringify(progress));
-}
-
 /** One router under fire for `count` frames. */
-async function round(seed: number, count: number): Promise<void> {
+async function round(seed: number, count: number): Promise<number> {
   const random = new Random(seed);
   const lab = await hostileLab(seed);
   const { stack, pktgen, router, a0, evil, evil2, pristine } = lab;
@@ -454,26 +432,14 @@ async function round(seed: number, count: number): Promise<void> {
   for (const name of ['a', 'b', 'c', 'router']) await stack.removeNamespace(await stack.namespace(name));
   expect(freeOf(stack)).toEqual(pristine);
   await stack.close();
+  return count;
 }
 
-test(`a router under ${COUNT} hostile frames loses no ping and keeps its bounds`, {
-  timeout: LONG ? 6 * 3600_000 : 300_000,
-}, async () => {
-  const progress = begin();
-  console.log(
-    `net/hostile: rounds from FUZZ_SEED=${progress.seed}, ${progress.frames} of ${COUNT} frames done before`,
-  );
-  while (progress.frames < COUNT) {
-    const count = Math.min(ROUND, COUNT - progress.frames);
-    try {
-      await round(progress.seed, count);
-    } catch (error) {
-      throw new Error(`FUZZ_SEED=${progress.seed} HOSTILE_COUNT=${count}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-    progress.frames += count;
-    progress.seed++;
-    remember(progress);
-  }
-});
+test(
+  `a router under ${COUNT} hostile frames loses no ping and keeps its bounds`,
+  {
+    timeout: LONG ? 6 * 3600_000 : 300_000,
+  },
+  () =>
+    runRounds({ name: 'net/hostile', count: COUNT, seed: 1, variable: 'HOSTILE_COUNT', size: ROUND, round }),
+);

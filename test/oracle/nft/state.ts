@@ -2,6 +2,7 @@
  * What a netfilter holds, as lines that are equal when the state is: rules with their counters, objects, elements of
  * sets, connections. Left out: handles, what depends on the time (expirations; timeouts of connections stand aside).
  */
+import { CtMsg, Cta, CtaTuple } from '../../../assembly/abi/nf_conntrack_netlink.js';
 import { NFNL_SUBSYS_CTNETLINK, NfProto } from '../../../assembly/abi/nfnl.js';
 import {
   NftaChain,
@@ -129,32 +130,6 @@ export function rulesetLines(ruleset: Ruleset): string[] {
   return lines;
 }
 
-/** Linux: include/uapi/linux/netfilter/nfnetlink_conntrack.h. */
-const IPCTNL_MSG_CT_GET = 1;
-enum Cta {
-  TUPLE_ORIG = 1,
-  TUPLE_REPLY,
-  STATUS,
-  PROTOINFO,
-  HELP,
-  NAT_SRC,
-  TIMEOUT,
-  MARK,
-  COUNTERS_ORIG,
-  COUNTERS_REPLY,
-  USE,
-  ID,
-  NAT_DST,
-  TUPLE_MASTER,
-  SEQ_ADJ_ORIG,
-  SEQ_ADJ_REPLY,
-  SECMARK,
-  ZONE,
-  SECCTX,
-  TIMESTAMP,
-  MARK_MASK,
-  LABELS,
-}
 const LEFT_OUT: readonly number[] = [Cta.USE, Cta.ID, Cta.TIMEOUT, Cta.TIMESTAMP];
 const TUPLES: readonly number[] = [Cta.TUPLE_ORIG, Cta.TUPLE_REPLY, Cta.TUPLE_MASTER];
 const NESTED: readonly number[] = [
@@ -165,13 +140,11 @@ const NESTED: readonly number[] = [
   Cta.SEQ_ADJ_ORIG,
   Cta.SEQ_ADJ_REPLY,
 ];
-const CTA_TUPLE_IP = 1;
-const CTA_TUPLE_PROTO = 2;
 
 function tupleText(value: Uint8Array): string {
   const tuple = new NlAttrs(value);
-  const ip = readAttrs(tuple.bytes(CTA_TUPLE_IP) ?? new Uint8Array(0)).map((attr) => formatIp(attr.value));
-  const proto = readAttrs(tuple.bytes(CTA_TUPLE_PROTO) ?? new Uint8Array(0)).map(
+  const ip = readAttrs(tuple.bytes(CtaTuple.IP) ?? new Uint8Array(0)).map((attr) => formatIp(attr.value));
+  const proto = readAttrs(tuple.bytes(CtaTuple.PROTO) ?? new Uint8Array(0)).map(
     (attr) => `${attr.type}:${Number.parseInt(hex(attr.value), 16)}`,
   );
   return `${ip.join('>')} ${proto.join(' ')}`;
@@ -192,7 +165,7 @@ export interface Connection {
 
 /** All connections that are tracked, sorted. */
 export async function connections(of: Netfilter): Promise<Connection[]> {
-  const messages = await of.dump((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, NfProto.UNSPEC);
+  const messages = await of.dump((NFNL_SUBSYS_CTNETLINK << 8) | CtMsg.GET, NfProto.UNSPEC);
   return messages
     .map(({ payload }) => {
       const attrs = readAttrs(payload.subarray(4));

@@ -147,6 +147,17 @@ export class LocalCore implements Core {
     this.requests.dump(type, net, family, recordBytes, read, what, ifindex, size);
   }
 
+  /** A dump that is done when this returns: for who reads what its addresses say before any other request may free it. */
+  dumpNow(
+    type: MsgType,
+    net: number,
+    recordBytes: number,
+    read: (view: DataView, at: number) => void,
+    what: string,
+  ): void {
+    this.requests.dump(type, net, 0, recordBytes, read, what);
+  }
+
   onEvent(listener: (event: CoreEvent) => void): () => void {
     this.eventListeners.add(listener);
     return () => this.eventListeners.delete(listener);

@@ -31,10 +31,12 @@ export function readBlob(view: DataView, at: number): { rules: BlobRule[]; end: 
     let p = rule + view.getUint16(rule + Nb.SIZE, true);
     while (p < next) {
       const size = view.getUint16(p + Nb.SIZE, true);
+      if (size === 0) throw new Error(`no instruction at ${p}`);
       instructions.push({ kind: view.getUint8(p), aux: view.getUint8(p + Nb.AUX), at: p, size });
       p += size;
     }
     rules.push({ at: rule, instructions });
+    if (next <= rule) throw new Error(`no rule at ${rule}`);
     rule = next;
   }
   return { rules, end: rule };

@@ -49,6 +49,8 @@ export interface CoreImports {
 export interface ChainShape {
   rules: number;
   functions: number;
+  /** Of its code. */
+  bytes: number;
   /** Rules behind a branch by table, and such branches. */
   dispatched: number;
   dispatches: number;
@@ -79,12 +81,21 @@ export function emitChain(
 ): { name: string; shape: ChainShape } {
   const rules = blob.rules.map((rule) => liftRule(view, rule));
   const segments = split(rules);
-  const shape: ChainShape = { rules: rules.length, functions: 0, dispatched: 0, dispatches: 0, evaluated: 0 };
+  const shape: ChainShape = {
+    rules: rules.length,
+    functions: 0,
+    bytes: 0,
+    dispatched: 0,
+    dispatches: 0,
+    evaluated: 0,
+  };
+  const mark = builder.mark();
   const functions = segments.map(() => builder.func([I32], [I32]));
   segments.forEach((segment, i) => {
     shape.functions++;
     new SegmentEmitter(functions[i]!.code, segment, imports, mode, shape).emit(functions[i + 1]?.index);
   });
+  shape.bytes = builder.bytesSince(mark);
   return { name: functions[0]!.name, shape };
 }
 

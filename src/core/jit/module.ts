@@ -60,6 +60,21 @@ export class ModuleBuilder {
     return { index: this.imported.length + number, name: `${number}`, code };
   }
 
+  /** For reset(): the functions so far. */
+  mark(): number {
+    return this.functions.length;
+  }
+
+  /** Forgets the functions since. */
+  reset(mark: number): void {
+    this.functions.length = mark;
+  }
+
+  /** Bytes of the functions since `mark`, about. */
+  bytesSince(mark: number): number {
+    return this.functions.slice(mark).reduce((sum, { code }) => sum + code.body.length, 0);
+  }
+
   /** The module's bytes. */
   finish(): Uint8Array<ArrayBuffer> {
     const out = new Bytes();

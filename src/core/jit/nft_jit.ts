@@ -1,59 +1,82 @@
 /**
- * NftJit: generated code for the chains of a namespace. What changed is generated anew, into one module, while the core
- * interprets; what did not keeps its code. Nothing here is state: the core forgets the code of a chain that changes, a
- * restored core has none, and either way the packets fare the same.
+ * NftJit: generated code for the chains of a namespace. What changed is generated anew while the core interprets; what
+ * did not keeps its code. Nothing here is state: the core forgets the code of a chain that changes, a restored core has
+ * none, and either way the packets fare the same.
  *
- *   commit ─► event NFT ─► sync: NFT_JIT_DUMP ─► chains without code ─► emit ─► compile ─► still the same? ─► setOp
+ *   commit ─► event NFT ─► sync: dump ─► chains without code ─► emit ─► compile ─► still the same? ─► setOp
+ *
+ * Chains go into modules of at most MODULE_RULES rules, so that the host is not held up for long; a module is let go
+ * of when the last chain that has code in it has other code, or none. What cannot be compiled stays interpreted, and
+ * describe() says why.
  */
 import { EventType } from '../../../assembly/abi/event.js';
-import { NftJitRec } from '../../../assembly/abi/nft_jit.js';
-import { MsgType } from '../../../assembly/abi/request.js';
 import type { LocalCore } from '../core.js';
 import { readBlob } from './blob.js';
+import { dumpChains, type JitChain, sameChain } from './chain_dump.js';
 import { I32 } from './code.js';
 import { type ChainShape, emitChain, type JitMode } from './emit_chain.js';
 import { ModuleBuilder } from './module.js';
 
 const PAGE_BYTES = 65536;
+/** Rules that are generated without a pause. */
+const MODULE_RULES = 4000;
+/** Of one chain; V8 takes seconds for more. */
+const CHAIN_RULES_MAX = 20_000;
 
-/** A chain as the core tells of it. */
-interface JitChain {
-  readonly op: number;
-  readonly chain: number;
-  readonly blob: number;
-  readonly version: number;
-  readonly compiled: boolean;
+const NO_OP = 'there are no ids left for generated code';
+const NOT_YET = 'its code is not ready yet';
+
+/** A chain, and what packets run of it. */
+export interface ChainReport extends ChainShape {
+  /** NFPROTO_* */
   readonly family: number;
   readonly table: string;
   readonly name: string;
-}
-
-/** A chain whose code is installed. */
-export interface CompiledChain extends ChainShape {
-  readonly family: number;
-  readonly table: string;
-  readonly name: string;
+  readonly mode: JitMode | 'interpreter';
+  /** Why it is interpreted. */
+  readonly reason?: string;
 }
 
 export interface SyncResult {
   /** Chains that got code now. */
-  readonly compiled: readonly CompiledChain[];
-  /** Bytes of the module. */
+  readonly compiled: readonly ChainReport[];
+  /** Bytes of the modules. */
   readonly bytes: number;
 }
 
+/** Code that is installed: its place in the core's table, and what it was made of. */
+interface Installed {
+  readonly net: number;
+  readonly from: JitChain;
+  readonly place: number;
+  readonly shape: ChainShape;
+}
+
+interface Code {
+  readonly from: JitChain;
+  readonly code: () => number;
+  readonly shape: ChainShape;
+}
+
 export class NftJit {
-  /** Index in the core's function table of the code behind an op: it is used again. */
-  private readonly places = new Map<number, number>();
-  private readonly shapes = new Map<number, CompiledChain>();
+  /** By op. */
+  private readonly installed = new Map<number, Installed>();
+  /** Indices in the core's function table that nobody uses. */
+  private readonly freePlaces: number[] = [];
+  /** By op: chains that could not be compiled. */
+  private readonly failed = new Map<number, { from: JitChain; reason: string }>();
+  /** By op: chains whose module V8 refused; each is tried in one of its own. */
+  private readonly alone = new Set<number>();
+  private readonly waiting = new Map<number, Promise<SyncResult>>();
   private readonly stop: () => void;
   private working: Promise<unknown> = Promise.resolve();
+  private closed = false;
 
-  /** `onError` hears of what went wrong behind an event: the chains stay interpreted. */
+  /** `onError` hears of what went wrong: the chains stay interpreted. */
   constructor(
     private readonly core: LocalCore,
     private readonly mode: JitMode,
-    onError: (error: unknown) => void,
+    private readonly onError: (error: unknown) => void,
   ) {
     this.stop = core.onEvent((event) => {
       if (event.type !== EventType.NFT) return;
@@ -63,91 +86,179 @@ export class NftJit {
 
   /** Generates code for what has none in the namespace; resolves when it is installed. One at a time. */
   sync(net: number): Promise<SyncResult> {
-    const done = this.working.then(() => this.compile(net));
+    const waiting = this.waiting.get(net);
+    if (waiting !== undefined) return waiting;
+    const done = this.working.then(() => {
+      this.waiting.delete(net);
+      return this.compile(net);
+    });
+    this.waiting.set(net, done);
     this.working = done.catch(() => undefined);
     return done;
   }
 
-  /** What has code now. */
-  compiled(): readonly CompiledChain[] {
-    return [...this.shapes.values()];
+  /** The chains of the namespace, and what was made of them. */
+  describe(net: number): ChainReport[] {
+    return dumpChains(this.core, net).map((chain) => {
+      const { family, table, name } = chain;
+      const installed = this.installed.get(chain.op);
+      if (chain.compiled && installed !== undefined && sameChain(installed.from, chain))
+        return { ...installed.shape, family, table, name, mode: this.mode };
+      const failed = this.failed.get(chain.op);
+      const known = failed !== undefined && sameChain(failed.from, chain) ? failed.reason : NOT_YET;
+      const rules = this.rulesOf(chain);
+      const reason = chain.op === 0 ? NO_OP : known;
+      return { ...emptyShape(rules), family, table, name, mode: 'interpreter', reason };
+    });
   }
 
+  /** Every chain is interpreted again. */
   close(): void {
     this.stop();
+    this.closed = true;
+    for (const op of [...this.installed.keys()]) this.uninstall(op, true);
   }
 
   private async compile(net: number): Promise<SyncResult> {
-    const stale: JitChain[] = [];
-    await this.chains(net, (chain) => {
-      if (!chain.compiled && chain.op !== 0) stale.push(chain);
-    });
-    if (stale.length === 0) return { compiled: [], bytes: 0 };
-    const { bytes, functions } = this.generate(stale);
-    const { exports, memory } = this.core.instance;
-    const { instance } = await WebAssembly.instantiate(bytes, { core: { ...exports, memory } });
-    const compiled: CompiledChain[] = [];
-    await this.chains(net, (chain) => {
-      const made = functions.get(chain.op);
-      if (made === undefined || chain.compiled) return;
-      if (made.from.blob !== chain.blob || made.from.version !== chain.version) return;
-      this.install(chain.op, instance.exports[made.name] as () => number);
-      const { family, table, name } = chain;
-      compiled.push({ ...made.shape, family, table, name });
-      this.shapes.set(chain.op, compiled.at(-1)!);
-    });
-    return { compiled, bytes: bytes.length };
+    const compiled: ChainReport[] = [];
+    const tried = new Set<number>();
+    let bytes = 0;
+    this.letGo(net, dumpChains(this.core, net));
+    while (!this.closed) {
+      const chains = this.some(dumpChains(this.core, net), tried);
+      if (chains.length === 0) break;
+      const made = await this.module(chains);
+      bytes += made.bytes;
+      // What changed while V8 compiled is not the same chain any more.
+      const now = new Map(dumpChains(this.core, net).map((chain) => [chain.op, chain]));
+      for (const code of made.codes) {
+        const chain = now.get(code.from.op);
+        if (this.closed || chain === undefined || chain.compiled || !sameChain(code.from, chain)) continue;
+        this.install(net, code);
+        const { family, table, name } = code.from;
+        compiled.push({ ...code.shape, family, table, name, mode: this.mode });
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { compiled, bytes };
   }
 
-  private generate(chains: readonly JitChain[]): {
+  /** Code of chains that have changed, or gone: nobody calls it any more. */
+  private letGo(net: number, chains: readonly JitChain[]): void {
+    const now = new Map(chains.map((chain) => [chain.op, chain]));
+    for (const [op, { net: of, from }] of [...this.installed]) {
+      if (of !== net) continue;
+      const chain = now.get(op);
+      if (chain === undefined || !chain.compiled || !sameChain(chain, from)) this.uninstall(op, false);
+    }
+    for (const [op, { from }] of [...this.failed]) {
+      const chain = now.get(op);
+      if (chain !== undefined && !sameChain(chain, from)) this.failed.delete(op);
+    }
+  }
+
+  /** Chains without code that fit a module together, one at least. */
+  private some(chains: readonly JitChain[], tried: Set<number>): JitChain[] {
+    const some: JitChain[] = [];
+    let rules = 0;
+    for (const chain of chains) {
+      if (chain.compiled || chain.op === 0 || this.failed.has(chain.op)) continue;
+      const alone = this.alone.delete(chain.op);
+      if (alone) {
+        if (some.length === 0) return [chain];
+        this.alone.add(chain.op);
+        break;
+      }
+      if (tried.has(chain.op)) continue;
+      const n = this.rulesOf(chain);
+      if (some.length > 0 && rules + n > MODULE_RULES) break;
+      tried.add(chain.op);
+      rules += n;
+      some.push(chain);
+    }
+    return some;
+  }
+
+  private rulesOf({ blob }: JitChain): number {
+    return readBlob(this.core.instance.view, blob).rules.length;
+  }
+
+  /** Emits and compiles. Of a module that V8 refuses each chain is tried alone. */
+  private async module(chains: readonly JitChain[]): Promise<{ bytes: number; codes: Code[] }> {
+    const { bytes, emitted } = this.emit(chains);
+    if (emitted.length === 0) return { bytes: 0, codes: [] };
+    const { memory, exports } = this.core.instance;
+    try {
+      const { instance } = await WebAssembly.instantiate(bytes, { core: { ...exports, memory } });
+      const codes = emitted.map(({ from, name, shape }) => ({
+        from,
+        shape,
+        code: instance.exports[name] as () => number,
+      }));
+      return { bytes: bytes.length, codes };
+    } catch (error) {
+      if (emitted.length === 1) this.fail(emitted[0]!.from, error);
+      else for (const { from } of emitted) this.alone.add(from.op);
+      return { bytes: 0, codes: [] };
+    }
+  }
+
+  private emit(chains: readonly JitChain[]): {
     bytes: Uint8Array<ArrayBuffer>;
-    functions: Map<number, { from: JitChain; name: string; shape: ChainShape }>;
+    emitted: { from: JitChain; name: string; shape: ChainShape }[];
   } {
     const { memory, view, scalar } = this.core.instance;
-    const pages = memory.buffer.byteLength / PAGE_BYTES;
-    const builder = new ModuleBuilder({ pages, shared: !scalar });
+    const builder = new ModuleBuilder({ pages: memory.buffer.byteLength / PAGE_BYTES, shared: !scalar });
     const imports = {
       interpret: builder.import('nftInterpret', [I32, I32], [I32]),
       evaluate: builder.import('nftEvaluate', [I32, I32], [I32]),
       run: builder.import('nftRun', [I32, I32], [I32]),
       transport: builder.import('nftTransport', [I32], [I32]),
     };
-    const functions = new Map<number, { from: JitChain; name: string; shape: ChainShape }>();
+    const emitted: { from: JitChain; name: string; shape: ChainShape }[] = [];
     for (const from of chains) {
-      const { name, shape } = emitChain(view, readBlob(view, from.blob), builder, imports, this.mode);
-      functions.set(from.op, { from, name, shape });
+      const mark = builder.mark();
+      try {
+        const blob = readBlob(view, from.blob);
+        const n = blob.rules.length;
+        if (n > CHAIN_RULES_MAX)
+          throw new Error(`it has ${n} rules, ${CHAIN_RULES_MAX} are the most that are compiled`);
+        emitted.push({ from, ...emitChain(view, blob, builder, imports, this.mode) });
+      } catch (error) {
+        builder.reset(mark);
+        this.fail(from, error);
+      }
     }
-    return { bytes: builder.finish(), functions };
+    return { bytes: builder.finish(), emitted };
   }
 
-  private install(op: number, code: () => number): void {
+  private fail(from: JitChain, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.failed.set(from.op, { from, reason });
+    this.onError(
+      new Error(`chain ${from.table} ${from.name} stays interpreted: ${reason}`, { cause: error }),
+    );
+  }
+
+  private install(net: number, { from, code, shape }: Code): void {
     const { exports } = this.core.instance;
-    const place = this.places.get(op) ?? exports.table.grow(1);
-    this.places.set(op, place);
+    const place = this.freePlaces.pop() ?? exports.table.grow(1);
     exports.table.set(place, code);
-    exports.setOp(op, place);
+    exports.setOp(from.op, place);
+    this.installed.set(from.op, { net, from, place, shape });
   }
 
-  private async chains(net: number, each: (chain: JitChain) => void): Promise<void> {
-    const read = (view: DataView, at: number) => {
-      const u32 = (field: NftJitRec) => view.getUint32(at + field, true);
-      each({
-        op: u32(NftJitRec.OP),
-        chain: u32(NftJitRec.CHAIN),
-        blob: u32(NftJitRec.BLOB),
-        version: u32(NftJitRec.VERSION),
-        compiled: u32(NftJitRec.COMPILED) !== 0,
-        family: u32(NftJitRec.FAMILY),
-        table: this.text(u32(NftJitRec.TABLE_NAME)),
-        name: this.text(u32(NftJitRec.NAME)),
-      });
-    };
-    await this.core.dump(MsgType.NFT_JIT_DUMP, net, 0, NftJitRec.SIZE, read, 'chains for generated code');
+  /** `running`: the core may still call it. */
+  private uninstall(op: number, running: boolean): void {
+    const { exports } = this.core.instance;
+    const { place } = this.installed.get(op)!;
+    if (running) exports.setOp(op, 0);
+    exports.table.set(place, null);
+    this.freePlaces.push(place);
+    this.installed.delete(op);
   }
+}
 
-  /** A text of the core: u16 length, bytes. */
-  private text(at: number): string {
-    const { u8, view } = this.core.instance;
-    return new TextDecoder().decode(u8.slice(at + 2, at + 2 + view.getUint16(at, true)));
-  }
+function emptyShape(rules: number): ChainShape {
+  return { rules, functions: 0, bytes: 0, dispatched: 0, dispatches: 0, evaluated: 0 };
 }

@@ -3,14 +3,11 @@
  * error of the router's comes back with the number of its message, and so with the place of the command it was made of.
  */
 import { NetError } from '../net_error.js';
-import { errnoName } from '../core/errno_name.js';
 import { joinMessages, readMessages } from '../netlink/nlmsg.js';
 import { type SystemNames, systemNames } from '../nft/datatype/names.js';
 import type { ListNames } from '../nft/delinearize/ruleset.js';
 import { readDump } from '../nft/encode/dump.js';
 import { encodeBatch } from '../nft/encode/message.js';
-import { NftError } from '../nft/error.js';
-import { RulesetErrors } from '../nft/evaluate/command.js';
 import type { IrCommand, IrThing } from '../nft/ir.js';
 import {
   type ControlAnswer,
@@ -20,6 +17,7 @@ import {
   type ControlRequest,
 } from '../services/control_protocol.js';
 import { ask } from './dump_port.js';
+import { throwRefused } from './nft_refused.js';
 
 async function answered(path: string, request: ControlRequest): Promise<ControlAnswer & { ok: true }> {
   const { answer, socket } = await ask(path, request);
@@ -45,23 +43,6 @@ async function findRouter(pid: number | undefined): Promise<string> {
   }
   return controlPath(folder!, running[0]!);
 }
-
-/** strerror(3) of what nf_tables answers. */
-const STRERROR: Readonly<Record<string, string>> = {
-  EPERM: 'Operation not permitted',
-  ENOENT: 'No such file or directory',
-  ENOMEM: 'Cannot allocate memory',
-  EBUSY: 'Device or resource busy',
-  EEXIST: 'File exists',
-  ENODEV: 'No such device',
-  EINVAL: 'Invalid argument',
-  EMLINK: 'Too many links',
-  ERANGE: 'Numerical result out of range',
-  ELOOP: 'Too many levels of symbolic links',
-  ENFILE: 'Too many open files in system',
-  EOPNOTSUPP: 'Operation not supported',
-  ENOTEMPTY: 'Directory not empty',
-};
 
 export class RunningRouter {
   private constructor(
@@ -91,15 +72,6 @@ export class RunningRouter {
     const messages = encodeBatch(ir);
     const batch = Buffer.from(joinMessages(messages.map(({ bytes }) => bytes))).toString('base64');
     const { failed = [] } = await answered(this.path, { ask: 'netfilter', batch });
-    const errors = failed.map(({ seq, error, message }) => {
-      const why = message ?? STRERROR[errnoName(error)] ?? errnoName(error);
-      const command = messages.find((each) => each.seq === seq)?.command;
-      if (command === undefined)
-        return new NetError(errnoName(error), `the router refuses the transaction: ${why}`);
-      return new NftError(`Could not process rule: ${why}`, command.loc);
-    });
-    const first = errors.find((error) => error instanceof NetError);
-    if (first !== undefined) throw first;
-    if (errors.length > 0) throw new RulesetErrors(errors.filter((error) => error instanceof NftError));
+    throwRefused(messages, failed);
   }
 }

@@ -114,6 +114,14 @@ async function runReplay(file: string, options: ReplayCommandOptions): Promise<n
     say(loaded.errors.map(formatDiagnostic).join('\n'));
     return EXIT_WRONG_USE;
   }
+  const { nftables, links } = loaded.config;
+  if (nftables !== undefined) {
+    const mistakes = await (await import('./router_rules.js')).checkRules(nftables, links);
+    if (mistakes.length > 0) {
+      say(mistakes.map(formatDiagnostic).join('\n'));
+      return EXIT_WRONG_USE;
+    }
+  }
   const { replay } = await import('./replay_run.js');
   const { out, in: inputs, json, ...rest } = options;
   const beganMs = performance.now();

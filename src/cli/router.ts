@@ -1,7 +1,7 @@
 /**
  * `ww up router.yaml`: one namespace with the links, addresses, routes and sysctls of the file.
  *
- *   sysctls of all and default ─► links and ports ─► sysctls of links ─► addresses ─► routes, neighbours ─► frames
+ *   sysctls of all and default ─► links and ports ─► rules ─► sysctls of links ─► addresses ─► routes, neighbours ─► frames
  *
  * It forwards both families unless the file says otherwise. A port that cannot be had at the start ends all of it; one
  * that goes later takes its link down and comes back by itself. When every port is a capture file the run ends with the
@@ -15,11 +15,10 @@ import type { Bridge, BridgePort } from '../net/bridge.js';
 import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import type { NetError } from '../net_error.js';
-import { controlFolder } from '../services/control_protocol.js';
-import { type ControlRules, ControlServer, type DumpPort } from '../services/control_server.js';
-import { dumpRuleset } from '../services/ruleset_dump.js';
+import { openControl } from './router_control.js';
+import { startJit } from './router_jit.js';
 import { logRouterOptions } from './router_options.js';
-import { TraceFeed } from '../services/trace_feed.js';
+import { loadRules } from './router_rules.js';
 import { createStack, type Stack } from '../stack.js';
 import { makeVirtual } from './virtual_link.js';
 import { PortFigures } from './port_figures.js';
@@ -44,6 +43,7 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
     const router = await buildRouter(stack, config, context);
     introduce(config, context);
     logRouterOptions(router.namespace, router.links, context.log);
+    const jit = await startJit(stack, router.namespace, context.jit, context.log);
     for (const { driver } of router.ports) driver.release();
     const control = await openControl(stack, router, context);
     const faults = new Map(
@@ -65,39 +65,13 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
       }),
       close: async () => {
         await control?.close();
+        jit?.close();
         await stack.close();
       },
     });
   } finally {
     // A second time when it ended in order; a first one, ports and all, when it could not be built.
     await stack.close();
-  }
-}
-
-/** For `ww dump PORT`; a router runs without, too. */
-async function openControl(
-  stack: Stack,
-  { namespace, links, ports }: Router,
-  { log }: UpContext,
-): Promise<ControlServer | null> {
-  const folder = controlFolder();
-  if (folder === null) return null;
-  try {
-    const dumps = new Map<string, DumpPort>();
-    for (const [i, { listener }] of ports.entries()) {
-      const link = links[i]!;
-      if (listener !== undefined) dumps.set(link.name, { listener, handle: (await link.info()).handle });
-    }
-    const rules: ControlRules = {
-      links: async () =>
-        Object.fromEntries((await namespace.links()).map(({ name, ifindex }) => [name, ifindex])),
-      ruleset: () => dumpRuleset(namespace.nfnl),
-      batch: (bytes) => namespace.nfnl.batch(bytes),
-    };
-    return await ControlServer.open(folder, dumps, new TraceFeed(stack.core), rules);
-  } catch (error) {
-    log.warn({ why: (error as Error).message }, 'no control socket');
-    return null;
   }
 }
 
@@ -144,6 +118,7 @@ export async function buildRouter(
     links.set(link, made);
     ports.push(port);
   }
+  if (config.nftables !== undefined) await loadRules(namespace, config.nftables);
   for (const [name, value] of config.sysctls)
     if (OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
   for (const { name, mtu6 } of links.keys())

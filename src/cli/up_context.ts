@@ -1,6 +1,7 @@
 /** What `ww up` hands to the router or the lab that it starts, and others to what they run. */
 import type { Logger } from 'pino';
 import type { LinkConfig } from '../config/router_config.js';
+import { JIT_DEFAULT, type JitMode } from './jit_mode.js';
 import type { LogLevel } from './log_level.js';
 import type { RouterPort } from './router_port.js';
 import type { Screen } from './screen.js';
@@ -11,6 +12,8 @@ export interface UpContext {
   readonly screen: Screen | null;
   /** Ends by itself after so many seconds. */
   readonly durationS?: number;
+  /** How chains of rules are run. */
+  readonly jit: JitMode;
   /** One summary object on stdout at the end. */
   readonly json: boolean;
   /** A folder for one pcapng file per port. */
@@ -24,6 +27,7 @@ export interface ContextOptions {
   readonly json?: boolean;
   readonly duration?: number;
   readonly pcap?: string;
+  readonly jit?: JitMode;
 }
 
 /** Log and screen as the options and the terminal have it. */
@@ -48,6 +52,7 @@ export async function makeContext(options: ContextOptions): Promise<UpContext> {
     log,
     screen,
     json,
+    jit: options.jit ?? JIT_DEFAULT,
     ...(options.duration !== undefined && { durationS: options.duration }),
     ...(options.pcap !== undefined && { pcapDir: options.pcap }),
   };

@@ -1,6 +1,6 @@
 /**
  * The configuration of `ww up router.yaml`: netplan version 2 for addresses, routes and MTU, and sections of our own
- * at its top level: `ports` (where each link gets its frames), `neighbours` and `sysctls`.
+ * at its top level: `ports` (where each link gets its frames), `neighbours`, `sysctls` and `nftables`.
  *
  *   text ─► YamlReader ─► netplan.ts, netplan_route.ts, ports.ts ─► check_links.ts ─► RouterConfig
  *                              each value by itself                 what concerns several
@@ -22,12 +22,13 @@ import { checkNeighbours, type NamedNeighbour, readNeighbours } from './neighbou
 import { VIRTUAL_SECTIONS, type VirtualDraft, virtualFields } from './netplan_virtual.js';
 import { readRoute } from './netplan_route.js';
 import { type NamedPort, readPorts } from './ports.js';
-import type { RouterConfig } from './router_config.js';
+import type { RouterConfig, RulesetConfig } from './router_config.js';
 import {
   checkRouterAdvertisements,
   type NamedAdvertiser,
   readRouterAdvertisements,
 } from './router_advertisements.js';
+import { readRuleset } from './ruleset.js';
 import { readRoutingPolicy } from './routing_policy.js';
 import { whyNotSysctl } from './sysctl_name.js';
 import { type Entry, type Fields, type Value, YamlReader } from './yaml_reader.js';
@@ -59,7 +60,8 @@ const LATER_LINK = [
   ],
 ];
 
-const EXAMPLE = 'write network:, ports: and, where wanted, neighbours: and sysctls: at the left margin';
+const EXAMPLE =
+  'write network:, ports: and, where wanted, neighbours:, sysctls: and nftables: at the left margin';
 const ADDRESS_EXAMPLE = 'write ADDRESS/PREFIX, for example 192.168.1.1/24 or "fd00:1::1/64"';
 
 export async function loadRouterConfig(path: string): Promise<ConfigResult> {
@@ -78,7 +80,7 @@ export async function loadRouterConfig(path: string): Promise<ConfigResult> {
 export function readRouterConfig(text: string, file: string): ConfigResult {
   const reader = new YamlReader(text, file);
   const root = reader.root();
-  const config = root && readRoot(reader, root);
+  const config = root && readRoot(reader, root, file);
   const warnings = inOrder(reader.warnings);
   if (config === null || reader.errors.length > 0)
     return { kind: 'wrong', errors: inOrder(reader.errors), warnings };
@@ -89,12 +91,13 @@ function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return diagnostics.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
-function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
+function readRoot(reader: YamlReader, root: Value, file: string): RouterConfig | null {
   const links: LinkDraft[] = [];
   const sysctls: [Entry, number | null][] = [];
   let ports: NamedPort[] = [];
   let neighbours: NamedNeighbour[] = [];
   let advertisers: NamedAdvertiser[] = [];
+  let nftables: RulesetConfig | undefined;
   let network: Entry | null = null;
   const isMapping = reader.fields(root, 'the configuration', EXAMPLE, {
     network: (value, entry) => {
@@ -109,6 +112,9 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
     },
     'router-advertisements': (value) => {
       advertisers = readRouterAdvertisements(reader, value);
+    },
+    nftables: (value) => {
+      nftables = readRuleset(reader, value, file);
     },
     sysctls: (value) => {
       for (const entry of reader.entries(value, 'sysctls', 'write lines such as net.ipv4.ip_forward: 1') ??
@@ -135,6 +141,7 @@ function readRoot(reader: YamlReader, root: Value): RouterConfig | null {
     sysctls: sysctls.flatMap(([{ key }, value]) => (value === null ? [] : [[key, value] as const])),
     neighbours: checkNeighbours(reader, neighbours, names),
     advertisers: checkRouterAdvertisements(reader, advertisers, links),
+    ...(nftables && { nftables }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What `ww up router.yaml` is to build: the configuration after every check, in bytes and numbers. */
+import type { Diagnostic } from './diagnostic.js';
 import type { Cidr, Family } from './ip_address.js';
 
 export interface RouterConfig {
@@ -9,6 +10,17 @@ export interface RouterConfig {
   readonly neighbours: readonly NeighbourConfig[];
   /** Links that advertise this router. */
   readonly advertisers: readonly AdvertiseConfig[];
+  /** Rules in the language of nft; not yet read by anybody who knows that. */
+  readonly nftables?: RulesetConfig;
+}
+
+export interface RulesetConfig {
+  /** Path of the file; of the configuration itself when `text` is there. */
+  readonly file: string;
+  /** Every character stands at the line and column that it has in the configuration. */
+  readonly text?: string;
+  /** The key's value, to be said what is wrong with. */
+  readonly place: Diagnostic;
 }
 
 export interface AdvertiseConfig {

@@ -86,6 +86,24 @@ export class YamlReader {
     this.warnings.push(this.diagnostic(at, message, hint));
   }
 
+  /** A place to point at later, when more is known. */
+  place(at: Range): Diagnostic {
+    return this.diagnostic(at, '', '');
+  }
+
+  /**
+   * The text behind a `|`, every character at the line and column where it stands in the file, so that a language of its
+   * own tells its mistakes there; null for any other value.
+   */
+  block(value: Value): string | null {
+    const node = this.resolve(value.node);
+    if (!isScalar(node) || node.type !== 'BLOCK_LITERAL' || !node.range) return null;
+    const [start, end] = node.range;
+    const newline = this.text.indexOf('\n', start);
+    if (newline < 0 || newline >= end) return '';
+    return '\n'.repeat(this.lines.linePos(start).line) + this.text.slice(newline + 1, end);
+  }
+
   /** The line number that a range begins on, for messages that name another place. */
   lineOf(at: Range): number {
     return this.lines.linePos(at[0]).line;

@@ -1,0 +1,47 @@
+/**
+ * What nf_tables refuses of a transaction, in nft's words: an answer names the number of a message, and with it the place
+ * of the command that the message was made of.
+ */
+import { errnoName } from '../core/errno_name.js';
+import { NetError } from '../net_error.js';
+import type { EncodedMessage } from '../nft/encode/message.js';
+import { NftError } from '../nft/error.js';
+import { RulesetErrors } from '../nft/evaluate/command.js';
+
+/** strerror(3) of what nf_tables answers. */
+const STRERROR: Readonly<Record<string, string>> = {
+  EPERM: 'Operation not permitted',
+  ENOENT: 'No such file or directory',
+  ENOMEM: 'Cannot allocate memory',
+  EBUSY: 'Device or resource busy',
+  EEXIST: 'File exists',
+  ENODEV: 'No such device',
+  EINVAL: 'Invalid argument',
+  EMLINK: 'Too many links',
+  ERANGE: 'Numerical result out of range',
+  ELOOP: 'Too many levels of symbolic links',
+  ENFILE: 'Too many open files in system',
+  EOPNOTSUPP: 'Operation not supported',
+  ENOTEMPTY: 'Directory not empty',
+};
+
+export interface RefusedMessage {
+  readonly seq: number;
+  /** Linux's errno; 0: nothing was wrong. */
+  readonly error: number;
+  readonly message?: string;
+}
+
+/** Throws RulesetErrors, or a NetError where no command is to blame; returns when nothing was refused. */
+export function throwRefused(messages: readonly EncodedMessage[], answers: readonly RefusedMessage[]): void {
+  const errors: NftError[] = [];
+  for (const { seq, error, message } of answers) {
+    if (error === 0) continue;
+    const name = errnoName(error);
+    const why = message ?? STRERROR[name] ?? name;
+    const command = messages.find((each) => each.seq === seq)?.command;
+    if (command === undefined) throw new NetError(name, `the router refuses the transaction: ${why}`);
+    errors.push(new NftError(`Could not process rule: ${why}`, command.loc));
+  }
+  if (errors.length > 0) throw new RulesetErrors(errors);
+}

@@ -1,0 +1,44 @@
+/** The control socket of a router: for `ww dump PORT` and `ww nft`. A router runs without, too. */
+import type { Logger } from 'pino';
+import type { Link } from '../net/link.js';
+import type { Namespace } from '../net/namespace.js';
+import { controlFolder } from '../services/control_protocol.js';
+import { type ControlRules, ControlServer, type DumpPort } from '../services/control_server.js';
+import { dumpRuleset } from '../services/ruleset_dump.js';
+import { TraceFeed } from '../services/trace_feed.js';
+import type { Stack } from '../stack.js';
+import type { RouterPort } from './router_port.js';
+
+export interface Controlled {
+  readonly namespace: Namespace;
+  /** Those with a port first, `ports` in the same order. */
+  readonly links: readonly Link[];
+  readonly ports: readonly Pick<RouterPort, 'listener'>[];
+}
+
+/** null: there is no place for a socket, or none could be made. */
+export async function openControl(
+  stack: Stack,
+  { namespace, links, ports }: Controlled,
+  { log }: { readonly log: Pick<Logger, 'warn'> },
+): Promise<ControlServer | null> {
+  const folder = controlFolder();
+  if (folder === null) return null;
+  try {
+    const dumps = new Map<string, DumpPort>();
+    for (const [i, { listener }] of ports.entries()) {
+      const link = links[i]!;
+      if (listener !== undefined) dumps.set(link.name, { listener, handle: (await link.info()).handle });
+    }
+    const rules: ControlRules = {
+      links: async () =>
+        Object.fromEntries((await namespace.links()).map(({ name, ifindex }) => [name, ifindex])),
+      ruleset: () => dumpRuleset(namespace.nfnl),
+      batch: (bytes) => namespace.nfnl.batch(bytes),
+    };
+    return await ControlServer.open(folder, dumps, new TraceFeed(stack.core), rules);
+  } catch (error) {
+    log.warn({ why: (error as Error).message }, 'no control socket');
+    return null;
+  }
+}

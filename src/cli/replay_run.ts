@@ -7,7 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MsgType, TraceSetRec } from '../../assembly/abi/request.js';
-import { TRACE_F_DROPS, TRACE_F_EVENTS } from '../../assembly/abi/trace.js';
+import { TRACE_F_DROPS, TRACE_F_EVENTS, TRACE_F_LOG, TRACE_F_NFT } from '../../assembly/abi/trace.js';
 import { parseMac } from '../config/ip_address.js';
 import type { LinkConfig, RouterConfig } from '../config/router_config.js';
 import { loadReplay } from '../core/replay_module.js';
@@ -16,6 +16,7 @@ import type { Link, LinkInfo } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import { NetError } from '../net_error.js';
 import { takeRecords } from '../core/trace_ring.js';
+import { namespaceRules } from './namespace_rules.js';
 import { Explainer } from '../replay/explain.js';
 import { earliest, INPUT_BYTES, ReplayInput } from '../replay/input.js';
 import type { Moment } from '../replay/moment.js';
@@ -220,10 +221,11 @@ class ReplaySession {
     }
     player.flush();
     built.stack.clock.set(player.now);
-    await setTrace(built.stack, TRACE_F_EVENTS);
+    await setTrace(built.stack, TRACE_F_EVENTS | TRACE_F_NFT | TRACE_F_LOG);
     player.keepTrace();
     const names = new Map(built.links.map(({ handle, name }) => [handle, name]));
-    const explainer = new Explainer(frame, (handle) => names.get(handle) ?? `device ${handle}`);
+    const deviceName = (handle: number) => names.get(handle) ?? `device ${handle}`;
+    const explainer = new Explainer(frame, deviceName, await namespaceRules(built.namespace));
     player.play({ frame }, 1);
     explainer.take(takeRecords(instance, trace), true);
     if (!explainer.received) {

@@ -14,8 +14,20 @@ import {
 import { formatIpv4, formatIpv6, formatMac } from '../config/ip_address.js';
 import type { TraceRecord } from '../core/trace_ring.js';
 import { FramePrinter } from '../tools/dump/printer.js';
+import { nftStepText, readNftStep } from './explain_nft.js';
+import type { RuleTexts } from './rule_texts.js';
 
-const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING', 'ingress', 'egress', 'XDP'];
+/** NetfilterHook. */
+export const HOOK_NAMES = [
+  'PREROUTING',
+  'INPUT',
+  'FORWARD',
+  'OUTPUT',
+  'POSTROUTING',
+  'ingress',
+  'egress',
+  'XDP',
+];
 const VERDICTS = ['drop', 'accept', 'stolen', 'queue', 'repeat'];
 const ROUTES = [
   'none',
@@ -85,6 +97,8 @@ export class Explainer {
   constructor(
     private readonly frame: number,
     private readonly deviceName: (handle: number) => string,
+    /** Without them rules are told by their handles. */
+    private readonly rules?: RuleTexts,
   ) {
     this.ids = new Set([frame]);
   }
@@ -158,7 +172,7 @@ export class Explainer {
       case TraceKind.HOOK: {
         const family = detail < 5 ? (a === 0 ? 'IPv4 ' : 'IPv6 ') : '';
         const verdict = VERDICTS[b & NF_VERDICT_MASK] ?? String(b);
-        return `hook ${c} at ${family}${HOOKS[detail] ?? detail} (priority ${d | 0}): ${verdict}`;
+        return `hook ${c} at ${family}${HOOK_NAMES[detail] ?? detail} (priority ${d | 0}): ${verdict}`;
       }
       case TraceKind.ROUTE: {
         if (a !== 0) return `route: ${ERRNO[a] ?? `error ${a}`}`;
@@ -202,6 +216,10 @@ export class Explainer {
         return `cut into fragments for MTU ${a}`;
       case TraceKind.QDISC:
         return `waits in the queue of ${device}`;
+      case TraceKind.NFT:
+        return nftStepText(readNftStep(record, this.rules));
+      case TraceKind.NFLOG:
+        return `logged: "${new TextDecoder().decode(data.subarray(0, data.indexOf(0)))}"`;
       default:
         return `step ${kind}`;
     }

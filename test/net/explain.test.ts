@@ -199,3 +199,84 @@ neighbours:
     ]);
   });
 });
+
+describe('a router with rules', () => {
+  const [LAN, WAN, HOST] = ['02:aa:00:00:00:01', '02:aa:00:00:00:02', '02:50:00:00:00:0a'];
+  const YAML = `
+network:
+  version: 2
+  ethernets:
+    lan0: {addresses: [192.168.50.1/24], macaddress: "${LAN}"}
+    wan0: {addresses: [203.0.113.2/24], macaddress: "${WAN}"}
+ports: {lan0: tap:a, wan0: tap:b}
+neighbours: {wan0: {203.0.113.9: "${PEER}"}, lan0: {192.168.50.2: "${HOST}"}}
+nftables: |
+  table inet fw {
+    chain forward {
+      type filter hook forward priority filter; policy drop;
+      ct state vmap { established : accept, related : accept, invalid : drop }
+      iifname lan0 jump out
+      iifname wan0 counter log prefix "no: " drop comment "not asked for"
+    }
+    chain out {
+      meta l4proto udp return
+      ip daddr 203.0.113.9 accept
+    }
+  }
+`;
+  let folder: string;
+  const inputs: { port: string; path: string }[] = [];
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ww-explain-'));
+    const frame = (to: string, from: string, src: string, dst: string) =>
+      cat(mac(to), mac(from), be16(ETH_P_IP), ip4({ src, dst }, echo()));
+    const frames: [string, number, Uint8Array][] = [
+      ['lan0', 1, frame(LAN, HOST, '192.168.50.2', '203.0.113.9')],
+      ['lan0', 2, frame(LAN, HOST, '192.168.50.2', '203.0.113.77')],
+      ['wan0', 3, frame(WAN, PEER, '203.0.113.99', '192.168.50.2')],
+    ];
+    for (const port of ['lan0', 'wan0']) {
+      const path = join(folder, `${port}.pcapng`);
+      const writer = new PcapngWriter(fileSink(path));
+      writer.addInterface(port);
+      for (const [name, n, bytes] of frames) if (name === port) writer.write(0, 1_700_000_000 + n, 0, bytes);
+      writer.close();
+      inputs.push({ port, path });
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function rulesOf(explain: number): Promise<string[]> {
+    const config = readRouterConfig(YAML, 'router.yaml');
+    if (config.kind === 'wrong') throw new Error(JSON.stringify(config.errors));
+    const { explained } = await replay(config.config, { seed: 1, neighbour: 'none', inputs, explain });
+    const told = explained!.map((line) => line.replace(/^\S+ +/, ''));
+    return told.filter((line) => /inet fw|logged|dropped|^sent/.test(line));
+  }
+
+  test('names the rules of an accepted packet, and the chain that it went through', async () => {
+    expect(await rulesOf(1)).toEqual([
+      'inet fw forward: iifname "lan0" jump out (verdict jump)',
+      'inet fw out: ip daddr 203.0.113.9 accept (verdict accept)',
+      'sent by wan0',
+    ]);
+  });
+
+  test('names the end of a chain and the policy that dropped', async () => {
+    expect(await rulesOf(2)).toEqual([
+      'inet fw forward: iifname "lan0" jump out (verdict jump)',
+      'end of inet fw out: return',
+      'policy of inet fw forward: drop',
+      'dropped on lan0: NETFILTER_DROP',
+    ]);
+  });
+
+  test('names the rule that dropped, with its text', async () => {
+    expect(await rulesOf(3)).toEqual([
+      'logged: "no: "',
+      'inet fw forward: iifname "wan0" counter log prefix "no: " drop comment "not asked for" (verdict drop)',
+      'dropped on wan0: NETFILTER_DROP',
+    ]);
+  });
+});

@@ -113,7 +113,7 @@ test('a router gets its rules with its links, and code for them', async () => {
     const things = readDump(readMessages(await dumpRuleset(namespace.nfnl)));
     expect(things.map(({ kind }) => kind)).toEqual(['table', 'chain', 'rule']);
     const jit = await startJit(stack, namespace, 'tree', log);
-    expect(jit!.compiled().map(({ table, name }) => `${table} ${name}`)).toEqual(['fw forward']);
+    expect(jit!.describe(namespace.handle)).toMatchObject([{ table: 'fw', name: 'forward', mode: 'tree' }]);
     jit!.close();
     expect(await startJit(stack, namespace, 'off', log)).toBeNull();
   } finally {

@@ -60,6 +60,8 @@ export enum NftExprKind {
   TUNNEL,
   /** Only of objects. */
   CT_HELPER,
+  CT_TIMEOUT,
+  CT_EXPECT,
   MAX,
   // only in blobs
   END = 48,

@@ -6,6 +6,7 @@
  */
 import { root } from '../lib/root';
 import { Net } from '../net/net';
+import { SkBuff } from '../skb/sk_buff';
 
 export function udp4Lookup(
   net: Net,
@@ -57,6 +58,11 @@ export function tcp6Lookup(
 ): u32 {
   if (root().sockets === 0 || net.sockets === 0) return 0;
   return 0;
+}
+
+/** Gives the packet to a socket that takes what is for others (IP_TRANSPARENT); false: it is none such. */
+export function skbAssignTransparent(_skb: SkBuff, _socket: u32): bool {
+  return false;
 }
 
 /**

@@ -119,6 +119,7 @@ export enum Scratch {
   NFT_HOOK_STATE,
   NFT_REJECT_FL,
   NFT_FIB_FLOW,
+  NF_DUP_FL,
   MAX,
 }
 

@@ -207,6 +207,9 @@ export class NfCtNet {
   stats: usize;
   /** Bucket where early drop goes on. */
   gcAt: u32;
+  /** Who asked for packets in one piece, per family. */
+  defragUsers4: u32;
+  defragUsers6: u32;
   pad: u32;
 }
 

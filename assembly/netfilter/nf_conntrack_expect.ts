@@ -240,6 +240,14 @@ export function nfCtRemoveExpectations(ct: NfConn): void {
   while (nfCtHelp(ct).expects !== 0) nfExpectUnlink(ctnet, changetype<NfExpect>(nfCtHelp(ct).expects));
 }
 
+/** The namespace ends: those of connections that packets still hold go, too. */
+export function nfCtExpectNetExit(ctnet: NfCtNet): void {
+  for (let i: u32 = 0; i < BUCKETS; i++) {
+    while (load<u32>(headOf(ctnet, i)) !== 0)
+      nfExpectUnlink(ctnet, changetype<NfExpect>(load<u32>(headOf(ctnet, i))));
+  }
+}
+
 /** Op TIMER_NF_EXPECT. */
 export function nfExpectTimeout(p: usize): void {
   const exp = changetype<NfExpect>(p);

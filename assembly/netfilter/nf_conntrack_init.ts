@@ -37,7 +37,7 @@ import {
   nfNodeDir,
 } from './nf_conntrack';
 import { nfConntrackConfirm, nfConntrackIn } from './nf_conntrack_core';
-import { NF_EXPECT_BUCKETS, nfExpectTimeout } from './nf_conntrack_expect';
+import { NF_EXPECT_BUCKETS, nfCtExpectNetExit, nfExpectTimeout } from './nf_conntrack_expect';
 import { nfCtHelperAssign } from './nf_conntrack_helper';
 import { nfCtDestroy, nfCtIterateCleanup, nfCtTimer } from './nf_conntrack_table';
 import { NfHash } from './nf_conntrack_tuple';
@@ -153,6 +153,7 @@ function netExit(p: usize): i32 {
   const ctnet = nfCtNet(net);
   ctnet.eventMask = 0;
   nfCtIterateCleanup(net, endAll.index, 0);
+  nfCtExpectNetExit(ctnet);
   for (let i: u32 = 0; i < NAT_LISTS; i++) kfree(load<u32>(ctnet.natHooks + (i << 2)));
   freeNet(net);
   return 0;
@@ -260,16 +261,43 @@ function setHook(net: Net, family: u32, hook: NetfilterHook, priority: i32, op: 
 
 /** All of them, on or off; -ENOMEM, the only error there is, when one is missing: then all have to go. */
 function setTrackingHooks(net: Net, f: u32, on: bool): i32 {
-  const first = NF_IP_PRI_CONNTRACK_DEFRAG;
   const last = i32.MAX_VALUE;
-  let err = setHook(net, f, NetfilterHook.PRE_ROUTING, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
-  err |= setHook(net, f, NetfilterHook.LOCAL_OUT, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
   const own = NF_IP_PRI_CONNTRACK;
-  err |= setHook(net, f, NetfilterHook.PRE_ROUTING, own, Op.NF_CONNTRACK_IN, HOOK_ID_IN, on);
+  let err = setHook(net, f, NetfilterHook.PRE_ROUTING, own, Op.NF_CONNTRACK_IN, HOOK_ID_IN, on);
   err |= setHook(net, f, NetfilterHook.LOCAL_OUT, own, Op.NF_CONNTRACK_IN, HOOK_ID_IN, on);
   err |= setHook(net, f, NetfilterHook.LOCAL_IN, last, Op.NF_CONNTRACK_CONFIRM, HOOK_ID_CONFIRM, on);
   err |= setHook(net, f, NetfilterHook.POST_ROUTING, last, Op.NF_CONNTRACK_CONFIRM, HOOK_ID_CONFIRM, on);
   return err;
+}
+
+function setDefragHooks(net: Net, f: u32, on: bool): i32 {
+  const first = NF_IP_PRI_CONNTRACK_DEFRAG;
+  const err = setHook(net, f, NetfilterHook.PRE_ROUTING, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
+  return err | setHook(net, f, NetfilterHook.LOCAL_OUT, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
+}
+
+/** One more wants packets of `family` in one piece. 0 or -ENOMEM. Linux: nf_defrag_ipv4_enable. */
+export function nfDefragNetGet(net: Net, family: u32): i32 {
+  if (!nfCtNetEnsure(net)) return -Errno.ENOMEM;
+  const ctnet = nfCtNet(net);
+  const users = family === NFPROTO_IPV4 ? ctnet.defragUsers4 : ctnet.defragUsers6;
+  if (users === 0 && setDefragHooks(net, family, true) !== 0) {
+    setDefragHooks(net, family, false);
+    return -Errno.ENOMEM;
+  }
+  if (family === NFPROTO_IPV4) ctnet.defragUsers4++;
+  else ctnet.defragUsers6++;
+  return 0;
+}
+
+export function nfDefragNetPut(net: Net, family: u32): void {
+  if (net.ct === 0) return;
+  const ctnet = nfCtNet(net);
+  const users = family === NFPROTO_IPV4 ? ctnet.defragUsers4 : ctnet.defragUsers6;
+  if (users === 0) return;
+  if (family === NFPROTO_IPV4) ctnet.defragUsers4--;
+  else ctnet.defragUsers6--;
+  if (users === 1) setDefragHooks(net, family, false);
 }
 
 function setNatHooks(net: Net, f: u32, on: bool): i32 {
@@ -286,9 +314,12 @@ export function nfCtNetnsGet(net: Net, family: u32): i32 {
   const ctnet = nfCtNet(net);
   const users = family === NFPROTO_IPV4 ? ctnet.users4 : ctnet.users6;
   if (users === 0) {
+    const defrag = nfDefragNetGet(net, family);
+    if (defrag !== 0) return defrag;
     const err = setTrackingHooks(net, family, true);
     if (err !== 0) {
       setTrackingHooks(net, family, false);
+      nfDefragNetPut(net, family);
       return err;
     }
   }
@@ -305,7 +336,9 @@ export function nfCtNetnsPut(net: Net, family: u32): void {
   if (users === 0) return;
   if (family === NFPROTO_IPV4) ctnet.users4--;
   else ctnet.users6--;
-  if (users === 1) setTrackingHooks(net, family, false);
+  if (users !== 1) return;
+  setTrackingHooks(net, family, false);
+  nfDefragNetPut(net, family);
 }
 
 /** One more nat chain of `family`: its connections are tracked and the NAT hooks stand. 0 or -ENOMEM. */

@@ -212,7 +212,7 @@ function putTimestamp(out: NlOut, ct: NfConn): void {
 }
 
 function putHelper(out: NlOut, ct: NfConn): void {
-  if (ct.help === 0) return;
+  if (ct.help === 0 || nfCtHelp(ct).helper === 0) return;
   const nest = nlaNestStartFlagged(out, Cta.HELP);
   const name = out.end - 8;
   // The name is short, and is written behind itself.

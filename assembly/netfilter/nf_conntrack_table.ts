@@ -142,6 +142,8 @@ export function nfCtDestroy(p: usize): void {
   if ((ct.status & IPS_TEMPLATE) === 0) {
     nfNatBysourceDel(ct);
     const ctnet = nfConnCtNet(ct);
+    // What a connection that was never confirmed brought along.
+    if (ctnet.net !== 0) nfCtRemoveExpectations(ct);
     ctnet.count--;
     if (ctnet.net === 0 && ctnet.count === 0) kfree(ct.ctnet);
   }

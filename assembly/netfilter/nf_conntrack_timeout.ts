@@ -25,6 +25,16 @@ export function nfCtTimeoutSetValue(p: usize, state: u32, ms: u32): void {
   if (state < load<u32>(p, 4)) store<u32>(p + (state << 2), ms, VALUES_OFFSET);
 }
 
+export function nfCtTimeoutValue(p: usize, state: u32): u32 {
+  return state < load<u32>(p, 4) ? load<u32>(p + (state << 2), VALUES_OFFSET) : 0;
+}
+
+/** Who made it ends it: connections that still have it go by the sysctls again. Linux: nf_ct_untimeout. */
+export function nfCtUntimeout(p: usize): void {
+  store<u32>(p, 0, 4);
+  nfCtTimeoutPut(p);
+}
+
 export function nfCtTimeoutPut(p: usize): void {
   if (p === 0) return;
   const refs = load<u32>(p) - 1;

@@ -188,6 +188,101 @@ export const NFT_RULESETS: readonly { name: string; text: string; fails?: boolea
       } }`,
   },
   {
+    name: 'ct timeouts of every protocol, expectations, zones',
+    text: `table inet t {
+      ct timeout tcp1 { protocol tcp; l3proto ip; policy = { established : 100, close_wait : 4, close : 9, syn_sent : 3 } }
+      ct timeout udp1 { protocol udp; l3proto ip6; policy = { unreplied : 10, replied : 20 } }
+      ct timeout udp2 { protocol udp; l3proto ip; policy = { replied : 20 } }
+      ct expectation e1 { protocol tcp; dport 9876; timeout 2m; size 12; l3proto ip; }
+      ct expectation e2 { protocol udp; dport 69; timeout 500ms; size 1; l3proto ip6; }
+      chain raw { type filter hook prerouting priority raw; policy accept;
+        ct zone set 7
+        ct original zone set iif map { "lo" : 3 }
+        ct reply zone set 65535
+      }
+      chain c { type filter hook forward priority 0; policy accept;
+        ct timeout set "tcp1"
+        ct timeout set meta l4proto map { tcp : "tcp1", udp : "udp1" }
+        tcp dport 21 ct expectation set "e1"
+        meta l4proto udp ct expectation set "e2"
+        ct zone 7 ct original zone 3 counter
+      }
+    }
+    table ip u { ct timeout icmp4 { protocol tcp; } }`,
+  },
+  {
+    name: 'connections counted, in rules and elements',
+    text: `table inet t {
+      set s { type ipv4_addr; size 1000; flags dynamic; }
+      set with { type ipv4_addr; size 10; ct count over 3; }
+      chain c { type filter hook input priority 0; policy accept;
+        tcp dport 22 ct count 20 accept
+        ct state new ct count over 20 counter drop
+        ct state new add @s { ip saddr ct count over 2 } drop
+        ct state new add @with { ip saddr } drop
+      }
+    }`,
+  },
+  {
+    name: 'elements with two expressions, maps that packets fill',
+    text: `table ip t {
+      set two { type ipv4_addr; size 100; flags dynamic,timeout; counter limit rate 3/second; }
+      set q { type ipv4_addr; size 100; flags dynamic; }
+      map m { type ipv4_addr : inet_service; size 10; flags dynamic,timeout; timeout 1m; }
+      map n { type ipv4_addr . inet_service : mark; size 10; flags dynamic; }
+      chain c { type filter hook input priority 0; policy accept;
+        add @two { ip saddr counter limit rate 3/second } accept
+        update @q { ip saddr limit rate over 10/minute burst 5 packets } drop
+        add @q { ip daddr quota 5 mbytes }
+        update @m { ip saddr timeout 5m : tcp dport }
+        add @n { ip saddr . tcp dport : 5 }
+        delete @m { ip saddr : tcp dport }
+      }
+    }`,
+  },
+  {
+    name: 'an element of a map that packets delete without its value',
+    fails: true,
+    text: `table ip t {
+      map m { type ipv4_addr : inet_service; size 10; flags dynamic,timeout; timeout 1m; }
+      chain c {
+        delete @m { ip saddr }
+      }
+    }`,
+  },
+  {
+    name: 'copies to gateways, tproxy',
+    text: `table ip t {
+      chain pre { type filter hook prerouting priority mangle; policy accept;
+        dup to 192.0.2.1
+        dup to 192.0.2.1 device "lo"
+        dup to ip daddr map { 192.0.2.5 : 192.0.2.6 }
+        tcp dport 80 tproxy to 127.0.0.1:50080 accept
+        meta l4proto udp tproxy to 127.0.0.1
+        meta l4proto tcp tproxy to :50080
+      }
+    }
+    table ip6 t {
+      chain pre { type filter hook prerouting priority mangle; policy accept;
+        dup to 2001:db8::1 device "lo"
+        meta l4proto tcp tproxy to [::1]:50080
+      }
+    }
+    table inet t {
+      chain pre { type filter hook prerouting priority mangle; policy accept;
+        meta l4proto tcp tproxy to :50080
+        meta l4proto tcp tproxy ip to 127.0.0.1:1
+        meta l4proto udp tproxy ip6 to [::1]:udp dport map { 1 : 2 }
+      }
+    }`,
+  },
+  {
+    name: 'tproxy behind the routing decision',
+    fails: true,
+    text: `table ip t { chain c { type filter hook forward priority 0; meta l4proto tcp tproxy to :1
+} }`,
+  },
+  {
     name: 'rules with nested chains',
     text: `table ip t { chain c { type filter hook input priority 0; tcp dport 22 jump { ip saddr 10.0.0.0/8 accept; drop; }
       udp dport 53 goto { accept; }

@@ -2,27 +2,33 @@
  * `ct`: what connection tracking knows of a packet's connection, setting some of it, and `notrack`. Linux:
  * net/netfilter/nft_ct.c.
  *
- * Not there yet: `ct zone set` (it needs a template in front of tracking), `ct secmark`.
+ * `ct zone set` puts a template on a packet that is not tracked yet, and tracking goes by it. `ct secmark` is refused.
  */
 import { NFT_BREAK, NFT_CONTINUE, NftCt, NftaCt } from '../../abi/nf_tables';
 import { NbKey } from '../../abi/nft_bytecode';
 import { NfProto } from '../../abi/nfnl';
 import { Errno } from '../../net/errno';
+import { NF_DROP } from '../../net/hooks';
 import { AF_INET } from '../../net/net';
 import {
+  IPS_TEMPLATE,
+  IP_CT_NEW,
   IP_CT_UNTRACKED,
+  NF_CT_DEFAULT_ZONE_DIR,
   NfConn,
   NfConnAcct,
   ctDir,
   ctInfo,
   nfCtExpires,
   nfCtGet,
+  nfCtSet,
   nfDstPtr,
   nfSrcPtr,
   nfTuple,
   nfZoneId,
 } from '../nf_conntrack';
 import { nfCtHelp, nfCtHelperName } from '../nf_conntrack_helper';
+import { nfCtTemplateAlloc } from '../nf_conntrack_table';
 import { NlOut, nlaBe32, nlaPutBe32, nlaPutU8, nlaU8, tbGet } from '../nlattr';
 import { Ctx } from './nft_ctx';
 import { dumpRegister, regLoad, regStore } from './nft_data';
@@ -123,16 +129,20 @@ export function ctSetInit(ctx: Ctx, rec: usize, tb: usize): i32 {
     case NftCt.LABELS:
       len = 16;
       break;
+    case NftCt.ZONE:
+      len = 2;
+      break;
     default:
       return -Errno.EOPNOTSUPP;
   }
-  if (tbGet(tb, NftaCt.DIRECTION) !== 0) return -Errno.EINVAL;
+  const dirAttr = tbGet(tb, NftaCt.DIRECTION);
+  if (dirAttr !== 0 && (key !== NftCt.ZONE || nlaU8(dirAttr) > 1)) return -Errno.EINVAL;
   const reg = regLoad(ctx, tbGet(tb, NftaCt.SREG), len);
   if (reg < 0) return reg;
   store<u8>(rec, <u8>key, 1);
   store<u16>(rec, <u16>reg, NbKey.REG);
   store<u8>(rec, <u8>len, NbKey.LEN);
-  store<u8>(rec, <u8>NO_DIR, NbKey.DIR);
+  store<u8>(rec, <u8>(dirAttr === 0 ? NO_DIR : nlaU8(dirAttr)), NbKey.DIR);
   return 0;
 }
 
@@ -147,6 +157,8 @@ export function ctDump(rec: usize, out: NlOut): void {
 export function ctSetDump(rec: usize, out: NlOut): void {
   dumpRegister(out, NftaCt.SREG, load<u16>(rec, NbKey.REG));
   nlaPutBe32(out, NftaCt.KEY, load<u8>(rec, 1));
+  const dir = <u32>load<u8>(rec, NbKey.DIR);
+  if (dir !== NO_DIR) nlaPutU8(out, NftaCt.DIRECTION, dir);
 }
 
 /** The bit of `ct state`. */
@@ -265,11 +277,13 @@ function helperName(ct: NfConn, dst: usize): bool {
   return true;
 }
 
-export function ctSetEval(rec: usize, pkt: Pkt): void {
-  const ct = nfCtGet(pkt.skb);
-  if (ct === null) return;
+export function ctSetEval(rec: usize, pkt: Pkt): i32 {
   const src = changetype<usize>(pkt) + load<u16>(rec, NbKey.REG);
-  switch (<u32>load<u8>(rec, 1)) {
+  const key = <u32>load<u8>(rec, 1);
+  if (key === NftCt.ZONE) return zoneSet(pkt, load<u16>(src), load<u8>(rec, NbKey.DIR));
+  const ct = nfCtGet(pkt.skb);
+  if (ct === null || (ct.status & IPS_TEMPLATE) !== 0) return NFT_CONTINUE;
+  switch (key) {
     case NftCt.MARK:
       ct.mark = load<u32>(src);
       break;
@@ -278,6 +292,17 @@ export function ctSetEval(rec: usize, pkt: Pkt): void {
       ct.labels1 = load<u64>(src, 8);
       break;
   }
+  return NFT_CONTINUE;
+}
+
+/** The packet's connection will be of that zone, in that direction or (NO_DIR) both. The first zone of a packet counts. */
+function zoneSet(pkt: Pkt, zone: u16, dir: u32): i32 {
+  if (nfCtGet(pkt.skb) !== null) return NFT_CONTINUE;
+  const one: u32 = 1 << dir;
+  const tmpl = nfCtTemplateAlloc(pkt.net, zone, dir === NO_DIR ? NF_CT_DEFAULT_ZONE_DIR : <u8>one);
+  if (tmpl === null) return NF_DROP;
+  nfCtSet(pkt.skb, tmpl, IP_CT_NEW);
+  return NFT_CONTINUE;
 }
 
 /** The packet is not tracked; one that is already stays so. */

@@ -24,8 +24,8 @@ import { Pkt } from './nft_pkt';
 
 const POLICY = memory.data<u8>([0, 0, 5, 15, 2, 0, 1, 0]);
 
-/** AUX: NF_CT_HELPER_*; u16 family at 4 (as it was given), u8 protocol at 6. */
-export const CT_HELPER_SIZE: u32 = 8;
+/** AUX: NF_CT_HELPER_*; u16 family at 4 (as it was given), u8 protocol at 6; u32 family of the table at 8 (nft_track). */
+export const CT_HELPER_SIZE: u32 = 12;
 
 /** Reads NFTA_CT_HELPER_* into `rec`, whose head is written. 0 or a negative errno. */
 export function ctHelperInit(ctx: Ctx, rec: usize, data: usize): i32 {

@@ -40,6 +40,8 @@ export class Ctx {
   depth: u32;
   /** The element that was in the way of an insertion. */
   dup: usize;
+  /** A copy of a packet is being sent (nft_dup): it makes no copies. */
+  duplicated: u32;
 
   /** Reads the message's attributes. */
   parse(tb: usize, max: u32, policy: usize): i32 {

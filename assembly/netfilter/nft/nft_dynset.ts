@@ -70,7 +70,6 @@ export function dynsetInit(ctx: Ctx, rec: usize, tb: usize): i32 {
   const op = nlaBe32(opAttr);
   if (op > 255) return -Errno.ERANGE;
   if (op > OP_DELETE) return -Errno.EOPNOTSUPP;
-  if (op === OP_UPDATE && (set.flags & NFT_SET_TIMEOUT) === 0) return -Errno.EOPNOTSUPP;
   store<u8>(rec, <u8>op, 1);
   const timeout = tbGet(tb, NftaDynset.TIMEOUT);
   if (timeout !== 0) {
@@ -87,7 +86,7 @@ export function dynsetInit(ctx: Ctx, rec: usize, tb: usize): i32 {
     const dreg = regLoad(ctx, data, set.dlen);
     if (dreg < 0) return dreg;
     d.sregData = <u16>dreg;
-  } else if ((set.flags & NFT_SET_MAP) !== 0 && op !== OP_DELETE) return -Errno.EINVAL;
+  } else if ((set.flags & NFT_SET_MAP) !== 0) return -Errno.EINVAL;
   const err = exprsInit(ctx, d, set, tbGet(tb, NftaDynset.EXPR), tbGet(tb, NftaDynset.EXPRESSIONS));
   if (err !== 0) return err;
   if ((set.timeout !== 0 || d.timeout !== 0) && !setGcMake(set)) return -Errno.ENOMEM;
@@ -148,7 +147,7 @@ export function dynsetDump(rec: usize, out: NlOut): void {
     const more = changetype<ElemMore>(d.more);
     exprsDump(more.exprs, more.exprsLen, more.nexprs, out, NftaDynset.EXPR, NftaDynset.EXPRESSIONS, false);
   }
-  nlaPutBe32(out, NftaDynset.FLAGS, d.flags);
+  nlaPutBe32(out, NftaDynset.FLAGS, d.flags & F_INV);
 }
 
 export function dynsetEval(rec: usize, pkt: Pkt): i32 {
@@ -213,7 +212,10 @@ function make(d: Dynset, set: NftSet, pkt: Pkt, key: usize): usize {
       memory.copy(more.exprs, from, bytes);
       more.exprsLen = bytes;
       more.nexprs = d.more !== 0 ? changetype<ElemMore>(d.more).nexprs : set.nexprs;
-      exprsClone(more.exprs, bytes);
+      if (!exprsClone(more.exprs, bytes)) {
+        elemFree(elem);
+        return 0;
+      }
     }
   }
   if (setInsert(nftCtx(), set, elem) !== 0) {

@@ -3,12 +3,16 @@ import { NFT_BREAK, NFT_CONTINUE } from '../../abi/nf_tables';
 import { Nb, NftExprKind } from '../../abi/nft_bytecode';
 import { Counter } from './nft_counter';
 import { ctSetEval, ctVerdict, notrackEval } from './nft_ct';
+import { connlimitEval } from './nft_connlimit';
+import { ctExpectEval } from './nft_ct_expect';
 import { ctHelperEval } from './nft_ct_helper';
+import { ctTimeoutEval } from './nft_ct_timeout';
+import { dupEval } from './nft_dup';
 import { dynsetEval } from './nft_dynset';
 import { Elem, ElemMore } from './nft_elem';
 import { exthdrEval, exthdrResetEval, exthdrSetEval } from './nft_exthdr';
 import { fibEval } from './nft_fib';
-import { dupEval, fwdEval } from './nft_fwd';
+import { fwdEval } from './nft_fwd';
 import { logEval } from './nft_log';
 import { masqEval, natEval, redirEval } from './nft_nat';
 import { hashExprEval, numgenEval } from './nft_numgen';
@@ -21,6 +25,7 @@ import { Obj } from './nf_tables';
 import { objrefObj, objrefSet } from './nft_objref';
 import { Pkt } from './nft_pkt';
 import { quotaEval } from './nft_quota';
+import { tproxyEval } from './nft_tproxy';
 import { setLookup } from './nft_set_backend';
 
 /** The verdict of an expression: NFT_CONTINUE, NFT_BREAK or NF_*. */
@@ -74,8 +79,7 @@ export function exprEval(kind: u32, rec: usize, pkt: Pkt): i32 {
     case NftExprKind.CT:
       return ctVerdict(rec, pkt);
     case NftExprKind.CT_SET:
-      ctSetEval(rec, pkt);
-      return NFT_CONTINUE;
+      return ctSetEval(rec, pkt);
     case NftExprKind.NAT:
       return natEval(rec, pkt);
     case NftExprKind.MASQ:
@@ -85,6 +89,15 @@ export function exprEval(kind: u32, rec: usize, pkt: Pkt): i32 {
     case NftExprKind.CT_HELPER:
       ctHelperEval(rec, pkt);
       return NFT_CONTINUE;
+    case NftExprKind.CT_TIMEOUT:
+      ctTimeoutEval(rec, pkt);
+      return NFT_CONTINUE;
+    case NftExprKind.CT_EXPECT:
+      return ctExpectEval(rec, pkt);
+    case NftExprKind.CONNLIMIT:
+      return connlimitEval(rec, pkt);
+    case NftExprKind.TPROXY:
+      return tproxyEval(rec, pkt);
     case NftExprKind.FLOW_OFFLOAD:
       return NFT_CONTINUE;
   }

@@ -24,6 +24,7 @@ import {
   NbRange,
   NftExprKind,
 } from '../../abi/nft_bytecode';
+import { NfProto } from '../../abi/nfnl';
 import { kfree, kmalloc } from '../../lib/kmalloc';
 import { Errno } from '../../net/errno';
 import {
@@ -45,8 +46,17 @@ import { Ctx, tbPop, tbPush } from './nft_ctx';
 import { bitwiseDump, bitwiseInit } from './nft_bitwise';
 import { byteorderDump, byteorderInit } from './nft_byteorder';
 import { cmpDump, cmpInit } from './nft_cmp';
+import {
+  CONNLIMIT_SIZE,
+  connlimitClone,
+  connlimitDestroy,
+  connlimitDump,
+  connlimitInit,
+} from './nft_connlimit';
 import { CT_SIZE, ctDump, ctInit, ctSetDump, ctSetInit } from './nft_ct';
+import { ctTimeoutDestroy } from './nft_ct_timeout';
 import { counterClone, counterDump, counterInit } from './nft_counter';
+import { DUP_SIZE, dupDump, dupInit } from './nft_dup';
 import { DYNSET_SIZE, dynsetDestroy, dynsetDump, dynsetInit, dynsetSet } from './nft_dynset';
 import { ElemMore } from './nft_elem';
 import {
@@ -61,13 +71,14 @@ import {
 } from './nft_exthdr';
 import { FIB_SIZE, fibDump, fibInit } from './nft_fib';
 import { FLOW_SIZE, flowDump, flowInit, flowTable } from './nft_flow_offload';
-import { FWD_SIZE, dupDump, dupInit, fwdDump, fwdInit } from './nft_fwd';
+import { FWD_SIZE, fwdDump, fwdInit } from './nft_fwd';
 import { LOG_SIZE, logDestroy, logDump, logInit } from './nft_log';
 import { NAT_SIZE, masqDump, masqInit, natDump, natInit, redirDump, redirInit } from './nft_nat';
 import { SPREAD_SIZE, hashExprDump, hashExprInit, numgenDump, numgenInit } from './nft_numgen';
 import { QUEUE_SIZE, queueDump, queueInit } from './nft_queue';
 import { REJECT_SIZE, rejectDump, rejectInit } from './nft_reject';
 import { osfDump, osfInit, rtDump, rtInit, socketDump, socketInit } from './nft_rt';
+import { TPROXY_SIZE, tproxyDestroy, tproxyDump, tproxyInit } from './nft_tproxy';
 import { trackGet, trackPut } from './nft_track';
 import {
   immediateActivate,
@@ -165,7 +176,7 @@ export function kindSize(kind: u32): u32 {
     case NftExprKind.QUEUE:
       return QUEUE_SIZE;
     case NftExprKind.DUP:
-      return FWD_SIZE;
+      return DUP_SIZE;
     case NftExprKind.FWD:
       return FWD_SIZE;
     case NftExprKind.NOTRACK:
@@ -181,6 +192,10 @@ export function kindSize(kind: u32): u32 {
       return NAT_SIZE;
     case NftExprKind.FLOW_OFFLOAD:
       return FLOW_SIZE;
+    case NftExprKind.CONNLIMIT:
+      return CONNLIMIT_SIZE;
+    case NftExprKind.TPROXY:
+      return TPROXY_SIZE;
   }
   return 0;
 }
@@ -264,6 +279,10 @@ function kindOf(type: u32, tb: usize): NftExprKind {
       return NftExprKind.REDIR;
     case NftType.FLOW_OFFLOAD:
       return NftExprKind.FLOW_OFFLOAD;
+    case NftType.CONNLIMIT:
+      return NftExprKind.CONNLIMIT;
+    case NftType.TPROXY:
+      return NftExprKind.TPROXY;
   }
   return NftExprKind.NONE;
 }
@@ -344,6 +363,10 @@ function typeOfKind(kind: u32): NftType {
       return NftType.REDIR;
     case NftExprKind.FLOW_OFFLOAD:
       return NftType.FLOW_OFFLOAD;
+    case NftExprKind.CONNLIMIT:
+      return NftType.CONNLIMIT;
+    case NftExprKind.TPROXY:
+      return NftType.TPROXY;
   }
   return NftType.COUNT;
 }
@@ -439,6 +462,10 @@ function kindInit(ctx: Ctx, kind: u32, rec: usize, tb: usize): i32 {
       return redirInit(ctx, rec, tb);
     case NftExprKind.FLOW_OFFLOAD:
       return flowInit(ctx, rec, tb);
+    case NftExprKind.CONNLIMIT:
+      return connlimitInit(ctx, rec, tb);
+    case NftExprKind.TPROXY:
+      return tproxyInit(ctx, rec, tb);
   }
   return -Errno.EOPNOTSUPP;
 }
@@ -556,6 +583,12 @@ function kindDump(kind: u32, rec: usize, out: NlOut, reset: bool): void {
     case NftExprKind.FLOW_OFFLOAD:
       flowDump(rec, out);
       return;
+    case NftExprKind.CONNLIMIT:
+      connlimitDump(rec, out);
+      return;
+    case NftExprKind.TPROXY:
+      tproxyDump(rec, out);
+      return;
   }
 }
 
@@ -586,6 +619,14 @@ export function exprInitType(ctx: Ctx, type: u32, data: usize, rec: usize, room:
   return err === 0 ? <i32>size : err;
 }
 
+/** Is there an expression of that name in the tables of this family. */
+function typeInFamily(type: u32, family: u32): bool {
+  const netdev = family === <u32>NfProto.NETDEV;
+  if (type === <u32>NftType.FWD) return netdev;
+  if (type !== <u32>NftType.DUP) return true;
+  return netdev || family === <u32>NfProto.IPV4 || family === <u32>NfProto.IPV6;
+}
+
 /** Reads an expression (NFTA_EXPR_*) into `rec`, where `room` bytes are. Its size, or a negative errno. */
 export function exprParse(ctx: Ctx, nla: usize, rec: usize, room: u32): i32 {
   const tb = tbPush(ctx, NftaExpr.MAX);
@@ -596,7 +637,7 @@ export function exprParse(ctx: Ctx, nla: usize, rec: usize, room: u32): i32 {
   if (err !== 0) return err;
   if (name === 0) return -Errno.EINVAL;
   const type = typeByName(name);
-  if (type === <u32>NftType.COUNT) return -Errno.ENOENT;
+  if (type === <u32>NftType.COUNT || !typeInFamily(type, ctx.family)) return -Errno.ENOENT;
   return exprInitType(ctx, type, data, rec, room);
 }
 
@@ -688,14 +729,27 @@ export function exprsDestroy(at: usize, len: u32, commit: bool): void {
       case NftExprKind.NAT:
       case NftExprKind.MASQ:
       case NftExprKind.REDIR:
+      case NftExprKind.CT_HELPER:
+      case NftExprKind.CT_EXPECT:
         trackPut(rec);
+        break;
+      case NftExprKind.CT_TIMEOUT:
+        ctTimeoutDestroy(rec);
+        trackPut(rec);
+        break;
+      case NftExprKind.CONNLIMIT:
+        connlimitDestroy(rec);
+        break;
+      case NftExprKind.TPROXY:
+        tproxyDestroy(rec);
         break;
     }
   }
 }
 
-/** Copies of expressions in a new element begin anew. */
-export function exprsClone(at: usize, len: u32): void {
+/** Copies of expressions in a new element begin anew. False: no memory; the copies may be destroyed. */
+export function exprsClone(at: usize, len: u32): bool {
+  let made = true;
   for (let o: u32 = 0; o < len; o += load<u16>(at + o, Nb.SIZE)) {
     const rec = at + o;
     switch (<u32>load<u8>(rec)) {
@@ -711,8 +765,12 @@ export function exprsClone(at: usize, len: u32): void {
       case NftExprKind.LAST:
         lastClone(rec);
         break;
+      case NftExprKind.CONNLIMIT:
+        if (!connlimitClone(rec)) made = false;
+        break;
     }
   }
+  return made;
 }
 
 const ELEM_EXPRS_BYTES: u32 = 128;

@@ -1,7 +1,8 @@
 /**
- * Objects: counters, quotas and limits with a name. Linux: nf_tables_newobj in net/netfilter/nf_tables_api.c.
+ * Objects: counters, quotas, limits and the like with a name. Linux: nf_tables_newobj in net/netfilter/nf_tables_api.c.
  *
- * An object holds the record of the expression of its kind. Not there yet: ct timeout and expectation, synproxy, connlimit; tunnel and secmark are refused.
+ * An object holds the record of the expression of its kind; those of tracking (ct helper, timeout, expectation) have
+ * records of their own. Tunnel and secmark are refused: there is nothing here that they could be of.
  */
 import { NftMsg, NftObject, NftaObj } from '../../abi/nf_tables';
 import { Nb, NftExprKind } from '../../abi/nft_bytecode';
@@ -43,12 +44,16 @@ import {
   textPtr,
 } from './nf_tables';
 import { Ctx, badAttr, tbPop, tbPush } from './nft_ctx';
+import { connlimitDump } from './nft_connlimit';
+import { CT_EXPECT_SIZE, ctExpectDump, ctExpectInit } from './nft_ct_expect';
 import { CT_HELPER_SIZE, ctHelperDump, ctHelperInit } from './nft_ct_helper';
+import { CT_TIMEOUT_SIZE, ctTimeoutDestroy, ctTimeoutDump, ctTimeoutInit } from './nft_ct_timeout';
 import { counterDump } from './nft_counter';
 import { exprInitType, exprsDestroy } from './nft_expr';
 import { limitDump } from './nft_limit';
 import { nftMsgBegin, nftMsgEnd, nftMsgFits } from './nft_msg';
 import { quotaDump, quotaUpdate } from './nft_quota';
+import { trackGet } from './nft_track';
 import { TransKind, transAdd } from './nft_trans';
 import { NftType } from './nft_type';
 
@@ -60,7 +65,15 @@ function exprType(type: u32): u32 {
   if (type === <u32>NftObject.COUNTER) return NftType.COUNTER;
   if (type === <u32>NftObject.QUOTA) return NftType.QUOTA;
   if (type === <u32>NftObject.LIMIT) return NftType.LIMIT;
+  if (type === <u32>NftObject.CONNLIMIT) return NftType.CONNLIMIT;
   return NftType.COUNT;
+}
+
+/** The record that an object of tracking is; NONE: it is not one. */
+function ctKind(type: u32): u32 {
+  if (type === <u32>NftObject.CT_HELPER) return NftExprKind.CT_HELPER;
+  if (type === <u32>NftObject.CT_TIMEOUT) return NftExprKind.CT_TIMEOUT;
+  return type === <u32>NftObject.CT_EXPECT ? NftExprKind.CT_EXPECT : NftExprKind.NONE;
 }
 
 /** NFT_MSG_NEWOBJ */
@@ -85,12 +98,15 @@ function newTb(ctx: Ctx, tb: usize): i32 {
   const there = namedLookup(table, NftKind.OBJ, name, type, false);
   if (there !== 0 && (ctx.flags & NLM_F_EXCL) !== 0) return badAttr(ctx, name, -Errno.EEXIST);
   if (there !== 0 && (ctx.flags & NLM_F_REPLACE) !== 0) return -Errno.EOPNOTSUPP;
-  const helper = type === <u32>NftObject.CT_HELPER;
+  const kind = ctKind(type);
   const expr = exprType(type);
-  if (expr === <u32>NftType.COUNT && !helper) return -Errno.EOPNOTSUPP;
+  if (expr === <u32>NftType.COUNT && kind === <u32>NftExprKind.NONE) return -Errno.EOPNOTSUPP;
   const rec = kmalloc(DATA_MAX);
   if (rec === 0) return -Errno.ENOMEM;
-  const size = helper ? helperInit(ctx, rec, data) : exprInitType(ctx, expr, data, rec, DATA_MAX);
+  const size =
+    kind !== <u32>NftExprKind.NONE
+      ? ctObjInit(ctx, kind, rec, data)
+      : exprInitType(ctx, expr, data, rec, DATA_MAX);
   if (size < 0) {
     kfree(rec);
     return size;
@@ -99,20 +115,37 @@ function newTb(ctx: Ctx, tb: usize): i32 {
     // Linux: a type without update lets it be.
     const t = type === <u32>NftObject.QUOTA ? transAdd(ctx.nn, TransKind.OBJ_UPD, there, ctx.seq) : null;
     if (t !== null) t.b = rec;
-    else kfree(rec);
+    else dataFree(rec);
     return t === null && type === <u32>NftObject.QUOTA ? -Errno.ENOMEM : 0;
   }
   const err = place(ctx, table, tb, name, type, rec);
-  if (err !== 0) kfree(rec);
+  if (err !== 0) dataFree(rec);
   return err;
 }
 
-/** A `ct helper`: no expression is like it. */
-function helperInit(ctx: Ctx, rec: usize, data: usize): i32 {
+function dataFree(rec: usize): void {
+  if (rec !== 0) exprsDestroy(rec, load<u16>(rec, Nb.SIZE), true);
+  kfree(rec);
+}
+
+function ctObjInit(ctx: Ctx, kind: u32, rec: usize, data: usize): i32 {
   memory.fill(rec, 0, DATA_MAX);
-  store<u8>(rec, <u8>NftExprKind.CT_HELPER);
-  store<u16>(rec, <u16>CT_HELPER_SIZE, Nb.SIZE);
-  return ctHelperInit(ctx, rec, data);
+  let size = CT_HELPER_SIZE;
+  let err: i32 = 0;
+  if (kind === <u32>NftExprKind.CT_HELPER) err = ctHelperInit(ctx, rec, data);
+  else if (kind === <u32>NftExprKind.CT_TIMEOUT) {
+    size = CT_TIMEOUT_SIZE;
+    err = ctTimeoutInit(ctx, rec, data);
+  } else {
+    size = CT_EXPECT_SIZE;
+    err = ctExpectInit(ctx, rec, data);
+  }
+  if (err !== 0) return err;
+  store<u8>(rec, <u8>kind);
+  store<u16>(rec, <u16>size, Nb.SIZE);
+  err = trackGet(ctx, kind, rec);
+  if (err !== 0 && kind === <u32>NftExprKind.CT_TIMEOUT) ctTimeoutDestroy(rec);
+  return err;
 }
 
 function place(ctx: Ctx, table: Table, tb: usize, name: usize, type: u32, rec: usize): i32 {
@@ -147,16 +180,15 @@ function place(ctx: Ctx, table: Table, tb: usize, name: usize, type: u32, rec: u
 
 export function objUpdateCommit(obj: Obj, rec: usize): void {
   if (<u32>obj.objType === <u32>NftObject.QUOTA) quotaUpdate(obj.data, rec);
-  kfree(rec);
+  dataFree(rec);
 }
 
 export function objUpdateAbort(_obj: Obj, rec: usize): void {
-  kfree(rec);
+  dataFree(rec);
 }
 
 export function objDestroy(obj: Obj): void {
-  if (obj.data !== 0) exprsDestroy(obj.data, load<u16>(obj.data, Nb.SIZE), true);
-  kfree(obj.data);
+  dataFree(obj.data);
   kfree(obj.name);
   kfree(obj.udata);
   kfree(changetype<usize>(obj));
@@ -207,6 +239,15 @@ function dataDump(rec: usize, out: NlOut, reset: bool): void {
       return;
     case NftExprKind.CT_HELPER:
       ctHelperDump(rec, out);
+      return;
+    case NftExprKind.CT_TIMEOUT:
+      ctTimeoutDump(rec, out);
+      return;
+    case NftExprKind.CT_EXPECT:
+      ctExpectDump(rec, out);
+      return;
+    case NftExprKind.CONNLIMIT:
+      connlimitDump(rec, out);
       return;
     case NftExprKind.LIMIT:
       limitDump(rec, out);

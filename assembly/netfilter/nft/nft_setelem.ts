@@ -302,8 +302,7 @@ export function elemCloneExprs(set: NftSet, more: ElemMore): i32 {
   memory.copy(more.exprs, set.exprs, set.exprsLen);
   more.exprsLen = set.exprsLen;
   more.nexprs = set.nexprs;
-  exprsClone(more.exprs, more.exprsLen);
-  return 0;
+  return exprsClone(more.exprs, more.exprsLen) ? 0 : -Errno.ENOMEM;
 }
 
 function delOne(ctx: Ctx, set: NftSet, tb: usize): i32 {

@@ -16,6 +16,9 @@ function tracks(kind: u32): bool {
     case NftExprKind.NAT:
     case NftExprKind.MASQ:
     case NftExprKind.REDIR:
+    case NftExprKind.CT_HELPER:
+    case NftExprKind.CT_TIMEOUT:
+    case NftExprKind.CT_EXPECT:
       return true;
   }
   return false;
@@ -35,7 +38,17 @@ export function trackGet(ctx: Ctx, kind: u32, rec: usize): i32 {
 
 /** Where a record notes the family of its table: behind what it has of its own. */
 function familyAt(kind: u32): u32 {
-  return kind === <u32>NftExprKind.CT || kind === <u32>NftExprKind.CT_SET ? <u32>NbKey.SIZE : NAT_BYTES;
+  switch (kind) {
+    case NftExprKind.CT:
+    case NftExprKind.CT_SET:
+    case NftExprKind.CT_HELPER:
+      return NbKey.SIZE;
+    case NftExprKind.CT_TIMEOUT:
+      return 12;
+    case NftExprKind.CT_EXPECT:
+      return 16;
+  }
+  return NAT_BYTES;
 }
 const NAT_BYTES: u32 = 20;
 

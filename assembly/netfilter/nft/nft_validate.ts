@@ -17,6 +17,7 @@ import { metaSetValidate } from './nft_meta';
 import { masqValidate, natValidate, redirValidate } from './nft_nat';
 import { rejectValidate } from './nft_reject';
 import { osfValidate, rtValidate, socketValidate } from './nft_rt';
+import { tproxyValidate } from './nft_tproxy';
 import { NftSet, SetBackend } from './nft_set';
 import { setWalk } from './nft_set_backend';
 import { Trans, TransKind, transSeqOf } from './nft_trans';
@@ -105,6 +106,9 @@ function ruleValidate(ctx: Ctx, rule: Rule, level: u32): i32 {
         break;
       case NftExprKind.REDIR:
         err = redirValidate(ctx);
+        break;
+      case NftExprKind.TPROXY:
+        err = tproxyValidate(ctx);
         break;
     }
     if (err !== 0) return err;

@@ -24,6 +24,8 @@ export const known: Readonly<Record<string, string>> = {
   'ct: status bits': AH,
   'ct: a helper is asked for': 'connections that a helper is asked for are tracked differently',
   'ct: labels': SACK,
+  'ct: timeouts of a policy': EXPIRES,
+  'ct: an expectation that a rule makes': SACK,
   'ct: expirations of every state of TCP': EXPIRES,
   'ct: fragments are put together before they are tracked': CUT,
   'ct: what the router itself sends and gets': SUM,
@@ -65,16 +67,5 @@ export const known: Readonly<Record<string, string>> = {
 /** Rulesets that ours refuses, by the errno it says. One that it takes has to go from here, and is compared from then on. */
 export const refused: Readonly<Record<string, string>> = {
   'rt: the next hop and the MTU of the route': 'EOPNOTSUPP',
-  'ct: zones of their own for either side': 'EOPNOTSUPP',
-  'ct: a zone by a map': 'EOPNOTSUPP',
-  'ct: timeouts of a policy': 'EOPNOTSUPP',
-  'ct: an expectation that a rule makes': 'EOPNOTSUPP',
-  'ct: how many connections a host may have': 'EOPNOTSUPP',
   'maps: to a mark, to an address, to a name': 'ENOTEMPTY',
-  'sets: a counter, a quota and a limit for each element': 'EOPNOTSUPP',
-  'maps: filled by packets': 'EOPNOTSUPP',
-  'dup: a copy to a gateway': 'EOPNOTSUPP',
-  'dup: a copy to a gateway of IPv6': 'EOPNOTSUPP',
-  'tproxy: nobody listens': 'EOPNOTSUPP',
-  'netdev: fwd and dup to another port': 'EOPNOTSUPP',
 };

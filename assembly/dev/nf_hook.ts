@@ -15,6 +15,9 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { opIndex } from '../lib/ops';
 import { Scratch, scratch } from '../lib/scratch';
 import {
+  HOOK_FOR_FRAGMENTS,
+  HOOK_FOR_MASK,
+  HOOK_FOR_UNSETTLED,
   HookEntry,
   NF_ACCEPT,
   NF_DROP,
@@ -26,11 +29,18 @@ import {
   NetfilterHook,
   hookEntry,
   hookList,
+  hookSlot,
 } from '../net/hooks';
 import { Net } from '../net/net';
 import { kfreeSkbReason } from '../skb/free';
 import { handleGive } from '../skb/handles';
+import { Nfct } from '../skb/nfct';
 import { SkBuff } from '../skb/sk_buff';
+
+/** MF and offset of an IPv4 header as they lie in memory. */
+const IP_FRAGMENT_BITS_BE: u16 = 0xff3f;
+const IPPROTO_TCP: u8 = 6;
+const IPPROTO_UDP: u8 = 17;
 
 /** REPEATs that one hook may ask for with one packet; more is a loop of its own making. */
 const REPEAT_MAX: u32 = 16;
@@ -63,10 +73,39 @@ export function nfHook(
   return list === 0 || nfHookSlow(list, 0, net, family, hook, skb, indev, outdev);
 }
 
+/** In line on the short ways. */
+export class NfHook {
+  /** nfHook of IPv4 in a namespace that has hooks. */
+  @inline
+  static ipv4(net: Net, hook: NetfilterHook, skb: SkBuff, indev: usize, outdev: usize): bool {
+    const list = load<u32>(hookSlot(net, NFPROTO_IPV4, hook));
+    if (list === 0) return true;
+    return nfHookSlow(list, 0, net, NFPROTO_IPV4, hook, skb, indev, outdev);
+  }
+}
+
 /** The hooks of a device: ingress or egress. */
 export function nfHookDevice(list: usize, hook: NetfilterHook, skb: SkBuff, net: Net): bool {
   const ingress = hook === NetfilterHook.NETDEV_INGRESS;
   return nfHookSlow(list, 0, net, NFPROTO_IPV4, hook, skb, ingress ? skb.dev : 0, ingress ? 0 : skb.dev);
+}
+
+/** In line: asked of every packet at every hook of tracking. */
+class Idle {
+  /** A hook for `which` packets (HOOK_FOR_*) would let this one pass unseen. While packets are traced, all are called. */
+  @inline
+  static here(which: u32, family: u32, hook: NetfilterHook, skb: SkBuff): bool {
+    if (root().trace !== 0) return false;
+    if (which === HOOK_FOR_FRAGMENTS) {
+      if (family === NFPROTO_IPV4) return (load<u16>(skb.data, 6) & IP_FRAGMENT_BITS_BE) === 0;
+      const nexthdr = load<u8>(skb.data, 6);
+      if (nexthdr === IPPROTO_UDP) return true;
+      return nexthdr === IPPROTO_TCP;
+    }
+    if (which === HOOK_FOR_UNSETTLED) return Nfct.settled(skb.nfct);
+    if (hook === NetfilterHook.POST_ROUTING) return Nfct.untranslated(skb.nfct, true);
+    return Nfct.untranslated(skb.nfct, hook === NetfilterHook.LOCAL_IN);
+  }
 }
 
 /** From entry `from` on (a reinjected packet starts behind the hook that queued it). */
@@ -85,7 +124,14 @@ export function nfHookSlow(
   let repeats: u32 = 0;
   while (i < load<u32>(list)) {
     const entry: HookEntry = hookEntry(list, i);
-    const fn = opIndex(entry.op);
+    const which = entry.op & HOOK_FOR_MASK;
+    if (which !== 0) {
+      if (Idle.here(which, family, hook, skb)) {
+        i++;
+        continue;
+      }
+    }
+    const fn = opIndex(entry.op & ~HOOK_FOR_MASK);
     // A generated function that is not there (after a restore, until it is rebuilt) lets the packet pass to the next.
     if (fn === 0) {
       i++;

@@ -27,7 +27,7 @@ import { root } from '../lib/root';
 import { countDrop, kfreeSkbReason } from '../skb/free';
 import { traceDropFrame, traceEvent, traceReceived } from '../skb/trace';
 import { TraceKind } from '../abi/trace';
-import { nfResetCt } from '../skb/nfct';
+import { Nfct } from '../skb/nfct';
 import { SkbRecord, largeSlotAlloc, skbFreeSent, skbRecordAlloc, slotAlloc, slotPut } from '../skb/pool';
 import { CHECKSUM_UNNECESSARY, PACKET_MULTICAST, SkBuff, skbCbClear, skbHeadlen } from '../skb/sk_buff';
 import { skbAddFrag, skbCowHead } from '../skb/skbuff';
@@ -409,7 +409,7 @@ export function portXmit(skb: SkBuff, dev: NetDevice): i32 {
     virtioNetHdrFromSkb(skb, start, vnet);
   }
   // skbFreeSent frees what was sent; its connection is not the wire's.
-  if (skb.nfct !== 0) nfResetCt(skb);
+  Nfct.reset(skb);
   const desc = load<u32>(port, Port.TX_RING) + (head & load<u32>(port, Port.TX_MASK)) * TxDesc.SIZE;
   store<u32>(desc, start, TxDesc.BUF);
   store<u32>(desc, skbHeadlen(skb) + vnet, TxDesc.LEN);

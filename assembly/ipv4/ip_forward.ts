@@ -35,6 +35,11 @@ const LL_HEADROOM: u32 = 32;
 /** Linux: rt_tos2priority over ip_tos2prio: by the four TOS bits (RFC 1349). */
 const TOS2PRIO = memory.data<u8>([0, 1, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4]);
 
+/** The priority that a forwarded packet gets by its TOS byte. */
+export function ipTos2prio(tos: u32): u32 {
+  return tos === 0 ? 0 : load<u8>(TOS2PRIO + ((tos & 0x1e) >> 1));
+}
+
 /** Owns the skb (data at its IPv4 header, which is sound). `nh` is the route's next hop, `daddr` in host order. */
 export function ipForward(net: Net, skb: SkBuff, nh: FibNh, daddr: u32, redirect: bool): void {
   // "that should never happen": only frames addressed to us are forwarded.
@@ -72,10 +77,7 @@ export function ipForward(net: Net, skb: SkBuff, nh: FibNh, daddr: u32, redirect
   iph = skb.networkHeader;
   decreaseTtl(iph);
   if (redirect && !options) ipSendRedirect(net, skb, nh, daddr);
-  if (sysctl(net, Sysctl.IP_FORWARD_UPDATE_PRIORITY) !== 0) {
-    const tos = load<u8>(iph, 1);
-    skb.priority = tos === 0 ? 0 : load<u8>(TOS2PRIO + ((<u32>tos & 0x1e) >> 1));
-  }
+  if (sysctl(net, Sysctl.IP_FORWARD_UPDATE_PRIORITY) !== 0) skb.priority = ipTos2prio(load<u8>(iph, 1));
   skb.flags |= SKB_F_FORWARDED;
   if (root().trace !== 0)
     traceEvent(TraceKind.FORWARD, 0, changetype<usize>(skb), nh.dev, load<u8>(iph, 8), mtu);

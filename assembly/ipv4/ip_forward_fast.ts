@@ -5,7 +5,7 @@
  *   rcvRun ─ lookup burst ─► ipForwardFast ─┬─ ordinary ──► MAC, TTL, transmit descriptor
  *                                          └─ otherwise ─► rcvFinish, the whole way
  *
- * Ordinary is: no hook in the namespace, no options, a unicast source and destination, no reverse path filter, one
+ * Ordinary is: no hook in the namespace (ip_forward_hooked is for those that have), no options, a unicast source and destination, no reverse path filter, one
  * unicast route by gateways whose neighbours are reachable (of several the flow's hash chooses), another device out than
  * in, small enough, an idle port. All of that is looked at before the first byte is written, so that a packet may still take the whole way.
  */
@@ -25,13 +25,12 @@ import { ETH_HLEN } from '../wire/ethernet';
 import { ifaddrBucket } from './devinet';
 
 /** Headroom that the MAC header and the widest vnet header take. */
-const HEADROOM: u32 = 32;
-const ALIAS_TAG: u32 = 1;
+export const FAST_HEADROOM: u32 = 32;
+export const ALIAS_TAG: u32 = 1;
 
 /** True when packets that came in by `dev` may go the short way at all; asked once per burst. */
 export function ipForwardFastAllowed(net: Net, dev: NetDevice): bool {
   return (
-    net.hookCount === 0 &&
     !traceEvents() &&
     net.exceptions4 === 0 &&
     net.fibSlow4 === 0 &&
@@ -43,7 +42,7 @@ export function ipForwardFastAllowed(net: Net, dev: NetDevice): bool {
 }
 
 /** True for an address that no packet between two hosts has: in 0/8, 127/8, or from 224/4 on. */
-function isOdd(addr: u32): bool {
+export function isOddAddress(addr: u32): bool {
   const first = addr >>> 24;
   return (<u32>(first - 1 >= 223) | <u32>(first === 127)) !== 0;
 }
@@ -93,7 +92,7 @@ export class FastPath {
     const word = load<u32>(iph, 8);
     if (load<u8>(iph) !== 0x45) return false;
     if ((word & 0xff) <= 1) return false;
-    if ((<u32>isOdd(saddr) | <u32>isOdd(daddr)) !== 0) return false;
+    if ((<u32>isOddAddress(saddr) | <u32>isOddAddress(daddr)) !== 0) return false;
     if (load<u32>(ifaddrBucket(net, saddr)) !== 0) return false;
 
     let nh: FibNh = fibNh(info, 0);
@@ -102,7 +101,7 @@ export class FastPath {
     if (skb.len > out.mtu) return false;
     const head = load<u32>(out.priv, Port.TX_HEAD);
     if (FastXmit.full(out.priv, head)) return false;
-    if (skb.data - skb.head < HEADROOM) return false;
+    if (skb.data - skb.head < FAST_HEADROOM) return false;
 
     // RFC 1141: TTL one less, checksum one more.
     const sum = (word >> 16) + 1;

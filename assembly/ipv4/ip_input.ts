@@ -13,7 +13,7 @@ import { Mib } from '../abi/snmp';
 import { Ipv4Conf } from '../abi/sysctl';
 import { isL3Slave, l3mdevIngress, l3mdevMasterIfindex } from '../dev/l3mdev';
 import { NetDevice, conf4Or } from '../dev/net_device';
-import { nfHook } from '../dev/nf_hook';
+import { NfHook, nfHook } from '../dev/nf_hook';
 import { vrfRxStats } from '../dev/vrf';
 import { SCRATCH_KEYS, SCRATCH_ROUTES, scratchList } from '../dev/scratch';
 import { rawLocalDeliver } from '../inet/raw';
@@ -32,6 +32,7 @@ import { pskbMayPull, skbPull, skbTrim } from '../skb/skbuff';
 import { icmpSend } from './icmp';
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from './ip_fragment';
 import { ipForward } from './ip_forward';
+import { ipForwardHooked } from './ip_forward_hooked';
 import { FastPath, ipForwardFastAllowed } from './ip_forward_fast';
 import { ipCb } from './ip_cb';
 import { ipMrInput } from './ipmr';
@@ -82,7 +83,7 @@ export function ipListRcv(list: usize, n: u32): void {
       kfreeSkbReason(skb, reason);
       continue;
     }
-    if (hooked && !nfHook(net, NFPROTO_IPV4, NetfilterHook.PRE_ROUTING, skb, dev, 0)) continue;
+    if (hooked && !NfHook.ipv4(net, NetfilterHook.PRE_ROUTING, skb, dev, 0)) continue;
     store<u32>(list + (kept << 2), changetype<usize>(skb));
     store<u32>(keys + (kept << 2), bswap<u32>(load<u32>(skb.data, 16)));
     kept++;
@@ -102,6 +103,7 @@ function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void
   // What an earlier packet of the burst caused (a redirect learned) may change the table under the later ones.
   const genId = fib.genId;
   const short = ipForwardFastAllowed(net, changetype<NetDevice>(dev));
+  const hooked = net.hookCount !== 0;
   const burst = ++root().burst;
   let forwarded: u32 = 0;
   let octets: u32 = 0;
@@ -110,12 +112,23 @@ function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void
     const daddr = load<u32>(keys + (i << 2));
     const value = fib.genId === genId ? load<u32>(routes + (i << 2)) : poptrieLookup4(fib.trie, daddr);
     const len = skb.len;
-    if (short && FastPath.forward(net, dev, skb, daddr, value, burst)) {
-      forwarded++;
-      octets += len;
-    } else {
-      rcvFinish(net, skb, daddr, value);
+    if (short) {
+      if (!hooked) {
+        if (FastPath.forward(net, dev, skb, daddr, value, burst)) {
+          forwarded++;
+          octets += len;
+          continue;
+        }
+      } else {
+        const sent = ipForwardHooked(net, dev, skb, daddr, value, burst);
+        if (sent >= 0) {
+          forwarded += <u32>(sent !== 0);
+          octets += sent;
+          continue;
+        }
+      }
     }
+    rcvFinish(net, skb, daddr, value);
   }
   mibAdd(net, Mib.IpForwDatagrams, forwarded);
   mibAdd(net, Mib.IpOutTransmits, forwarded);

@@ -39,6 +39,15 @@ export const NF_QUEUE: i32 = 3;
 export const NF_REPEAT: i32 = 4;
 export const NF_VERDICT_MASK: i32 = 0xff;
 
+/**
+ * In the upper byte of a hook's op: which packets it has nothing to do with, so that it need not be called for them.
+ * What is no fragment; what has no connection, or one that is settled; what is not translated here (skb/nfct).
+ */
+export const HOOK_FOR_FRAGMENTS: u32 = 1 << 24;
+export const HOOK_FOR_UNSETTLED: u32 = 2 << 24;
+export const HOOK_FOR_TRANSLATED: u32 = 3 << 24;
+export const HOOK_FOR_MASK: u32 = 0xff << 24;
+
 /** Hooks on one point at most (Linux: MAX_HOOK_COUNT 1024; ours stays in one block of the arena). */
 export const HOOKS_MAX: u32 = 128;
 

@@ -16,7 +16,7 @@ import { Sysctl } from '../abi/sysctl';
 import { root } from '../lib/root';
 import { Timer } from '../lib/timer_wheel';
 import { Net } from '../net/net';
-import { NFCT_INFOMASK, NFCT_USE_OFFSET } from '../skb/nfct';
+import { NFCT_EVENTS_OFFSET, NFCT_INFOMASK, NFCT_STATUS_OFFSET, NFCT_USE_OFFSET } from '../skb/nfct';
 import { SkBuff } from '../skb/sk_buff';
 
 @unmanaged
@@ -347,6 +347,8 @@ export function nfCtTimeoutSysctl(net: Net, id: Sysctl): u32 {
 export function nfConntrackAssertLayout(): void {
   assert(offsetof<NfConn>() <= NF_CONN_BYTES, 'NfConn fits');
   assert(offsetof<NfConn>('use') === NFCT_USE_OFFSET, 'skb/nfct knows where the count is');
+  assert(offsetof<NfConn>('status') === NFCT_STATUS_OFFSET, 'and where the status is');
+  assert(offsetof<NfConn>('events') === NFCT_EVENTS_OFFSET, 'and where events and extras are');
   assert(offsetof<NfConn>('acct') === 124, 'the reply line');
   assert(offsetof<NfConn>('hnextReply') === NF_NODE_REPLY, 'the reply node');
   assert(offsetof<NfConn>('proto0') === PROTO_OFFSET, 'protocol state');

@@ -53,6 +53,7 @@ import {
 } from './nf_conntrack';
 import { nfCtDeliverCached, nfCtEventCache } from './nf_conntrack_ecache';
 import { nfCtExpectNew } from './nf_conntrack_expect';
+import { NF_CT_LONG_WAY, nfConntrackFast4, nfConntrackFast6 } from './nf_conntrack_fast';
 import { nfCtHelpCall, nfCtHelpFromTemplate } from './nf_conntrack_helper';
 import { nfCtIcmpError, nfCtIcmpPacket } from './nf_conntrack_proto_icmp';
 import { nfCtIcmpv6Error, nfCtIcmpv6Packet } from './nf_conntrack_proto_icmpv6';
@@ -95,7 +96,11 @@ export function nfConntrackIn(_priv: usize, p: usize, s: usize): i32 {
   const hook = state.hook;
   const l3num = state.family === NFPROTO_IPV4 ? AF_INET : AF_INET6;
   let tmpl: usize = 0;
-  if (skb.nfct !== 0) {
+  if (skb.nfct === 0) {
+    const verdict = l3num === AF_INET ? nfConntrackFast4(net, skb, hook) : nfConntrackFast6(net, skb, hook);
+    if (verdict > 0 && verdict !== NF_CT_LONG_WAY) return verdict;
+    if (verdict <= 0) return refused(net, verdict);
+  } else {
     // Seen before (lo), not to be tracked, or a template that says how.
     if (ctInfo(skb) === IP_CT_UNTRACKED) return NF_ACCEPT;
     tmpl = changetype<usize>(nfCtGet(skb));
@@ -157,10 +162,15 @@ function track(net: Net, skb: SkBuff, tmpl: usize, hook: u32, l3num: u32): i32 {
     nfctPut(nfct);
     // The connection was over, and this opens it anew.
     if (verdict === -NF_REPEAT) continue;
-    nfCtStatInc(net, NfCtStat.INVALID);
-    if (verdict === -NF_DROP) nfCtStatInc(net, NfCtStat.DROP);
-    return -verdict;
+    return refused(net, verdict);
   }
+}
+
+/** The tracker's verdict (turned negative) about a packet that is no part of its connection. */
+function refused(net: Net, verdict: i32): i32 {
+  nfCtStatInc(net, NfCtStat.INVALID);
+  if (verdict === -NF_DROP) nfCtStatInc(net, NfCtStat.DROP);
+  return -verdict;
 }
 
 function handlePacket(
@@ -251,6 +261,8 @@ export function nfConntrackConfirm(_priv: usize, p: usize, s: usize): i32 {
   const nfct = skb.nfct;
   const ct = changetype<NfConn>(nfct & ~7);
   if (changetype<usize>(ct) === 0 || inVrfPostrouting(changetype<NfHookState>(s))) return NF_ACCEPT;
+  // Put on by a rule behind tracking: nobody took it off.
+  if ((ct.status & IPS_TEMPLATE) !== 0) return NF_ACCEPT;
   const adjust = (ct.status & IPS_SEQ_ADJUST) !== 0;
   const info = <u32>nfct & 7;
   if (((ct.extras & NF_CT_EXTRA_HELP) !== 0 || adjust) && info !== IP_CT_RELATED_REPLY) {

@@ -14,6 +14,9 @@ import { randomU32, randomU64 } from '../lib/random';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import {
+  HOOK_FOR_FRAGMENTS,
+  HOOK_FOR_TRANSLATED,
+  HOOK_FOR_UNSETTLED,
   NetfilterHook,
   NFPROTO_IPV4,
   NFPROTO_IPV6,
@@ -60,6 +63,11 @@ const HOOK_ID_DEFRAG: u32 = 0xc7000001;
 const HOOK_ID_IN: u32 = 0xc7000002;
 const HOOK_ID_CONFIRM: u32 = 0xc7000003;
 const HOOK_ID_NAT: u32 = 0xc7000004;
+
+/** Their ops, with the packets that they are for. */
+const DEFRAG: u32 = <u32>Op.NF_DEFRAG | HOOK_FOR_FRAGMENTS;
+const CONFIRM: u32 = <u32>Op.NF_CONNTRACK_CONFIRM | HOOK_FOR_UNSETTLED;
+const NAT: u32 = <u32>Op.NF_NAT | HOOK_FOR_TRANSLATED;
 
 /** Share of the arena that connections may fill when nf_conntrack_max is not set; their number at most and at least. */
 const ARENA_SHARE: u32 = 3;
@@ -265,15 +273,15 @@ function setTrackingHooks(net: Net, f: u32, on: bool): i32 {
   const own = NF_IP_PRI_CONNTRACK;
   let err = setHook(net, f, NetfilterHook.PRE_ROUTING, own, Op.NF_CONNTRACK_IN, HOOK_ID_IN, on);
   err |= setHook(net, f, NetfilterHook.LOCAL_OUT, own, Op.NF_CONNTRACK_IN, HOOK_ID_IN, on);
-  err |= setHook(net, f, NetfilterHook.LOCAL_IN, last, Op.NF_CONNTRACK_CONFIRM, HOOK_ID_CONFIRM, on);
-  err |= setHook(net, f, NetfilterHook.POST_ROUTING, last, Op.NF_CONNTRACK_CONFIRM, HOOK_ID_CONFIRM, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_IN, last, CONFIRM, HOOK_ID_CONFIRM, on);
+  err |= setHook(net, f, NetfilterHook.POST_ROUTING, last, CONFIRM, HOOK_ID_CONFIRM, on);
   return err;
 }
 
 function setDefragHooks(net: Net, f: u32, on: bool): i32 {
   const first = NF_IP_PRI_CONNTRACK_DEFRAG;
-  const err = setHook(net, f, NetfilterHook.PRE_ROUTING, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
-  return err | setHook(net, f, NetfilterHook.LOCAL_OUT, first, Op.NF_DEFRAG, HOOK_ID_DEFRAG, on);
+  const err = setHook(net, f, NetfilterHook.PRE_ROUTING, first, DEFRAG, HOOK_ID_DEFRAG, on);
+  return err | setHook(net, f, NetfilterHook.LOCAL_OUT, first, DEFRAG, HOOK_ID_DEFRAG, on);
 }
 
 /** One more wants packets of `family` in one piece. 0 or -ENOMEM. Linux: nf_defrag_ipv4_enable. */
@@ -301,10 +309,10 @@ export function nfDefragNetPut(net: Net, family: u32): void {
 }
 
 function setNatHooks(net: Net, f: u32, on: bool): i32 {
-  let err = setHook(net, f, NetfilterHook.PRE_ROUTING, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT, on);
-  err |= setHook(net, f, NetfilterHook.LOCAL_OUT, NF_IP_PRI_NAT_DST, Op.NF_NAT, HOOK_ID_NAT, on);
-  err |= setHook(net, f, NetfilterHook.LOCAL_IN, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT, on);
-  err |= setHook(net, f, NetfilterHook.POST_ROUTING, NF_IP_PRI_NAT_SRC, Op.NF_NAT, HOOK_ID_NAT, on);
+  let err = setHook(net, f, NetfilterHook.PRE_ROUTING, NF_IP_PRI_NAT_DST, NAT, HOOK_ID_NAT, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_OUT, NF_IP_PRI_NAT_DST, NAT, HOOK_ID_NAT, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_IN, NF_IP_PRI_NAT_SRC, NAT, HOOK_ID_NAT, on);
+  err |= setHook(net, f, NetfilterHook.POST_ROUTING, NF_IP_PRI_NAT_SRC, NAT, HOOK_ID_NAT, on);
   return err;
 }
 

@@ -191,6 +191,15 @@ export class NfHash {
     return <u32>(acc >> 32);
   }
 
+  /** `of` for an IPv4 tuple that is not in memory: its first eight bytes and the addresses. */
+  @inline
+  static ipv4(ctnet: NfCtNet, word: u64, src: u32, dst: u32): u32 {
+    let acc: u64 = <u64>(<u32>word + ctnet.key0) * <u64>(<u32>(word >> 32) + ctnet.key1);
+    acc += <u64>(src + ctnet.key2) * <u64>(dst + ctnet.key3);
+    acc = (acc ^ (acc >> 32)) * ctnet.mul;
+    return <u32>(acc >> 32);
+  }
+
   static more(ctnet: NfCtNet, t: NfTuple): u64 {
     const mul = ctnet.mul;
     const a = <u32>mul;

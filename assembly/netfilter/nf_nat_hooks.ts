@@ -23,6 +23,7 @@ import { AF_INET, AF_INET6, Net } from '../net/net';
 import { SkBuff } from '../skb/sk_buff';
 import {
   IPS_NAT_MASK,
+  IPS_TEMPLATE,
   IP_CT_DIR_ORIGINAL,
   NF_CT_EXTRA_MASQ,
   IP_CT_NEW,
@@ -90,6 +91,7 @@ export function nfNatFn(_priv: usize, p: usize, s: usize): i32 {
     if ((ct.status & IPS_NAT_MASK) === 0) return NF_ACCEPT;
     return translate(net, skb, ct, info, hook, family);
   }
+  if ((ct.status & IPS_TEMPLATE) !== 0) return NF_ACCEPT;
   if (info !== IP_CT_NEW) {
     const where = scratch(Scratch.NF_CT_L4);
     const hdrlen = nfL4proto(skb, 0, family === NFPROTO_IPV4 ? AF_INET : AF_INET6, where);

@@ -10,7 +10,15 @@ import { skbCsumValid } from '../dev/checksum_help';
 import { csumAdd, csumFold, csumIpv6Nofold, csumReplace4, csumSub } from '../lib/checksum';
 import { Scratch, scratch } from '../lib/scratch';
 import { AF_INET } from '../net/net';
-import { CHECKSUM_COMPLETE, CHECKSUM_NONE, CHECKSUM_PARTIAL, SkBuff, skbHeadlen } from '../skb/sk_buff';
+import {
+  CHECKSUM_COMPLETE,
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  CHECKSUM_UNNECESSARY,
+  SKB_F_CLONED,
+  SkBuff,
+  skbHeadlen,
+} from '../skb/sk_buff';
 import { pskbMayPull, skbChecksum, skbCopyBits, skbCowHead } from '../skb/skbuff';
 import { ICMP_ECHO, ICMP_ECHOREPLY, ICMP_REDIRECT, ICMP_TIMESTAMP } from '../wire/icmp';
 import { ipv6ExtHdr, ipv6SkipExthdr } from '../wire/ipv6_ext';
@@ -40,8 +48,11 @@ import { NF_NAT_MANIP_SRC, nfHookToManip } from './nf_nat';
 
 const IPV4_HDR_LEN: u32 = 20;
 const IPV6_HDR_LEN: u32 = 40;
+const TCP_HDR_LEN: u32 = 20;
 const ICMP_HDR_LEN: u32 = 8;
 const IP_OFFSET: u32 = 0x1fff;
+/** The same as it lies in memory. */
+const IP_OFFSET_BE: u16 = 0xff1f;
 const CSUM_MANGLED_0: u16 = 0xffff;
 const NDISC_REDIRECT: u32 = 137;
 const ICMPV6_ECHO_REQUEST: u32 = 128;
@@ -51,9 +62,58 @@ const WHERE_OFFSET: usize = 64;
 
 /** Turns the packet of a connection as its `maniptype` end asks, in direction `dir`. False: it cannot be written. */
 export function nfNatManipPkt(skb: SkBuff, ct: NfConn, maniptype: u32, dir: u32): bool {
+  if (Plain.manip(skb, nfTuple(ct, dir ^ 1), maniptype)) return true;
   const target = changetype<NfTuple>(scratch(Scratch.NF_NAT_TARGET));
   nfInvertTuple(target, nfTuple(ct, dir ^ 1), 0);
   return manipPkt(skb, 0, target, maniptype, target.proto);
+}
+
+/** In line: once per translated packet. */
+class Plain {
+  /**
+   * manipPkt for TCP and UDP behind a plain IPv4 header, whole and summed: both checksums follow address and port by
+   * one difference (RFC 1624). `other` is the tuple of the other direction. False, and nothing is changed: not so plain.
+   */
+  @inline
+  static manip(skb: SkBuff, other: NfTuple, maniptype: u32): bool {
+    if (other.l3num !== <u8>AF_INET) return false;
+    const udp = other.proto === <u8>IPPROTO_UDP;
+    if (!udp) {
+      if (other.proto !== <u8>IPPROTO_TCP) return false;
+    }
+    if (skbHeadlen(skb) < IPV4_HDR_LEN + TCP_HDR_LEN) return false;
+    if ((skb.flags & SKB_F_CLONED) !== 0) return false;
+    // NONE or UNNECESSARY.
+    if (skb.ipSummed > CHECKSUM_UNNECESSARY) return false;
+    const iph = skb.data;
+    if (load<u8>(iph) !== 0x45) return false;
+    if ((load<u16>(iph, 6) & IP_OFFSET_BE) !== 0) return false;
+    const th = iph + IPV4_HDR_LEN;
+    const src = maniptype === NF_NAT_MANIP_SRC;
+    const addr = <u32>(src ? other.dst0 : other.src0);
+    const port = src ? other.dport : other.sport;
+    const addrAt = src ? iph + 12 : iph + 16;
+    const portAt = src ? th : th + 2;
+    const change = <u64>~load<u32>(addrAt) + <u64>addr;
+    const more = change + <u64>(load<u16>(portAt) ^ 0xffff) + <u64>port;
+    store<u32>(addrAt, addr);
+    store<u16>(portAt, port);
+    store<u16>(iph, Plain.sum(load<u16>(iph, 10), change), 10);
+    const check = udp ? th + 6 : th + 16;
+    if (udp) {
+      if (load<u16>(check) === 0) return true;
+    }
+    const sum = Plain.sum(load<u16>(check), more);
+    store<u16>(check, udp && sum === 0 ? CSUM_MANGLED_0 : sum);
+    return true;
+  }
+
+  /** The checksum that was `check`, with `change` (~old + new, carries above) in its words. */
+  @inline
+  static sum(check: u16, change: u64): u16 {
+    const sum = change + <u64>(check ^ 0xffff);
+    return csumFold(csumAdd(<u32>sum, <u32>(sum >> 32)));
+  }
 }
 
 /** The IP packet at `iphoff` from data. Linux: nf_nat_ipv4_manip_pkt, nf_nat_ipv6_manip_pkt. */

@@ -13,6 +13,66 @@ export const NFCT_INFOMASK: usize = 7;
 /** Offset in NfConn of its reference count (netfilter/nf_conntrack asserts it). */
 export const NFCT_USE_OFFSET: usize = 60;
 
+/** And of its status and its events with its extras. */
+export const NFCT_STATUS_OFFSET: usize = 48;
+export const NFCT_EVENTS_OFFSET: usize = 56;
+
+/** Of a status: confirmed, and no sequence numbers to adjust. IPS_CONFIRMED, IPS_SEQ_ADJUST, IPS_SRC_NAT, IPS_DST_NAT. */
+const CONFIRMED: u32 = 1 << 3;
+const SEQ_ADJUST: u32 = 1 << 6;
+const SRC_NAT: u32 = 1 << 4;
+const DST_NAT: u32 = 1 << 5;
+/** All events, and of the extras a helper; an address of masquerading. */
+const EVENTS_OR_HELP: u32 = 0x0001ffff;
+const MASQ: u32 = 8 << 16;
+
+/** What a packet's connection leaves to be done, in line: asked at every hook of tracking. */
+export class Nfct {
+  /** Nothing to confirm, to be told, to adjust, and no helper (nf_conntrack_core). */
+  @inline
+  static settled(nfct: usize): bool {
+    const ct = nfct & ~NFCT_INFOMASK;
+    if (ct === 0) return true;
+    if ((load<u32>(ct, NFCT_STATUS_OFFSET) & (CONFIRMED | SEQ_ADJUST)) !== CONFIRMED) return false;
+    return (load<u32>(ct, NFCT_EVENTS_OFFSET) & EVENTS_OR_HELP) === 0;
+  }
+
+  /** Decided, and at a point where `source` ends (else destinations) are changed nothing changes (nf_nat_hooks). */
+  @inline
+  static untranslated(nfct: usize, source: bool): bool {
+    const ct = nfct & ~NFCT_INFOMASK;
+    if (ct === 0) return true;
+    const info = nfct & NFCT_INFOMASK;
+    let bit = source ? SRC_NAT : DST_NAT;
+    // ESTABLISHED, or that in the other direction.
+    if (info !== 0) {
+      if (info !== 3) return false;
+      bit ^= SRC_NAT | DST_NAT;
+    }
+    if ((load<u32>(ct, NFCT_STATUS_OFFSET) & bit) !== 0) return false;
+    // Where a masqueraded connection leaves, its device is looked at.
+    if (!source) return true;
+    if (info !== 0) return true;
+    return (load<u32>(ct, NFCT_EVENTS_OFFSET) & MASQ) === 0;
+  }
+
+  /** nfResetCt. */
+  @inline
+  static reset(skb: SkBuff): void {
+    const nfct = skb.nfct;
+    if (nfct === 0) return;
+    skb.nfct = 0;
+    const ct = nfct & ~NFCT_INFOMASK;
+    if (ct === 0) return;
+    const use = load<u32>(ct, NFCT_USE_OFFSET) - 1;
+    if (use === 0) {
+      nfctPut(nfct);
+      return;
+    }
+    store<u32>(ct, use, NFCT_USE_OFFSET);
+  }
+}
+
 /** One more holds the connection in `nfct`, which may be none (0, or untracked). */
 export function nfctGet(nfct: usize): void {
   const ct = nfct & ~NFCT_INFOMASK;

@@ -1,6 +1,7 @@
 /**
- * The short way of ordinary packets (ipv4/ip_forward_fast) is the whole way in one go: a router whose hooks force the
- * whole way must send the same frames and count the same. And the XDP seam, which stands before both.
+ * The short ways of ordinary packets (ipv4/ip_forward_fast; ip_forward_hooked where hooks stand) are the whole way in
+ * one go: a router whose routing rules force the whole way must send the same frames and count the same. And the XDP
+ * seam, which stands before all of them.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -11,7 +12,7 @@ import { addCallback } from '../wasm_callback.js';
 
 const OP = 600;
 const ACCEPT = 1;
-const [FORWARD, XDP] = [2, 7];
+const [FORWARD, POSTROUTING, XDP] = [2, 4, 7];
 const [XDP_DROP, XDP_PASS] = [1, 2];
 const ROUTER_MAC = '02:00:00:00:00:01';
 
@@ -109,15 +110,19 @@ test('the short way sends the same frames and counts the same as the whole way',
 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyFrame, { minLength: 1, maxLength: 100, size: 'max' }), async (frames) => {
-      const [short, whole] = [await router(), await router()];
-      whole.op(() => ACCEPT);
-      await whole.router.addHook({ family: 0, hook: FORWARD, priority: 0, op: OP, id: 1 });
-      expect(short.send(frames)).toEqual(whole.send(frames));
-      const [a, b] = [await short.counters(), await whole.counters()];
-      expect(a).toEqual(b);
-      expect(await short.drops()).toEqual(await whole.drops());
-      await short.stack.close();
-      await whole.stack.close();
+      const [short, hooked, whole] = [await router(), await router(), await router()];
+      hooked.op(() => ACCEPT);
+      for (const hook of [FORWARD, POSTROUTING])
+        await hooked.router.addHook({ family: 0, hook, priority: 0, op: OP, id: 1 });
+      await whole.router.addRule({ family: 2, priority: 100, table: 254 });
+      const sent = whole.send(frames);
+      const [counters, drops] = [await whole.counters(), await whole.drops()];
+      for (const way of [short, hooked]) {
+        expect(way.send(frames)).toEqual(sent);
+        expect(await way.counters()).toEqual(counters);
+        expect(await way.drops()).toEqual(drops);
+      }
+      for (const { stack } of [short, hooked, whole]) await stack.close();
     }),
     { numRuns: 40 },
   );

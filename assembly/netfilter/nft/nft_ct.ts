@@ -5,6 +5,7 @@
  * `ct zone set` puts a template on a packet that is not tracked yet, and tracking goes by it. `ct secmark` is refused.
  */
 import { NFT_BREAK, NFT_CONTINUE, NftCt, NftaCt } from '../../abi/nf_tables';
+import { IPCT_LABEL, IPCT_MARK } from '../../abi/nf_conntrack';
 import { NbKey } from '../../abi/nft_bytecode';
 import { NfProto } from '../../abi/nfnl';
 import { Errno } from '../../net/errno';
@@ -27,6 +28,7 @@ import {
   nfTuple,
   nfZoneId,
 } from '../nf_conntrack';
+import { nfCtEventCache } from '../nf_conntrack_ecache';
 import { nfCtHelp, nfCtHelperName } from '../nf_conntrack_helper';
 import { nfCtTemplateAlloc } from '../nf_conntrack_table';
 import { NlOut, nlaBe32, nlaPutBe32, nlaPutU8, nlaU8, tbGet } from '../nlattr';
@@ -285,11 +287,18 @@ export function ctSetEval(rec: usize, pkt: Pkt): i32 {
   if (ct === null || (ct.status & IPS_TEMPLATE) !== 0) return NFT_CONTINUE;
   switch (key) {
     case NftCt.MARK:
-      ct.mark = load<u32>(src);
+      if (ct.mark !== load<u32>(src)) {
+        ct.mark = load<u32>(src);
+        nfCtEventCache(ct, IPCT_MARK);
+      }
       break;
     case NftCt.LABELS:
-      ct.labels0 = load<u64>(src);
-      ct.labels1 = load<u64>(src, 8);
+      // Set, and none is taken away (nf_connlabels_replace with the labels as their own mask).
+      if ((~ct.labels0 & load<u64>(src)) !== 0 || (~ct.labels1 & load<u64>(src, 8)) !== 0) {
+        ct.labels0 |= load<u64>(src);
+        ct.labels1 |= load<u64>(src, 8);
+        nfCtEventCache(ct, IPCT_LABEL);
+      }
       break;
   }
   return NFT_CONTINUE;

@@ -129,6 +129,11 @@ function newReplyOptions(): ReplyOptions {
  * of FRAG_NEEDED and the pointer of PARAMETERPROB in host order, the gateway of REDIRECT as loaded, else 0.
  */
 export function icmpSend(skb: SkBuff, type: u32, code: u32, info: u32): void {
+  icmpSendRouted(skb, type, code, info, true);
+}
+
+/** The same of a packet that may have no route yet: that it is for us, or for all, is not known then. */
+export function icmpSendRouted(skb: SkBuff, type: u32, code: u32, info: u32, routed: bool): void {
   if (root().trace !== 0)
     traceData(TraceKind.ICMP_ERROR, AF_INET, changetype<usize>(skb), skb.dev, type, code, info, 0, 0, 0);
   if (skb.dev === 0 || skb.networkHeader === 0) return;
@@ -137,11 +142,11 @@ export function icmpSend(skb: SkBuff, type: u32, code: u32, info: u32): void {
   const iph = skb.networkHeader;
   const linearEnd = skb.data + skb.len - skb.dataLen;
   if (iph < skb.head || linearEnd < iph || linearEnd - iph < IPV4_HDR_LEN) return;
-  if (!mayBeReported(net, skb, iph, type)) return;
+  if (!mayBeReported(net, skb, iph, type, routed)) return;
   const fromLoopback = (dev.flags & IFF_LOOPBACK) !== 0;
   if (!fromLoopback && !globalAllow(net, type, code)) return;
 
-  const local = inetAddrTypeDev(net, dev, ipv4Daddr(iph)) === RtType.LOCAL;
+  const local = routed && inetAddrTypeDev(net, dev, ipv4Daddr(iph)) === RtType.LOCAL;
   const options = newReplyOptions();
   if (!ipOptionsEcho(net, options, skb)) return;
   const fl = newFlow();
@@ -181,12 +186,12 @@ export function icmpSend(skb: SkBuff, type: u32, code: u32, info: u32): void {
 }
 
 /** RFC 1122 §3.2.2: of which packets no error may be sent. */
-function mayBeReported(net: Net, skb: SkBuff, iph: usize, type: u32): bool {
+function mayBeReported(net: Net, skb: SkBuff, iph: usize, type: u32, routed: bool): bool {
   // "a datagram sent as a link-layer broadcast" or multicast
   if (skb.pktType !== PACKET_HOST) return false;
   // "a datagram destined to an IP broadcast or IP multicast address"
-  const daddr = ipv4Daddr(iph);
-  const kind = inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), daddr);
+  const to = routed ? ipv4Daddr(iph) : ipv4Saddr(iph);
+  const kind = inetAddrTypeDev(net, changetype<NetDevice>(skb.dev), to);
   if (kind === RtType.BROADCAST || kind === RtType.MULTICAST) return false;
   // "a non-initial fragment"
   if ((ipv4FragOff(iph) & IP_OFFSET) !== 0) return false;

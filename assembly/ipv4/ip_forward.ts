@@ -32,8 +32,8 @@ const IP_DF: u16 = 0x4000;
 /** Bytes of link-layer header that the next device may put in front. */
 const LL_HEADROOM: u32 = 32;
 
-/** Linux: rt_tos2priority over ip_tos2prio: by the four TOS bits (RFC 1349). */
-const TOS2PRIO = memory.data<u8>([0, 1, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4]);
+/** Linux: rt_tos2priority over ip_tos2prio: by the four TOS bits (RFC 1349), of which the last is now part of ECN. */
+const TOS2PRIO = memory.data<u8>([0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4]);
 
 /** The priority that a forwarded packet gets by its TOS byte. */
 export function ipTos2prio(tos: u32): u32 {

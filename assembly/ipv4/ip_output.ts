@@ -19,7 +19,7 @@ import { siphash3u32 } from '../lib/siphash';
 import { randomU32 } from '../lib/random';
 import { Neighbour, neighCreate, neighHold, neighOutput, neighPut } from '../neigh/neighbour';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
-import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
+import { AF_INET, Net, identCounter, mibAdd, mibInc } from '../net/net';
 import { exceptionFind, exceptionGwPtr } from '../route/exception';
 import { FibNh, RtType, nhGwPtr, nhInfo } from '../route/fib';
 import { kfreeSkbReason } from '../skb/free';
@@ -160,12 +160,17 @@ export function ipEmitHeader(
 }
 
 /**
- * RFC 6864: identifiers need to be unique only for what may be fragmented. Linux: __ip_select_ident, a counter per
- * flow hash; ours draws from the random stream, which repeats less.
+ * RFC 6864: identifiers need to be unique only for what may be fragmented, and there for as long as fragments live: a
+ * counter per hash of the flow, which goes up by a random amount so that a receiver cannot count what others get.
+ * Linux: __ip_select_ident.
  */
 export function ipSelectIdent(net: Net, iph: usize, segs: u32): void {
-  const mixed = siphash3u32(load<u32>(iph, 12), load<u32>(iph, 16), randomU32());
-  store<u16>(iph, <u16>(mixed + segs + net.id), 4);
+  const flow = <u32>load<u8>(iph, 9) | (net.id << 8);
+  const hash = <u32>siphash3u32(load<u32>(iph, 12), load<u32>(iph, 16), flow);
+  const counter = identCounter(net, hash >> 16);
+  const id = load<u16>(counter) + <u16>((randomU32() & 3) + 1);
+  store<u16>(counter, id + <u16>(segs - 1));
+  store<u16>(iph, bswap<u16>(id + <u16>hash), 4);
 }
 
 /**

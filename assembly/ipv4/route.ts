@@ -90,6 +90,15 @@ export function inetAddrType(net: Net, addr: u32): RtType {
   return addrTypeIn(changetype<Fib>(fibNet(net, AF_INET).local), addr);
 }
 
+/** The same of an address as `dev` (0: any) has it: one of another device is somebody's. Linux: inet_dev_addr_type. */
+export function inetDevAddrType(net: Net, dev: usize, addr: u32): RtType {
+  const local = changetype<Fib>(fibNet(net, AF_INET).local);
+  const type = addrTypeIn(local, addr);
+  if (dev === 0 || isZeronet(addr) || addr === 0xffffffff || ipv4IsMulticast(addr)) return type;
+  const info = fibLookup4(local, addr);
+  return info !== null && info.nhCount > 0 && fibNh(info, 0).dev !== dev ? RtType.UNICAST : type;
+}
+
 /** The same where the device may be in a VRF, which has addresses of its own. Linux: inet_addr_type_dev_table. */
 export function inetAddrTypeDev(net: Net, dev: NetDevice, addr: u32): RtType {
   const table = l3mdevFibTable(dev);
@@ -102,7 +111,8 @@ function addrTypeIn(fib: Fib, addr: u32): RtType {
   if (isZeronet(addr) || addr === 0xffffffff) return RtType.BROADCAST;
   if (ipv4IsMulticast(addr)) return RtType.MULTICAST;
   const info = fibLookup4(fib, addr);
-  return info === null ? RtType.UNICAST : <RtType>info.type;
+  // A route that refuses ends the lookup without an answer.
+  return info === null || rtTypeError(info.type) !== 0 ? RtType.UNICAST : <RtType>info.type;
 }
 
 /** A flow of `family` IPv4 between two addresses in host order, in the place `p`. */

@@ -76,6 +76,9 @@ import { pneighEnqueue, pneighLookup } from './pneigh';
 import { neighVar, neighVarNs } from './neigh_table';
 
 // Linux: include/uapi/linux/netfilter_arp.h
+/** Lengths of MAC and IP address, one octet each. */
+const ARP_LENGTHS: usize = 4;
+const ARP_LENGTHS_BE: u16 = 0x0406;
 const NF_ARP_IN: NetfilterHook = 0;
 const NF_ARP_OUT: NetfilterHook = 1;
 
@@ -99,7 +102,12 @@ function arpRcv(skb: SkBuff): void {
     kfreeSkbReason(skb, SkbDropReason.ARP_IGNORED);
     return;
   }
-  if (dev.net.hookCount !== 0 && pskbMayPull(skb, ARP_HDR_LEN)) {
+  // Whole, and of addresses as long as those that this is about: nothing else comes to the hook.
+  if (
+    dev.net.hookCount !== 0 &&
+    pskbMayPull(skb, ARP_HDR_LEN) &&
+    load<u16>(skb.data, ARP_LENGTHS) === ARP_LENGTHS_BE
+  ) {
     if (!nfHook(dev.net, NFPROTO_ARP, NF_ARP_IN, skb, changetype<usize>(dev), 0)) return;
   }
   finish(skb, arpProcess(skb, dev, false));
@@ -259,8 +267,8 @@ export function arpSend(op: u32, tip: u32, dev: NetDevice, sip: u32, dest: usize
   skb.networkHeader = skb.data;
   skb.protocol = <u16>ETH_P_ARP;
   skb.dev = changetype<usize>(dev);
-  if (dev.net.hookCount !== 0 && !nfHook(dev.net, NFPROTO_ARP, NF_ARP_OUT, skb, 0, skb.dev)) return;
   ethHeader(skb, dev, <u16>ETH_P_ARP, dest === 0 ? devBroadcastPtr(dev) : dest);
+  if (dev.net.hookCount !== 0 && !nfHook(dev.net, NFPROTO_ARP, NF_ARP_OUT, skb, 0, skb.dev)) return;
   devQueueXmit(skb);
 }
 

@@ -35,7 +35,7 @@ export class Net {
   conf6Default: usize;
   neigh4Default: usize;
   neigh6Default: usize;
-  /** u64 array: Mib. */
+  /** u64 array: Mib; behind it u16 x IDENT_COUNTERS, for identifications of IPv4 packets. */
   mib: usize;
   /** net/hooks: pointers to hook lists, per family and hook number. */
   hooks: usize;
@@ -84,6 +84,9 @@ export class Net {
   nft: usize;
 }
 
+/** A power of 2. */
+const IDENT_COUNTERS: u32 = 128;
+
 /** Called with each new namespace before its first device exists; false when memory ran out. */
 export function netSetup(net: Net): bool {
   net.sysctls = kzalloc(Sysctl.MAX << 2);
@@ -93,7 +96,7 @@ export function netSetup(net: Net): bool {
   net.conf6Default = kzalloc(Ipv6Conf.MAX << 2);
   net.neigh4Default = kzalloc(NeighVar.MAX << 2);
   net.neigh6Default = kzalloc(NeighVar.MAX << 2);
-  net.mib = kzalloc(Mib.MAX << 3);
+  net.mib = kzalloc((Mib.MAX << 3) + (IDENT_COUNTERS << 1));
   return (
     net.sysctls !== 0 &&
     net.conf4All !== 0 &&
@@ -125,6 +128,11 @@ export function netByHandle(handle: u32): Net | null {
 
 export function sysctl(net: Net, id: Sysctl): i32 {
   return load<i32>(net.sysctls + ((<usize>id) << 2));
+}
+
+/** Address of the u16 that counts identifications of the flows with this hash. */
+export function identCounter(net: Net, hash: u32): usize {
+  return net.mib + (Mib.MAX << 3) + ((hash & (IDENT_COUNTERS - 1)) << 1);
 }
 
 /** A counter goes up by one (SNMP names: abi/snmp). */

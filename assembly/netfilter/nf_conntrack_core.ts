@@ -15,8 +15,12 @@ import { root } from '../lib/root';
 import { Scratch, scratch } from '../lib/scratch';
 import { NF_ACCEPT, NF_DROP, NF_REPEAT, NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { AF_INET, AF_INET6, Net, sysctl } from '../net/net';
+import { IPSKB_FRAGLIST, ipCb } from '../ipv4/ip_cb';
+import { IP6SKB_FRAGLIST, ip6cbHas } from '../ipv6/ip6cb';
+import { consumeSkb } from '../skb/free';
 import { nfctPut } from '../skb/nfct';
-import { SkBuff } from '../skb/sk_buff';
+import { SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
+import { skbClone } from '../skb/skbuff';
 import {
   IPS_CONFIRMED,
   IPS_DYING,
@@ -113,8 +117,29 @@ export function nfConntrackIn(_priv: usize, p: usize, s: usize): i32 {
       return NF_ACCEPT;
     }
   }
-  const verdict = track(net, skb, tmpl, hook, l3num);
+  const verdict = inPieces(skb, l3num)
+    ? trackClone(net, skb, tmpl, hook, l3num)
+    : track(net, skb, tmpl, hook, l3num);
   if (tmpl !== 0) nfctPut(tmpl);
+  return verdict;
+}
+
+/** A packet that was put together and may leave in the same fragments. */
+function inPieces(skb: SkBuff, l3num: u32): bool {
+  if (skb.frags === 0) return false;
+  return l3num === AF_INET ? (ipCb(skb).flags & IPSKB_FRAGLIST) !== 0 : ip6cbHas(skb, IP6SKB_FRAGLIST);
+}
+
+/** Trackers pull headers into the linear part, which would move the cuts between fragments: they get a clone. */
+function trackClone(net: Net, skb: SkBuff, tmpl: usize, hook: u32, l3num: u32): i32 {
+  const cloned = skb.flags & SKB_F_CLONED;
+  const clone = skbClone(skb);
+  if (clone === null) return NF_DROP;
+  const verdict = track(net, clone, tmpl, hook, l3num);
+  skb.nfct = clone.nfct;
+  clone.nfct = 0;
+  consumeSkb(clone);
+  if (cloned === 0) skb.flags &= ~SKB_F_CLONED;
   return verdict;
 }
 

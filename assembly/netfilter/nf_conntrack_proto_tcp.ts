@@ -18,6 +18,7 @@ import {
   IPS_CONFIRMED,
   IPS_FIXED_TIMEOUT,
   IPS_SEEN_REPLY,
+  IPS_TEMPLATE,
   NF_CT_EXTRA_POLICY,
   NF_CT_EXTRA_SEQADJ,
   NfConn,
@@ -25,6 +26,7 @@ import {
   nfCtExpires,
   nfCtTimeoutSysctl,
   nfProtoState,
+  nfTuple,
 } from './nf_conntrack';
 import { nfCtRefresh, nfCtRefreshAcct } from './nf_conntrack_acct';
 import { nfCtEventCache } from './nf_conntrack_ecache';
@@ -392,6 +394,18 @@ function shrinkDead(net: Net, ct: NfConn, t: NfTcp, dir: u32, kind: u32): void {
   const left = nfCtExpires(ct);
   const short = timeoutOf(net, ct, TCP_CONNTRACK_UNACK);
   if (left >= INVALID_SHRINK_MS && left > short) nfCtRefresh(ct, short);
+}
+
+/** A rule resets the connection of the packet: its end, as if both sides had been told. Linux: nf_conntrack_tcp_set_closing. */
+export function nfCtTcpSetClosing(net: Net, ct: NfConn): void {
+  const tuple = nfTuple(ct, 0);
+  if (<u32>tuple.proto !== IPPROTO_TCP || (ct.status & IPS_TEMPLATE) !== 0) return;
+  const t = changetype<NfTcp>(nfProtoState(ct));
+  const before = <u32>t.state;
+  t.state = <u8>TCP_CONNTRACK_CLOSE;
+  if (before === TCP_CONNTRACK_CLOSE || (ct.status & IPS_FIXED_TIMEOUT) !== 0) return;
+  nfCtRefresh(ct, timeoutOf(net, ct, TCP_CONNTRACK_CLOSE));
+  nfCtEventCache(ct, IPCT_PROTOINFO);
 }
 
 function timeoutFor(net: Net, ct: NfConn, t: NfTcp, kind: u32, state: u32): u32 {

@@ -12,6 +12,7 @@ import { Scratch, scratch } from '../lib/scratch';
 import { Net, sysctl } from '../net/net';
 import { FibNh, nhInfo } from '../route/fib';
 import { consumeSkb } from '../skb/free';
+import { nfCtAttach } from '../skb/nfct';
 import { allocSkb } from '../skb/pool';
 import { SkBuff } from '../skb/sk_buff';
 import { skbPut } from '../skb/skbuff';
@@ -33,6 +34,9 @@ import {
   tcpSource,
 } from '../wire/tcp';
 
+import { nfCtGet } from './nf_conntrack';
+import { nfCtTcpSetClosing } from './nf_conntrack_proto_tcp';
+
 const ETH_P_IP: u16 = 0x0800;
 const NEXTHDR_TCP: u32 = 6;
 
@@ -49,6 +53,13 @@ function emitReset(out: usize, th: usize, doff: u32, len: u32): bool {
   if ((flags & TCPHDR_FIN) !== 0) ack++;
   emitTcp(out, tcpDest(th), tcpSource(th), 0, ack, TCP_HDR_LEN, TCPHDR_RST | TCPHDR_ACK, 0);
   return true;
+}
+
+/** The reset belongs to the packet's connection, and ends it. */
+function close(net: Net, old: SkBuff, reset: SkBuff): void {
+  nfCtAttach(reset, old);
+  const ct = nfCtGet(old);
+  if (ct !== null) nfCtTcpSetClosing(net, ct);
 }
 
 /** `iph`: IPv4 header of the packet, whose TCP header is at `th`; `len`: bytes from there. The packet stays. */
@@ -74,6 +85,7 @@ export function nfSendReset4(net: Net, old: SkBuff, iph: usize, th: usize, doff:
   const ttl = hopLimit !== 0 ? hopLimit : <u32>sysctl(net, Sysctl.IP_DEFAULT_TTL);
   ipEmitHeader(reset, ipv4Daddr(iph), ipv4Saddr(iph), 0, ttl, IPPROTO_TCP, true, 0, 0);
   reset.protocol = ETH_P_IP;
+  if (old.nfct !== 0) close(net, old, reset);
   reset.dst = fl.nh;
   reset.dev = nh.dev;
   ipLocalOut(net, reset);
@@ -99,6 +111,7 @@ export function nfSendReset6(net: Net, old: SkBuff, hdr: usize, th: usize, doff:
   const sum = csumPartial(to, TCP_HDR_LEN, 0);
   tcpSetCheckBe(to, csumFold(csumIpv6Nofold(daddr, flowDaddr(fl), TCP_HDR_LEN, NEXTHDR_TCP, sum)));
   reset.dst = fl.nh;
+  if (old.nfct !== 0) close(net, old, reset);
   ip6EmitHeader(reset, daddr, flowDaddr(fl), 0, ip6DstHoplimit(changetype<FibNh>(fl.nh)), NEXTHDR_TCP);
   ip6LocalOut(net, reset);
 }

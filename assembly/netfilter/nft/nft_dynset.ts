@@ -158,12 +158,12 @@ export function dynsetEval(rec: usize, pkt: Pkt): i32 {
   let elem = setLookup(set, key);
   const inverted = (d.flags & F_INV) !== 0;
   if (op === OP_DELETE) {
-    // One that a transaction holds stays.
-    if (elem === 0 || changetype<Elem>(elem).state !== 0) return inverted ? NFT_CONTINUE : NFT_BREAK;
+    // One that a transaction holds stays. Whether there was one makes no difference to the rule.
+    if (elem === 0 || changetype<Elem>(elem).state !== 0) return NFT_CONTINUE;
     setRemove(set, elem);
     set.nelems--;
     elemFree(elem);
-    return inverted ? NFT_BREAK : NFT_CONTINUE;
+    return NFT_CONTINUE;
   }
   if (elem === 0) elem = make(d, set, pkt, key);
   else if (op === OP_UPDATE) refresh(d, set, elem);

@@ -50,7 +50,7 @@ export function exprEval(kind: u32, rec: usize, pkt: Pkt): i32 {
     case NftExprKind.EXTHDR_SET:
       return exthdrSetEval(rec, pkt) ? NFT_CONTINUE : NFT_BREAK;
     case NftExprKind.EXTHDR_RESET:
-      return exthdrResetEval(rec, pkt) ? NFT_CONTINUE : NFT_BREAK;
+      return exthdrResetEval(rec, pkt);
     case NftExprKind.DYNSET:
       return dynsetEval(rec, pkt);
     case NftExprKind.LOG:

@@ -2,10 +2,11 @@
  * `exthdr`: IPv6 extension headers, TCP and IPv4 options: a field, or whether it is there; TCP options also written and
  * reset (to NOPs). Linux: net/netfilter/nft_exthdr.c. Not there yet: SCTP chunks and DCCP options (NFT_BREAK).
  */
-import { NftaExthdr } from '../../abi/nf_tables';
+import { NFT_BREAK, NFT_CONTINUE, NftaExthdr } from '../../abi/nf_tables';
 import { NftExprKind } from '../../abi/nft_bytecode';
 import { csumReplace2 } from '../../lib/checksum';
 import { Errno } from '../../net/errno';
+import { NF_DROP } from '../../net/hooks';
 import { CHECKSUM_COMPLETE, CHECKSUM_NONE } from '../../skb/sk_buff';
 import { NlOut, nlaBe32, nlaPutBe32, nlaPutU8, nlaU8, tbGet } from '../nlattr';
 import { Ctx } from './nft_ctx';
@@ -19,6 +20,7 @@ const OP_IPV4: u32 = 2;
 const OP_MAX: u32 = 4;
 const F_PRESENT: u32 = 1;
 const IPPROTO_TCP: u32 = 6;
+const OPTION_CUT: u32 = u32.MAX_VALUE - 1;
 const TCPOPT_EOL: u32 = 0;
 const TCPOPT_NOP: u32 = 1;
 const TCPOPT_MSS: u32 = 2;
@@ -138,8 +140,10 @@ export function exthdrEval(rec: usize, pkt: Pkt): bool {
   const present = (<u32>load<u8>(rec, NbExthdr.FLAGS) & F_PRESENT) !== 0;
   let at: u32 = u32.MAX_VALUE;
   if (op === OP_IPV6) at = ipv6At(pkt, type);
-  else if (op === OP_TCPOPT) at = tcpOptAt(pkt, type);
-  else if (op === OP_IPV4) at = ipv4OptAt(pkt, type);
+  else if (op === OP_TCPOPT) {
+    at = tcpOptAt(pkt, type);
+    if (at === OPTION_CUT) at = u32.MAX_VALUE;
+  } else if (op === OP_IPV4) at = ipv4OptAt(pkt, type);
   if (present) {
     store<u32>(dst, at === u32.MAX_VALUE ? 0 : 1);
     return true;
@@ -174,7 +178,7 @@ function optLen(pkt: Pkt, at: u32): u32 {
   return p === 0 ? 0 : max<u32>(load<u8>(p), 1);
 }
 
-/** Where the TCP option stands: its length byte fits what is left of the header. */
+/** Where the TCP option stands; OPTION_CUT: it says to be longer than what is left of the header. */
 function tcpOptAt(pkt: Pkt, type: u32): u32 {
   if (!pktL4(pkt) || pkt.tprot !== IPPROTO_TCP || pkt.fragoff !== 0) return u32.MAX_VALUE;
   const buf = changetype<usize>(pkt) + JUMP_STACK_AT - 8;
@@ -188,7 +192,7 @@ function tcpOptAt(pkt: Pkt, type: u32): u32 {
     if (p === 0) return u32.MAX_VALUE;
     const kind = <u32>load<u8>(p);
     const step: u32 = kind <= TCPOPT_NOP ? 1 : max<u32>(load<u8>(p, 1), 1);
-    if (kind === type) return i + step > end ? u32.MAX_VALUE : pkt.thoff + i;
+    if (kind === type) return i + step > end ? OPTION_CUT : pkt.thoff + i;
     i += step;
   }
   return u32.MAX_VALUE;
@@ -248,11 +252,22 @@ function ipv4OptRight(p: usize, kind: u32, len: u32): bool {
   return ptr + wants <= len;
 }
 
+/** Is it TCP, and its whole header there? */
+function tcpHeaderThere(pkt: Pkt): bool {
+  if (!pktL4(pkt) || pkt.tprot !== IPPROTO_TCP || pkt.fragoff !== 0) return false;
+  const buf = changetype<usize>(pkt) + JUMP_STACK_AT - 8;
+  const d = pktAt(pkt, pkt.thoff + 12, 1, buf);
+  if (d === 0) return false;
+  const end = (<u32>load<u8>(d) >> 4) << 2;
+  return end >= 20 && pktAt(pkt, pkt.thoff + end - 1, 1, buf) !== 0;
+}
+
 /** The field of a TCP option, if it is there; MSS only becomes smaller. False: NFT_BREAK, as for what is no TCP. */
 export function exthdrSetEval(rec: usize, pkt: Pkt): bool {
-  if (!pktL4(pkt) || pkt.tprot !== IPPROTO_TCP || pkt.fragoff !== 0) return false;
+  if (!tcpHeaderThere(pkt)) return false;
   const at = tcpOptAt(pkt, load<u8>(rec, NbExthdr.TYPE));
   if (at === u32.MAX_VALUE) return true;
+  if (at === OPTION_CUT) return false;
   const len = <u32>load<u8>(rec, NbExthdr.LEN);
   const offset = <u32>load<u16>(rec, NbExthdr.OFFSET);
   if (offset + len > optLen(pkt, at)) return false;
@@ -266,15 +281,16 @@ export function exthdrSetEval(rec: usize, pkt: Pkt): bool {
   return true;
 }
 
-/** The option becomes NOPs. False: NFT_BREAK, as for what is no TCP. */
-export function exthdrResetEval(rec: usize, pkt: Pkt): bool {
-  if (!pktL4(pkt) || pkt.tprot !== IPPROTO_TCP || pkt.fragoff !== 0) return false;
+/** The option becomes NOPs. NFT_BREAK for what is no TCP; a packet whose option cannot be taken out is dropped. */
+export function exthdrResetEval(rec: usize, pkt: Pkt): i32 {
+  if (!tcpHeaderThere(pkt)) return NFT_BREAK;
   const at = tcpOptAt(pkt, load<u8>(rec, NbExthdr.TYPE));
-  if (at === u32.MAX_VALUE) return true;
+  if (at === u32.MAX_VALUE) return NFT_CONTINUE;
+  if (at === OPTION_CUT) return NF_DROP;
   const len = optLen(pkt, at);
-  if (!writable(pkt)) return false;
+  if (!writable(pkt)) return NF_DROP;
   for (let i: u32 = 0; i < len; i++) putByte(pkt, pkt.nh + at + i, <u8>TCPOPT_NOP);
-  return true;
+  return NFT_CONTINUE;
 }
 
 /** The TCP header, in one linear piece of ours. */

@@ -2,7 +2,7 @@
 import { NftaFib } from '../../abi/nf_tables';
 import { NfProto } from '../../abi/nfnl';
 import { NetDevice, devNamePtr } from '../../dev/net_device';
-import { inetAddrType } from '../../ipv4/route';
+import { inetDevAddrType } from '../../ipv4/route';
 import { ipv6ChkAddr } from '../../ipv6/addr_hash';
 import { Scratch, scratch } from '../../lib/scratch';
 import { Errno } from '../../net/errno';
@@ -110,8 +110,8 @@ export function fibEval(rec: usize, pkt: Pkt): bool {
 
 function addrType4(pkt: Pkt, flags: u32): u32 {
   const addr = bswap<u32>(load<u32>(pkt.nh + ((flags & F_DADDR) !== 0 ? 16 : 12)));
-  const type = inetAddrType(pkt.net, addr);
-  return type;
+  const dev: usize = (flags & F_IIF) !== 0 ? pkt.in : (flags & F_OIF) !== 0 ? pkt.out : 0;
+  return inetDevAddrType(pkt.net, dev, addr);
 }
 
 function addrType6(pkt: Pkt, flags: u32): u32 {
@@ -121,11 +121,20 @@ function addrType6(pkt: Pkt, flags: u32): u32 {
   if (dev !== 0 && ipv6ChkAddr(pkt.net, addr, dev)) return RtType.LOCAL;
   const fl = fibFlowInit(scratch(Scratch.NFT_FIB_FLOW), AF_INET6);
   memory.copy(changetype<usize>(fl), addr, 16);
+  if ((flags & F_MARK) !== 0) fl.mark = pkt.skb.mark;
   fl.iif = 1;
-  if (fibFlowLookup(pkt.net, fl) !== 0) return RtType.UNREACHABLE;
+  const err = fibFlowLookup(pkt.net, fl);
+  if (err !== 0) return refusal(err);
   const type = changetype<FibInfo>(fl.info).type;
   // Ours, but of another device than the one that is asked about.
   return dev !== 0 && type === <u8>RtType.LOCAL ? RtType.UNICAST : type;
+}
+
+/** The type of a route that refuses with this errno. */
+function refusal(err: i32): u32 {
+  if (err === -Errno.EINVAL) return RtType.BLACKHOLE;
+  if (err === -Errno.EACCES) return RtType.PROHIBIT;
+  return err === -Errno.EAGAIN ? RtType.THROW : RtType.UNREACHABLE;
 }
 
 /** Device of the route to the address, or 0: no such route, or not one to others. */

@@ -240,6 +240,11 @@ export function metaGet(pkt: Pkt, key: u32, dst: usize): bool {
     case NftMeta.PKTTYPE:
       store<u32>(dst, pktType(pkt));
       return true;
+    case NftMeta.RTCLASSID:
+      // No route here has a realm.
+      if (skb.dst === 0) return false;
+      store<u32>(dst, 0);
+      return true;
     case NftMeta.CPU:
     case NftMeta.SECPATH:
     case NftMeta.SDIF:

@@ -6,7 +6,10 @@ import { NftaReject } from '../../abi/nf_tables';
 import { NfProto } from '../../abi/nfnl';
 import { skbCsumValid } from '../../dev/checksum_help';
 import { csumIpv6Nofold, csumTcpUdpNofold } from '../../lib/checksum';
-import { icmpSend } from '../../ipv4/icmp';
+import { NetDevice } from '../../dev/net_device';
+import { inetAddrTypeDev } from '../../ipv4/route';
+import { RtType } from '../../route/fib';
+import { icmpSendRouted } from '../../ipv4/icmp';
 import { icmpv6Send } from '../../ipv6/icmp';
 import { Errno } from '../../net/errno';
 import { NF_DROP, NetfilterHook } from '../../net/hooks';
@@ -21,7 +24,6 @@ import { JUMP_STACK_AT, Pkt, pktAt, pktIpVersion, pktL4 } from './nft_pkt';
 const ICMP_UNREACH: u32 = 0;
 const TCP_RST: u32 = 1;
 const IPPROTO_UDP: u32 = 17;
-const IPPROTO_DCCP: u32 = 33;
 const IPPROTO_GRE: u32 = 47;
 const IPPROTO_ESP: u32 = 50;
 const IPPROTO_AH: u32 = 51;
@@ -99,33 +101,46 @@ function withDevice(pkt: Pkt): bool {
 
 /**
  * Nothing is said about a packet whose checksum is wrong. Linux: nf_reject_verify_csum, nf_ip_checksum: over IPv4 what
- * is neither TCP nor UDP is summed without a pseudo header, whatever it is.
+ * is neither TCP nor UDP is summed without a pseudo header, whatever it is. A header of UDP that is cut off is summed too.
  */
 function sumRight(pkt: Pkt, six: bool): bool {
   if (!pktL4(pkt)) return !six;
   const proto = pkt.tprot;
   if (proto === IPPROTO_GRE || proto === IPPROTO_AH || proto === IPPROTO_ESP) return true;
-  if (proto === IPPROTO_SCTP || proto === IPPROTO_UDPLITE || proto === IPPROTO_DCCP) return true;
+  if (proto === IPPROTO_SCTP || proto === IPPROTO_UDPLITE) return true;
   const skb = pkt.skb;
   const at = pkt.nh - skb.data + pkt.thoff;
   if (at >= skb.len) return !six;
   const len = skb.len - at;
   if (proto === IPPROTO_UDP) {
     const check = pktAt(pkt, pkt.thoff + 6, 2, changetype<usize>(pkt) + JUMP_STACK_AT - 8);
-    if (check === 0 || load<u16>(check) === 0) return true;
+    if (check !== 0 && load<u16>(check) === 0) return true;
   }
+  if (six) return skbCsumValid(skb, at, len, csumIpv6Nofold(pkt.nh + 8, pkt.nh + 24, len, proto, 0));
   let sum: u32 = 0;
-  if (six) sum = csumIpv6Nofold(pkt.nh + 8, pkt.nh + 24, len, proto, 0);
-  else if (proto === IPPROTO_TCP || proto === IPPROTO_UDP)
+  if (proto === IPPROTO_TCP || proto === IPPROTO_UDP)
     sum = csumTcpUdpNofold(load<u32>(pkt.nh, 12), load<u32>(pkt.nh, 16), len, proto, 0);
-  return skbCsumValid(skb, at, len, sum);
+  // Over IPv4 Linux sums from the IP header on, whose own sum is right unless an option has recorded the route.
+  return skbCsumValid(skb, at - pkt.thoff, len + pkt.thoff, sum);
+}
+
+/** In front of routing Linux takes the way back to the sender for the packet's route. */
+function routed(pkt: Pkt): bool {
+  return pkt.hook !== <u32>NetfilterHook.PRE_ROUTING && pkt.hook !== <u32>NetfilterHook.NETDEV_INGRESS;
 }
 
 function unreach(pkt: Pkt, six: bool, code: u32): void {
   pktL4(pkt);
   if (pkt.fragoff !== 0 || !sumRight(pkt, six) || !withDevice(pkt)) return;
   if (six) icmpv6Send(pkt.skb, ICMPV6_DEST_UNREACH, code, 0);
-  else icmpSend(pkt.skb, ICMP_DEST_UNREACH, code, 0);
+  else icmpSendRouted(pkt.skb, ICMP_DEST_UNREACH, code, 0, routed(pkt));
+}
+
+/** No reset answers what was for many. */
+function mayReset4(pkt: Pkt, iph: usize): bool {
+  const addr = bswap<u32>(load<u32>(iph + (routed(pkt) ? 16 : 12)));
+  const type = inetAddrTypeDev(pkt.net, changetype<NetDevice>(pkt.skb.dev), addr);
+  return type !== RtType.BROADCAST && type !== RtType.MULTICAST;
 }
 
 function reset(pkt: Pkt, six: bool): void {
@@ -140,7 +155,7 @@ function reset(pkt: Pkt, six: bool): void {
   const at = skb.data + front;
   const iph = at - pkt.thoff;
   if (six) nfSendReset6(pkt.net, skb, iph, at, doff, skb.len - front);
-  else nfSendReset4(pkt.net, skb, iph, at, doff, skb.len - front);
+  else if (mayReset4(pkt, iph)) nfSendReset4(pkt.net, skb, iph, at, doff, skb.len - front);
   pkt.nh = skb.data + (front - pkt.thoff);
   pkt.nhLen = skb.data + skbHeadlen(skb) - pkt.nh;
 }

@@ -5,7 +5,9 @@
 import { NftRt, NftaOsf, NftaRt, NftaSocket } from '../../abi/nf_tables';
 import { NbKey } from '../../abi/nft_bytecode';
 import { NfProto } from '../../abi/nfnl';
-import { NetDevice } from '../../dev/net_device';
+import { FlowI4, ipDstMtu, ipRouteOutput } from '../../ipv4/route';
+import { flowI6Init, ip6DstMtu, ip6RouteOutput } from '../../ipv6/route';
+import { Scratch, scratch } from '../../lib/scratch';
 import { Errno } from '../../net/errno';
 import { AF_INET, AF_INET6 } from '../../net/net';
 import { NetfilterHook } from '../../net/hooks';
@@ -20,12 +22,14 @@ import { Pkt } from './nft_pkt';
 const HEADERS4: u32 = 40;
 const HEADERS6: u32 = 60;
 const MSS_DEFAULT: u32 = 536;
+const MTU_MAX: u32 = 0xffff;
 
 export function rtInit(ctx: Ctx, rec: usize, tb: usize): i32 {
   if (tbGet(tb, NftaRt.KEY) === 0 || tbGet(tb, NftaRt.DREG) === 0) return -Errno.EINVAL;
   const key = nlaBe32(tbGet(tb, NftaRt.KEY));
   let len: u32 = 0;
   switch (key) {
+    case NftRt.CLASSID:
     case NftRt.NEXTHOP4:
       len = 4;
       break;
@@ -34,6 +38,9 @@ export function rtInit(ctx: Ctx, rec: usize, tb: usize): i32 {
       break;
     case NftRt.TCPMSS:
       len = 2;
+      break;
+    case NftRt.XFRM:
+      len = 1;
       break;
     default:
       return -Errno.EOPNOTSUPP;
@@ -46,14 +53,14 @@ export function rtInit(ctx: Ctx, rec: usize, tb: usize): i32 {
   return 0;
 }
 
-/** Where packets have a route. */
+/** The MSS is of a way out; what else there is to ask is not told where there is no route (NFT_BREAK). */
 export function rtValidate(ctx: Ctx, rec: usize): i32 {
   const ip =
     ctx.family === <u32>NfProto.IPV4 || ctx.family === <u32>NfProto.IPV6 || ctx.family === <u32>NfProto.INET;
   if (!ip) return -Errno.EOPNOTSUPP;
-  let hooks: u32 =
+  if (<u32>load<u8>(rec, 1) !== NftRt.TCPMSS) return 0;
+  const hooks: u32 =
     (1 << NetfilterHook.FORWARD) | (1 << NetfilterHook.LOCAL_OUT) | (1 << NetfilterHook.POST_ROUTING);
-  if (<u32>load<u8>(rec, 1) !== NftRt.TCPMSS) hooks |= 1 << NetfilterHook.LOCAL_IN;
   return (hooks & (1 << chainBase(ctxChain(ctx)).hooknum)) !== 0 ? 0 : -Errno.EOPNOTSUPP;
 }
 
@@ -82,6 +89,11 @@ export function rtEval(rec: usize, pkt: Pkt): bool {
   if (pkt.skb.dst === 0) return false;
   const nh = changetype<FibNh>(pkt.skb.dst);
   const four = pkt.family === <u32>NfProto.IPV4;
+  if (key === NftRt.CLASSID || key === NftRt.XFRM) {
+    // No route has a realm, none leads through IPsec.
+    store<u32>(dst, 0);
+    return true;
+  }
   if (key === NftRt.NEXTHOP4) {
     if (!four) return false;
     store<u32>(dst, <u32>nh.gwFamily === AF_INET ? load<u32>(nhGwPtr(nh)) : load<u32>(pkt.nh, 16));
@@ -92,10 +104,30 @@ export function rtEval(rec: usize, pkt: Pkt): bool {
     memory.copy(dst, <u32>nh.gwFamily === AF_INET6 ? nhGwPtr(nh) : pkt.nh + 24, 16);
     return true;
   }
-  const headers = four ? HEADERS4 : HEADERS6;
-  const mtu: u32 = pkt.out === 0 ? 0 : changetype<NetDevice>(pkt.out).mtu;
-  store<u32>(dst, mtu > headers ? mtu - headers : MSS_DEFAULT);
+  store<u32>(dst, four ? mss(wayMtu4(pkt, nh), HEADERS4) : mss(wayMtu6(pkt, nh), HEADERS6));
   return true;
+}
+
+function mss(mtu: u32, headers: u32): u32 {
+  return mtu <= headers || mtu > MTU_MAX ? MSS_DEFAULT : mtu - headers;
+}
+
+/** The smaller MTU of the ways there and back. */
+function wayMtu4(pkt: Pkt, nh: FibNh): u32 {
+  const saddr = bswap<u32>(load<u32>(pkt.nh, 12));
+  const there = ipDstMtu(pkt.net, nh, bswap<u32>(load<u32>(pkt.nh, 16)), false);
+  const fl = changetype<FlowI4>(scratch(Scratch.NFT_REJECT_FL));
+  memory.fill(changetype<usize>(fl), 0, offsetof<FlowI4>());
+  fl.daddr = saddr;
+  if (ipRouteOutput(pkt.net, fl) !== 0) return there;
+  return min(there, ipDstMtu(pkt.net, changetype<FibNh>(fl.nh), saddr, false));
+}
+
+function wayMtu6(pkt: Pkt, nh: FibNh): u32 {
+  const there = ip6DstMtu(pkt.net, nh, pkt.nh + 24, false);
+  const fl = flowI6Init(scratch(Scratch.NFT_REJECT_FL), pkt.nh + 8, 0, 0, 0);
+  if (ip6RouteOutput(pkt.net, fl) !== 0) return there;
+  return min(there, ip6DstMtu(pkt.net, changetype<FibNh>(fl.nh), pkt.nh + 8, false));
 }
 
 export function socketInit(ctx: Ctx, rec: usize, tb: usize): i32 {

@@ -7,6 +7,7 @@
  *
  * The last key that is not larger than what is looked for decides: a start is a hit, an end is none.
  */
+import { NFT_SET_ANONYMOUS } from '../../abi/nf_tables';
 import { jhash1word } from '../../lib/jhash';
 import { kfree, kmalloc } from '../../lib/kmalloc';
 import { Errno } from '../../net/errno';
@@ -147,7 +148,9 @@ export function setTreeInsert(ctx: Ctx, set: NftSet, elem: usize): i32 {
     if (start !== 0 && pred !== start) return -Errno.ENOTEMPTY;
   } else {
     // Inside an interval: the element before is a start whose end is yet to come (an end at this key ends it).
-    if (pred !== 0 && !elemIsEnd(pred) && setTreeFind(set, elemKey(elem), true) === 0)
+    // Of an anonymous set, which nobody adds to, ends that a next start says already are left out.
+    const whole = (set.flags & NFT_SET_ANONYMOUS) === 0;
+    if (whole && pred !== 0 && !elemIsEnd(pred) && setTreeFind(set, elemKey(elem), true) === 0)
       return -Errno.ENOTEMPTY;
     set.lastStart = elem;
   }

@@ -27,16 +27,18 @@ function tracks(kind: u32): bool {
 /** Holds tracking for an expression that was just read; 0 or a negative errno. The families are noted in its record. */
 export function trackGet(ctx: Ctx, kind: u32, rec: usize): i32 {
   if (!tracks(kind)) return 0;
-  const v4 = ctx.family === <u32>NfProto.IPV4 || ctx.family === <u32>NfProto.INET;
-  const v6 = ctx.family === <u32>NfProto.IPV6 || ctx.family === <u32>NfProto.INET;
+  // snat and dnat say of which family they are: `dnat ip to` in a table of inet tracks IPv4 alone.
+  const family = kind === <u32>NftExprKind.NAT ? load<u32>(rec, NAT_FAMILY) : ctx.family;
+  const v4 = family === <u32>NfProto.IPV4 || family === <u32>NfProto.INET;
+  const v6 = family === <u32>NfProto.IPV6 || family === <u32>NfProto.INET;
   // Linux has no tracking for the others here: bridges have their own.
   if (!v4 && !v6) return -Errno.EOPNOTSUPP;
   const err = nfCtGetFamilies(ctx.net, v4, v6);
-  if (err === 0) store<u32>(rec + familyAt(kind), ctx.family);
+  if (err === 0) store<u32>(rec + familyAt(kind), family);
   return err;
 }
 
-/** Where a record notes the family of its table: behind what it has of its own. */
+/** Where a record notes the family that it holds: behind what it has of its own. */
 function familyAt(kind: u32): u32 {
   switch (kind) {
     case NftExprKind.CT:
@@ -51,6 +53,7 @@ function familyAt(kind: u32): u32 {
   return NAT_BYTES;
 }
 const NAT_BYTES: u32 = 20;
+const NAT_FAMILY: usize = 4;
 
 /** Lets it go. */
 export function trackPut(rec: usize): void {

@@ -627,16 +627,27 @@ function known6(a: Uint8Array): boolean {
   return u32(a, 8) === 0 && u32(a, 12) >= 1 && u32(a, 12) <= KNOWN;
 }
 
+/** Transports that Linux may have and ours has not: what is said of them to who sends them to the router is no matter of netfilter's. */
+const UNEQUAL = [33, 132, 136];
+
 /**
  * False for what Linux answers by its clock: packets from or to a neighbour that it has to ask for, and IPv6 that goes
  * back where it came from, about which redirects are sent at a rate.
  */
 function settled({ port, frame }: FrameStep): boolean {
   const type = u16(frame, 12);
+  if (
+    type === ETH_P_IP &&
+    frame.length >= 34 &&
+    isOwn(frame.subarray(30, 34)) &&
+    UNEQUAL.includes(frame[23]!)
+  )
+    return false;
   if (type === ETH_P_IP && frame.length >= 34)
     return known4(frame.subarray(26, 30)) && known4(frame.subarray(30, 34));
   if (type !== ETH_P_IPV6 || frame.length < 54) return true;
   const to = frame.subarray(38, 54);
+  if (isRouter(to) && UNEQUAL.includes(frame[20]!)) return false;
   const side = side6(to) === 1 || side6(to) === 0x11 ? 'lan0' : 'wan0';
   return known6(frame.subarray(22, 38)) && known6(to) && (to[0] === 0xff || side !== port || isRouter(to));
 }

@@ -1,6 +1,6 @@
 /**
  * Offsets that generated code (src/core/jit) reads: of the frame of a packet that rules run for, and of what it points
- * to. They are those of Pkt, SkBuff and NetDevice: nft_jit.test.ts holds them against each other.
+ * to. They are those of Pkt, SkBuff, NetDevice and NfConn: nft_jit.test.ts holds them against each other.
  */
 export enum NftFrame {
   CODE = 0,
@@ -24,12 +24,20 @@ export enum NftFrameSkb {
   PROTOCOL = 48,
   MARK = 72,
   PRIORITY = 80,
+  /** Its connection; the low three bits are IP_CT_*. */
+  NFCT = 100,
 }
 
 /** Of a device. */
 export enum NftFrameDev {
   IFINDEX = 12,
   NAME = 224,
+}
+
+/** Of a connection. */
+export enum NftFrameConn {
+  STATUS = 48,
+  MARK = 112,
 }
 export const NFT_L4_UNKNOWN: u32 = 0;
 export const NFT_L4_VALID: u32 = 1;

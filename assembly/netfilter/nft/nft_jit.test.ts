@@ -1,14 +1,21 @@
 import { expect, test } from 'vitest';
 import { loadAs } from '../../../test/as.js';
-import { NftFrame, NftFrameDev, NftFrameSkb } from '../../abi/nft_frame.js';
+import { NftFrame, NftFrameConn, NftFrameDev, NftFrameSkb } from '../../abi/nft_frame.js';
+import { NftElemRec, NftSetRec } from '../../abi/nft_set.js';
 
-test('generated code reads the fields of frames, packets and devices where the core has them', async () => {
+const offsetsOf = (...enums: object[]): [string, number][] =>
+  enums.flatMap(
+    (of) => Object.entries(of).filter(([name]) => Number.isNaN(Number(name))) as [string, number][],
+  );
+
+test('generated code reads the fields of frames, packets, devices and sets where the core has them', async () => {
   const { exports, memory } = await loadAs(['netfilter/nft/testing'], { simd: true });
   const at = 0x10000;
-  const n = exports.frameOffsets!(at) as number;
-  const fields = [NftFrame, NftFrameSkb, NftFrameDev].flatMap((of) =>
-    Object.entries(of).filter(([name]) => Number.isNaN(Number(name))),
-  );
-  const offsets = [...new Uint32Array(memory.buffer, at, n)];
-  expect(offsets).toEqual(fields.map(([, offset]) => offset));
+  const told = (n: unknown) => [...new Uint32Array(memory.buffer, at, n as number)];
+  const names = (fields: [string, number][], offsets: number[]) =>
+    fields.map(([name], i) => [name, offsets[i]] as [string, number]);
+  const frame = offsetsOf(NftFrame, NftFrameSkb, NftFrameDev, NftFrameConn);
+  expect(names(frame, told(exports.frameOffsets!(at)))).toEqual(frame);
+  const set = offsetsOf(NftSetRec, NftElemRec);
+  expect(names(set, told(exports.setOffsets!(at)))).toEqual(set);
 });

@@ -24,11 +24,11 @@ import {
   NftaSetDesc,
   NftaSetField,
 } from '../../abi/nf_tables';
+import { SetBackend } from '../../abi/nft_set';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../abi/nfnl';
 import { Op } from '../../abi/ops';
-import { HashTable } from '../../lib/hash_table';
 import { kfree, kmalloc, kzalloc } from '../../lib/kmalloc';
-import { randomU32 } from '../../lib/random';
+import { TagTable } from '../../lib/tag_table';
 import { TIMER_BYTES, Timer, timerDel, timerSetup } from '../../lib/timer_wheel';
 import { Errno } from '../../net/errno';
 import {
@@ -74,13 +74,7 @@ import { nftMsgBegin, nftMsgEnd } from './nft_msg';
 import { setBackendExit, setBackendInit, setFreeNext, setMake, setPut, setWalkData } from './nft_set_backend';
 import { TransKind, transAdd } from './nft_trans';
 
-export enum SetBackend {
-  HASH = 0,
-  /** Intervals of one value: start and end elements. */
-  RBTREE = 1,
-  /** Concatenations of ranges. */
-  PIPAPO = 2,
-}
+export { SetBackend };
 
 @unmanaged
 @final
@@ -111,14 +105,13 @@ export class NftSet extends Named {
   keyEndAt: u16;
   dataAt: u16;
   elemBytes: u32;
-  /** HASH, PIPAPO: HashTable of all elements. RBTREE: root of the tree. */
+  /** HASH: TagTable of all elements. RBTREE: root of the tree. */
   store: usize;
   /** What packets look things up in, and what they will from the commit on (RBTREE, PIPAPO). */
   look: usize;
   lookNext: usize;
   /** The element of `*`, or 0: elements in a list by `hnext`. */
   catchall: usize;
-  seed: u32;
   /** RBTREE: the start that the end to come belongs to. */
   lastStart: usize;
   /** Timer that ends elements, or 0. */
@@ -133,8 +126,8 @@ export class NftSet extends Named {
   walk0: u64;
   walk1: u64;
 
-  table0(): HashTable {
-    return changetype<HashTable>(this.store);
+  table0(): TagTable {
+    return changetype<TagTable>(this.store);
   }
 
   /** Made without a rule that uses it. */
@@ -332,7 +325,6 @@ function setPlace(ctx: Ctx, tb: usize, set: NftSet): i32 {
     set.udata = textNew(nlaData(udata), nlaLen(udata));
     if (set.udata === 0) return -Errno.ENOMEM;
   }
-  set.seed = randomU32();
   set.id = nlaBe32(tbGet(tb, NftaSet.ID));
   const text = isPattern(name) ? numbered(table, name) : textOf(name);
   if (text === 0) return -Errno.ENOMEM;
@@ -563,6 +555,6 @@ const BACKEND_NAMES = memory.data<u8>([
   14,
 ]);
 
-export function setTable(set: NftSet): HashTable {
+export function setTable(set: NftSet): TagTable {
   return set.table0();
 }

@@ -23,6 +23,7 @@ import {
   setHashInsert,
   setHashLookup,
   setHashRemove,
+  setHashTake,
   setHashWalk,
 } from './nft_set_hash';
 import {
@@ -94,17 +95,11 @@ export function setBackendExit(set: NftSet): void {
 
 /** All elements of the hash table. */
 function freeChains(set: NftSet): void {
-  const table = set.table0();
-  for (let i: u32 = 0; i <= table.mask; i++) {
-    let at = load<u32>(table.buckets + (i << 2));
-    while (at !== 0) {
-      const next = changetype<Elem>(at).left;
-      elemFree(at);
-      at = next;
-    }
-    store<u32>(table.buckets + (i << 2), 0);
+  for (let elem = setHashTake(set); elem !== 0; ) {
+    const next = changetype<Elem>(elem).left;
+    elemFree(elem);
+    elem = next;
   }
-  table.count = 0;
 }
 
 /** The element that a packet's key finds, or 0. `key` is padded to words, field by field. */

@@ -1,7 +1,10 @@
-/** For tests: where the fields are that generated code reads by abi/nft_frame. */
+/** For tests: where the fields are that generated code reads by abi/nft_frame and abi/nft_set. */
 import { NetDevice } from '../../dev/net_device';
 import { SkBuff } from '../../skb/sk_buff';
+import { NfConn } from '../nf_conntrack';
+import { ELEM_KEY, Elem } from './nft_elem';
 import { Pkt } from './nft_pkt';
+import { NftSet } from './nft_set';
 
 /** Offsets in the order of NftFrame, one u32 each from `to` on; returns how many. */
 export function frameOffsets(to: usize): u32 {
@@ -22,8 +25,30 @@ export function frameOffsets(to: usize): u32 {
   at = put(at, offsetof<SkBuff>('protocol'));
   at = put(at, offsetof<SkBuff>('mark'));
   at = put(at, offsetof<SkBuff>('priority'));
+  at = put(at, offsetof<SkBuff>('nfct'));
   at = put(at, offsetof<NetDevice>('ifindex'));
   at = put(at, offsetof<NetDevice>('name0'));
+  at = put(at, offsetof<NfConn>('status'));
+  at = put(at, offsetof<NfConn>('mark'));
+  return (at - to) >> 2;
+}
+
+/** The same of NftSetRec and NftElemRec. */
+export function setOffsets(to: usize): u32 {
+  let at = to;
+  at = put(at, offsetof<NftSet>('flags'));
+  at = put(at, offsetof<NftSet>('klen'));
+  at = put(at, offsetof<NftSet>('dtype'));
+  at = put(at, offsetof<NftSet>('dlen'));
+  at = put(at, offsetof<NftSet>('backend'));
+  at = put(at, offsetof<NftSet>('dataAt'));
+  at = put(at, offsetof<NftSet>('store'));
+  at = put(at, offsetof<NftSet>('look'));
+  at = put(at, offsetof<NftSet>('catchall'));
+  at = put(at, offsetof<Elem>('state'));
+  at = put(at, offsetof<Elem>('flags'));
+  at = put(at, offsetof<Elem>('more'));
+  at = put(at, ELEM_KEY);
   return (at - to) >> 2;
 }
 

@@ -23,6 +23,7 @@ export enum Op {
   i32_gt_u = 0x4b,
   i32_le_u = 0x4d,
   i32_ge_u = 0x4f,
+  i64_eqz = 0x50,
   i64_eq = 0x51,
   i64_ne = 0x52,
   i64_lt_u = 0x54,
@@ -37,7 +38,10 @@ export enum Op {
   i32_shl = 0x74,
   i32_shr_u = 0x76,
   i32_rotl = 0x77,
+  i64_ctz = 0x7a,
   i64_add = 0x7c,
+  i64_sub = 0x7d,
+  i64_mul = 0x7e,
   i64_and = 0x83,
   i64_or = 0x84,
   i64_xor = 0x85,
@@ -61,10 +65,12 @@ export enum Mem {
 const BLOCK = 0x02;
 const LOOP = 0x03;
 const IF = 0x04;
+const ELSE = 0x05;
 const BR = 0x0c;
 const BR_IF = 0x0d;
 const BR_TABLE = 0x0e;
 const CALL = 0x10;
+const CALL_INDIRECT = 0x11;
 const LOCAL_GET = 0x20;
 const LOCAL_SET = 0x21;
 const LOCAL_TEE = 0x22;
@@ -216,6 +222,11 @@ export class Code {
     return this;
   }
 
+  else(): this {
+    this.body.u8(ELSE);
+    return this;
+  }
+
   end(): this {
     return this.op(Op.end);
   }
@@ -234,6 +245,12 @@ export class Code {
     this.body.u8(BR_TABLE).u32(depths.length);
     for (const depth of depths) this.body.u32(depth);
     this.body.u32(otherwise);
+    return this;
+  }
+
+  /** The function whose table index is on the stack, behind its arguments. */
+  callIndirect(type: number): this {
+    this.body.u8(CALL_INDIRECT).u32(type).u8(0);
     return this;
   }
 

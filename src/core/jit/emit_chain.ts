@@ -17,17 +17,24 @@ import {
   NftCmpOp,
 } from '../../../assembly/abi/nf_tables.js';
 import { NbCounter } from '../../../assembly/abi/nft_bytecode.js';
+import { NfProto } from '../../../assembly/abi/nfnl.js';
 import { NFT_L4_UNKNOWN, NFT_L4_VALID, NftFrame, NftFrameSkb } from '../../../assembly/abi/nft_frame.js';
 import type { BlobRule } from './blob.js';
 import { type Code, I32, I64, Mem, Op } from './code.js';
 import { foldKey, planDispatch } from './dispatch.js';
+import { LookupEmitter } from './emit_lookup.js';
 import { FRAME, needsTransport, ValueEmitter } from './emit_value.js';
 import { liftRule, type Rule, type Step, type Test } from './lift.js';
 import type { ModuleBuilder } from './module.js';
-import { BASE_NETWORK, fieldsOf, valueKey } from './value.js';
+import { BASE_NETWORK, fieldsOf, type Value, valueKey } from './value.js';
 
-/** Rules of one function: V8's optimising compiler gives up on much longer ones (measured: slower from about 500 on). */
-const SEGMENT_RULES = 400;
+/**
+ * Rules of one function: V8's optimising compiler gives up on much longer ones (measured: slower from about 500 on). One
+ * branch by table goes over more, so that packets meet as few functions as may be.
+ */
+const SEGMENT_RULES: Readonly<Record<JitMode, number>> = { linear: 400, tree: 2000 };
+/** Of a header without options. */
+const IPV4_BYTES = 20;
 /** Rules that a branch by table is worth. */
 const DISPATCH_MIN = 4;
 
@@ -35,6 +42,10 @@ export type JitMode = 'linear' | 'tree';
 
 /** Functions of the core that generated code calls. */
 export interface CoreImports {
+  /** Type of a chain's function. */
+  readonly chainType: number;
+  /** Address of the index in the table of a chain's code; undefined: it never has any. */
+  codeOf(chain: number): number | undefined;
   /** (frame, address of a RULE): the interpreter from there to the chain's end; a code. */
   readonly interpret: number;
   /** (frame, address of an instruction): the interpreter does this one; a code, NFT_CONTINUE when it goes on. */
@@ -80,7 +91,7 @@ export function emitChain(
   mode: JitMode,
 ): { name: string; shape: ChainShape } {
   const rules = blob.rules.map((rule) => liftRule(view, rule));
-  const segments = split(rules);
+  const segments = split(rules, SEGMENT_RULES[mode]);
   const shape: ChainShape = {
     rules: rules.length,
     functions: 0,
@@ -93,19 +104,19 @@ export function emitChain(
   const functions = segments.map(() => builder.func([I32], [I32]));
   segments.forEach((segment, i) => {
     shape.functions++;
-    new SegmentEmitter(functions[i]!.code, segment, imports, mode, shape).emit(functions[i + 1]?.index);
+    new SegmentEmitter(functions[i]!.code, segment, view, imports, mode, shape).emit(functions[i + 1]?.index);
   });
   shape.bytes = builder.bytesSince(mark);
   return { name: functions[0]!.name, shape };
 }
 
 /** Behind a rule that writes, and where a function would be too long. An empty chain is one segment. */
-function split(rules: readonly Rule[]): Rule[][] {
+function split(rules: readonly Rule[], most: number): Rule[][] {
   const segments: Rule[][] = [[]];
   for (const rule of rules) {
     const segment = segments.at(-1)!;
     segment.push(rule);
-    if (rule.writes || segment.length === SEGMENT_RULES) segments.push([]);
+    if (rule.writes || segment.length === most) segments.push([]);
   }
   if (segments.length > 1 && segments.at(-1)!.length === 0) segments.pop();
   return segments;
@@ -116,10 +127,12 @@ class SegmentEmitter {
   private readonly th: number;
   private readonly result: number;
   private readonly values: ValueEmitter;
+  private readonly lookups: LookupEmitter;
 
   constructor(
     private readonly code: Code,
     private readonly rules: readonly Rule[],
+    view: DataView,
     private readonly imports: CoreImports,
     private readonly mode: JitMode,
     private readonly shape: ChainShape,
@@ -128,6 +141,12 @@ class SegmentEmitter {
     this.th = code.local(I32);
     this.result = code.local(I32);
     this.values = new ValueEmitter(code, this.nh, this.th);
+    this.lookups = new LookupEmitter(code, this.values, view, {
+      verdict: (verdict, chain, depth) => this.verdict(verdict, chain, depth),
+      decided: (depth) => this.decided(depth),
+      evaluate: imports.evaluate,
+      result: this.result,
+    });
   }
 
   emit(next: number | undefined): void {
@@ -145,13 +164,13 @@ class SegmentEmitter {
     let protocol = false;
     for (const rule of this.rules) {
       for (const step of rule.steps) {
-        if (step.kind !== 'test' && step.kind !== 'store') continue;
-        const { source } = step.value;
-        protocol ||= needsTransport(source);
-        if (source.kind !== 'payload') continue;
-        const end = source.offset + source.len;
-        if (source.base === BASE_NETWORK) network = Math.max(network, end);
-        else transport = Math.max(transport, end);
+        for (const { source } of valuesOf(step)) {
+          protocol ||= needsTransport(source);
+          if (source.kind !== 'payload') continue;
+          const end = source.offset + source.len;
+          if (source.base === BASE_NETWORK) network = Math.max(network, end);
+          else transport = Math.max(transport, end);
+        }
       }
     }
     code.localGet(FRAME).mem(Mem.i32_load, NftFrame.NH).localSet(this.nh);
@@ -160,8 +179,7 @@ class SegmentEmitter {
       this.interpretIf();
     }
     if (!protocol) return;
-    code.localGet(FRAME).mem(Mem.i32_load, NftFrame.L4).i32Const(NFT_L4_UNKNOWN).op(Op.i32_eq).if();
-    code.localGet(FRAME).call(this.imports.transport).op(Op.drop).end();
+    this.transport();
     code.localGet(FRAME).mem(Mem.i32_load, NftFrame.L4).i32Const(NFT_L4_VALID).op(Op.i32_ne);
     this.interpretIf();
     if (transport === 0) return;
@@ -176,6 +194,29 @@ class SegmentEmitter {
     code.localGet(FRAME).mem(Mem.i32_load, NftFrame.NH_LEN).op(Op.i32_gt_u);
     this.interpretIf();
     code.localGet(this.th).localGet(this.nh).op(Op.i32_add).localSet(this.th);
+  }
+
+  /** Looks for the transport header when nobody has; of IPv4 by itself, as nft_pkt does. */
+  private transport(): void {
+    const { code, nh } = this;
+    const store = (field: NftFrame, value: () => void) => {
+      code.localGet(FRAME);
+      value();
+      code.mem(Mem.i32_store, field);
+    };
+    const byte = (at: number) => code.localGet(nh).mem(Mem.i32_load8_u, at);
+    code.localGet(FRAME).mem(Mem.i32_load, NftFrame.L4).i32Const(NFT_L4_UNKNOWN).op(Op.i32_eq).if();
+    code.localGet(FRAME).mem(Mem.i32_load, NftFrame.FAMILY).i32Const(NfProto.IPV4).op(Op.i32_eq);
+    code.localGet(FRAME).mem(Mem.i32_load, NftFrame.NH_LEN).i32Const(IPV4_BYTES).op(Op.i32_ge_u);
+    code.op(Op.i32_and).if();
+    store(NftFrame.TPROT, () => byte(9));
+    store(NftFrame.THOFF, () => byte(0).i32Const(15).op(Op.i32_and).i32Const(2).op(Op.i32_shl));
+    store(NftFrame.FRAGOFF, () => {
+      byte(6).i32Const(0x1f).op(Op.i32_and).i32Const(8).op(Op.i32_shl);
+      byte(7).op(Op.i32_or);
+    });
+    store(NftFrame.L4, () => code.i32Const(NFT_L4_VALID));
+    code.else().localGet(FRAME).call(this.imports.transport).op(Op.drop).end().end();
   }
 
   private interpretIf(): void {
@@ -195,7 +236,7 @@ class SegmentEmitter {
 
   private rule({ rule, next }: Pending): void {
     const steps = rule.steps.slice(next);
-    this.values.load(leading(steps));
+    for (const { value, len } of leading(steps)) this.values.load(value, len);
     // What is loaded behind a step that may end the rule is not loaded for the next.
     const before = this.values.enter();
     this.code.block();
@@ -217,14 +258,21 @@ class SegmentEmitter {
       case 'store':
         this.values.store(step.register, step.value);
         return true;
+      case 'tracked':
+        this.values.conn();
+        code.op(Op.i32_eqz).brIf(0);
+        return true;
+      case 'lookup':
+        this.lookups.emit(step);
+        return true;
       case 'verdict':
-        this.verdict(step.code, step.chain);
+        this.verdict(step.code, step.chain, 0);
         return false;
       case 'eval':
         this.shape.evaluated++;
         code.localGet(FRAME).i32Const(step.at).call(imports.evaluate).localTee(this.result);
         code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
-        this.decided();
+        this.decided(0);
         code.end();
         return true;
     }
@@ -240,15 +288,31 @@ class SegmentEmitter {
     code.op(Op.i64_add).mem(Mem.i64_store, NbCounter.BYTES);
   }
 
-  private verdict(verdict: number, chain: number): void {
-    const { code, imports } = this;
-    if (verdict === NFT_CONTINUE || verdict === NFT_BREAK) code.br(0);
+  /** The rule's end is `depth` out. */
+  private verdict(verdict: number, chain: number, depth: number): void {
+    const { code } = this;
+    if (verdict === NFT_CONTINUE || verdict === NFT_BREAK) code.br(depth);
     else if (verdict === NFT_JUMP) {
-      code.localGet(FRAME).i32Const(chain).call(imports.run);
-      this.jumped(0);
+      this.runChain(chain);
+      this.jumped(depth);
     } else if (verdict === NFT_GOTO) {
-      code.localGet(FRAME).i32Const(chain).call(imports.run).op(Op.return);
+      this.runChain(chain);
+      code.op(Op.return);
     } else code.i32Const(verdict).op(Op.return);
+  }
+
+  /** Another chain, its code on the stack: by its function, when it has one. */
+  private runChain(chain: number): void {
+    const { code, imports, result } = this;
+    const at = imports.codeOf(chain);
+    if (at === undefined) {
+      code.localGet(FRAME).i32Const(chain).call(imports.run);
+      return;
+    }
+    code.i32Const(at).mem(Mem.i32_load, 0).localTee(result).if();
+    code.localGet(FRAME).localGet(result).callIndirect(imports.chainType).localSet(result);
+    code.else().localGet(FRAME).i32Const(chain).call(imports.run).localSet(result);
+    code.end().localGet(result);
   }
 
   /** Back from a jump, its code on the stack: a verdict ends here too, all else is the next rule, `depth` out. */
@@ -259,15 +323,19 @@ class SegmentEmitter {
     code.localGet(this.result).op(Op.return);
   }
 
-  /** Inside `if` inside the block of the rule, with a code that is not NFT_CONTINUE in `result`. */
-  private decided(): void {
+  /** Inside `if` inside the rule, whose end is `depth` further out, with a code that is not NFT_CONTINUE in `result`. */
+  private decided(depth: number): void {
     const { code, imports } = this;
-    code.localGet(this.result).i32Const(NFT_BREAK).op(Op.i32_eq).brIf(1);
+    code
+      .localGet(this.result)
+      .i32Const(NFT_BREAK)
+      .op(Op.i32_eq)
+      .brIf(depth + 1);
     const chain = () =>
       code.localGet(FRAME).localGet(FRAME).mem(Mem.i32_load, NftFrame.CHAIN).call(imports.run);
     code.localGet(this.result).i32Const(NFT_JUMP).op(Op.i32_eq).if();
     chain();
-    this.jumped(2);
+    this.jumped(depth + 2);
     code.end();
     code.localGet(this.result).i32Const(NFT_GOTO).op(Op.i32_eq).if();
     chain().op(Op.return).end();
@@ -278,7 +346,7 @@ class SegmentEmitter {
   private run(rules: readonly Pending[]): void {
     const { code, values } = this;
     const first = test(rules[0]!)!;
-    values.load([first]);
+    values.load(first.value, first.len);
     const before = values.enter();
     if (rules.every((rule) => sameBytes(test(rule)!.data, first.data))) {
       code.block();
@@ -336,10 +404,21 @@ class SegmentEmitter {
 
 const behind = ({ rule, next }: Pending): Pending => ({ rule, next: next + 1 });
 
-/** The tests that a rule begins with. */
-function leading(steps: readonly Step[]): Test[] {
-  const end = steps.findIndex((step) => step.kind !== 'test');
-  return steps.slice(0, end < 0 ? steps.length : end) as Test[];
+/** The values that a rule looks at before it does anything. */
+function leading(steps: readonly Step[]): { value: Value; len: number }[] {
+  const values: { value: Value; len: number }[] = [];
+  for (const step of steps) {
+    if (step.kind === 'test') values.push(step);
+    else if (step.kind === 'lookup')
+      values.push(...valuesOf(step).map((value) => ({ value, len: value.source.len })));
+    else if (step.kind !== 'tracked') break;
+  }
+  return values;
+}
+
+function valuesOf(step: Step): Value[] {
+  if (step.kind === 'test' || step.kind === 'store') return [step.value];
+  return step.kind === 'lookup' ? step.key.map(({ value }) => value) : [];
 }
 
 /** How many rules from `from` on begin with a test of the same value for equality: as many as are worth a run, or 1. */

@@ -4,14 +4,22 @@
  *
  *   frame.nh, th ─► fields (locals, in the packet's byte order) ─► & mask ─► compare with what the rule has
  */
-import { NftCmpOp, NftMeta } from '../../../assembly/abi/nf_tables.js';
-import { NftFrame, NftFrameDev, NftFrameSkb } from '../../../assembly/abi/nft_frame.js';
+import { NftCmpOp, NftCt, NftMeta } from '../../../assembly/abi/nf_tables.js';
+import { NftFrame, NftFrameConn, NftFrameDev, NftFrameSkb } from '../../../assembly/abi/nft_frame.js';
 import { type Code, I32, I64, Mem, Op } from './code.js';
-import type { Test } from './lift.js';
+import type { Store, Test } from './lift.js';
 import { BASE_NETWORK, type Field, fieldsOf, type Source, type Value } from './value.js';
 
 /** The frame of the packet is the functions' only parameter. */
 export const FRAME = 0;
+/** Of SkBuff.nfct: IP_CT_*, which is this when the packet is not to be tracked, and from IS_REPLY on of replies. */
+const NFCT_INFO = 7;
+const IP_CT_UNTRACKED = 7;
+const IP_CT_IS_REPLY = 3;
+/** By IP_CT_*, four bits each: established 2, related 4, new 8, and the first two of replies. */
+const CT_STATES = 0x42842;
+const CT_INVALID = 1;
+const CT_UNTRACKED = 64;
 /** Never written, so a name of no device is read there (assembly/README.md, Memory). */
 const ZEROS = 0;
 
@@ -52,9 +60,9 @@ export class ValueEmitter {
     this.loaded = before;
   }
 
-  /** Loads what the tests look at, where every packet comes by. */
-  load(tests: readonly Test[]): void {
-    for (const test of tests) for (const field of fieldsOf(test.value.source, test.len)) this.field(field);
+  /** Loads `len` bytes of a value, where every packet comes by. */
+  load({ source }: Value, len: number): void {
+    for (const field of fieldsOf(source, len)) this.field(field);
   }
 
   /** The local that holds the field. */
@@ -63,7 +71,8 @@ export class ValueEmitter {
     if (known !== undefined) return known;
     const local = this.code.local(field.len > 4 ? I64 : I32);
     if (field.source.kind === 'payload') this.payload(field);
-    else this.meta(field.source.key, field);
+    else if (field.source.kind === 'meta') this.meta(field.source.key, field);
+    else this.connection(field.source.key);
     this.code.localSet(local);
     this.loaded.set(field.key, local);
     return local;
@@ -144,6 +153,42 @@ export class ValueEmitter {
         return;
       default:
         throw new Error(`meta ${key} is no value of generated code`);
+    }
+  }
+
+  /** The packet's connection, 0: none. */
+  conn(): void {
+    const { code } = this;
+    code.localGet(FRAME).mem(Mem.i32_load, NftFrame.SKB).mem(Mem.i32_load, NftFrameSkb.NFCT);
+    code.i32Const(~NFCT_INFO).op(Op.i32_and);
+  }
+
+  /** Of no connection, what is read is of no use, and nobody looks at it (`tracked`). */
+  private connection(key: NftCt): void {
+    const { code } = this;
+    const info = () => {
+      code.localGet(FRAME).mem(Mem.i32_load, NftFrame.SKB).mem(Mem.i32_load, NftFrameSkb.NFCT);
+      return code.i32Const(NFCT_INFO).op(Op.i32_and);
+    };
+    switch (key) {
+      case NftCt.STATUS:
+        this.conn();
+        code.mem(Mem.i32_load, NftFrameConn.STATUS);
+        return;
+      case NftCt.MARK:
+        this.conn();
+        code.mem(Mem.i32_load, NftFrameConn.MARK);
+        return;
+      case NftCt.DIRECTION:
+        info().i32Const(IP_CT_IS_REPLY).op(Op.i32_ge_u);
+        return;
+      default:
+        code.i32Const(CT_STATES);
+        info().i32Const(2).op(Op.i32_shl).op(Op.i32_shr_u).i32Const(15).op(Op.i32_and);
+        code.i32Const(CT_UNTRACKED).i32Const(CT_INVALID);
+        info().i32Const(IP_CT_UNTRACKED).op(Op.i32_eq).op(Op.select);
+        this.conn();
+        code.op(Op.select);
     }
   }
 
@@ -280,6 +325,23 @@ export class ValueEmitter {
     return (type === I64 ? this.spare.i64 : this.spare.i32).pop() ?? this.code.local(type);
   }
 
+  /** The pieces of a key, a local of one or two words each, masked. */
+  pieces(key: readonly Store[]): { wide: boolean; push: () => void; at: number }[] {
+    const pieces: { wide: boolean; push: () => void; at: number }[] = [];
+    let base = 0;
+    for (const { value } of key) {
+      for (const field of fieldsOf(value.source, value.source.len))
+        pieces.push({ wide: field.len > 4, push: () => this.chunk(value, field), at: base + field.from });
+      base += (value.source.len + 3) & ~3;
+    }
+    return pieces;
+  }
+
+  /** Temporaries that are needed no more. */
+  free(type: number, ...locals: number[]): void {
+    (type === I64 ? this.spare.i64 : this.spare.i32).push(...locals);
+  }
+
   /** Into the register, whole words, zeros behind the value. */
   store(register: number, value: Value): void {
     const { source } = value;
@@ -293,5 +355,6 @@ export class ValueEmitter {
 
 /** Does generated code need the transport header, or its protocol, for this? */
 export function needsTransport(source: Source): boolean {
-  return source.kind === 'payload' ? source.base !== BASE_NETWORK : source.key === NftMeta.L4PROTO;
+  if (source.kind === 'payload') return source.base !== BASE_NETWORK;
+  return source.kind === 'meta' && source.key === NftMeta.L4PROTO;
 }

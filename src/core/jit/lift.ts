@@ -4,11 +4,12 @@
  * stored first that it may read. So every ruleset can be compiled, and what is compiled means the same.
  *
  *   PAYLOAD, META, BITWISE ─► Value          CMP, RANGE, FUSED_* ─► test          COUNTER ─► count
- *   IMMEDIATE of a verdict ─► verdict        all else ─► store, eval
+ *   IMMEDIATE of a verdict ─► verdict        LOOKUP ─► lookup       CT ─► tracked, Value
+ *   all else ─► store, eval
  *
  * The core takes no rule that reads a register which the same rule has not written, so values end with their rule.
  */
-import { NftCmpOp, NftMeta } from '../../../assembly/abi/nf_tables.js';
+import { NftCmpOp, NftCt, NftMeta } from '../../../assembly/abi/nf_tables.js';
 import {
   Nb,
   NbBitwise,
@@ -17,12 +18,15 @@ import {
   NbFusedN,
   NbImmediate,
   NbKey,
+  NbLookup,
   NbPayload,
   NbRange,
   NftExprKind,
 } from '../../../assembly/abi/nft_bytecode.js';
 import type { BlobRule, Instruction } from './blob.js';
-import { BASE_NETWORK, BASE_TRANSPORT, META_LEN, masked, type Value, unmasked } from './value.js';
+import { SetBackend } from '../../../assembly/abi/nft_set.js';
+import { readSet, type SetInfo } from './set.js';
+import { BASE_NETWORK, BASE_TRANSPORT, CT_LEN, META_LEN, masked, type Value, unmasked } from './value.js';
 
 export interface Test {
   readonly kind: 'test';
@@ -34,13 +38,34 @@ export interface Test {
   readonly to?: Uint8Array;
 }
 
+/** A register's value, for who reads the register: offset in the frame. */
+export interface Store {
+  readonly kind: 'store';
+  readonly register: number;
+  readonly value: Value;
+}
+
+export interface Lookup {
+  readonly kind: 'lookup';
+  /** The instruction, for what the interpreter has to do after all. */
+  readonly at: number;
+  readonly set: SetInfo;
+  /** The registers that make up the key, in order. */
+  readonly key: readonly Store[];
+  readonly inverted: boolean;
+  /** Where a map's data goes (offset in the frame); 0: it is a verdict, or nothing is asked for. */
+  readonly register: number;
+}
+
 export type Step =
   | Test
+  | Store
+  | Lookup
+  /** There must be a connection. */
+  | { readonly kind: 'tracked' }
   /** The NbCounter record. */
   | { readonly kind: 'count'; readonly record: number }
   | { readonly kind: 'verdict'; readonly code: number; readonly chain: number }
-  /** A value into its register (offset in the frame), for an `eval` behind it. */
-  | { readonly kind: 'store'; readonly register: number; readonly value: Value }
   | { readonly kind: 'eval'; readonly at: number };
 
 export interface Rule {
@@ -130,6 +155,10 @@ class Lift {
         );
       case NftExprKind.RANGE:
         return this.range(aux, at);
+      case NftExprKind.LOOKUP:
+        return this.lookup(aux, at);
+      case NftExprKind.CT:
+        return this.connection(aux, view.getUint32(at + Nb.REF, true));
       case NftExprKind.COUNTER:
         this.steps.push({ kind: 'count', record: view.getUint32(at + Nb.REF, true) });
         return true;
@@ -151,16 +180,19 @@ class Lift {
     }
   }
 
-  /** Registers overlap: what the new value would cover in part is stored, and then the interpreter's. */
   private set(register: number, value: Value): void {
-    const end = register + words(value);
+    this.cover(register, register + words(value));
+    this.registers.set(register, value);
+  }
+
+  /** Registers overlap: what is covered in part is stored, and then the interpreter's. */
+  private cover(register: number, end: number): void {
     for (const [other, old] of this.registers) {
       const oldEnd = other + words(old);
-      if (oldEnd <= register || other >= end || (other === register && oldEnd <= end)) continue;
-      this.steps.push({ kind: 'store', register: other, value: old });
+      if (oldEnd <= register || other >= end) continue;
+      if (other < register || oldEnd > end) this.steps.push({ kind: 'store', register: other, value: old });
       this.registers.delete(other);
     }
-    this.registers.set(register, value);
   }
 
   private bytes(at: number, len: number): Uint8Array {
@@ -199,6 +231,43 @@ class Lift {
     const data = this.bytes(at + NbRange.FROM, len);
     const to = this.bytes(at + NbRange.TO, len);
     this.steps.push({ kind: 'test', value, len, op: aux === 0 ? 'in' : 'out', data, to });
+    return true;
+  }
+
+  private lookup(aux: number, at: number): boolean {
+    const { view } = this;
+    const set = readSet(view, view.getUint32(at + NbLookup.SET, true));
+    const key = this.key(view.getUint16(at + NbLookup.SREG, true), set.klen);
+    if (key === undefined || set.map === 'object') return false;
+    // Intervals and concatenated ranges that are not code are the interpreter's.
+    const ordered = set.elements !== undefined && set.klen <= ORDERED_MAX && key.length === 1;
+    if (set.backend !== SetBackend.HASH && !ordered) return false;
+    const register = (aux & 2) === 0 ? 0 : view.getUint16(at + NbLookup.DREG, true);
+    this.steps.push({ kind: 'lookup', at, set, key, inverted: (aux & 1) !== 0, register });
+    if (register !== 0) this.cover(register, register + ((set.dlen + 3) & ~3));
+    return true;
+  }
+
+  /** What is known to fill `len` bytes of registers from `sreg` on. */
+  private key(sreg: number, len: number): Store[] | undefined {
+    const key: Store[] = [];
+    for (let at = 0; at < len; ) {
+      const register = sreg + at;
+      const value = this.registers.get(register);
+      if (value === undefined) return undefined;
+      key.push({ kind: 'store', register, value });
+      at += words(value);
+      if (at >= len && at - words(value) + value.source.len !== len && at !== len) return undefined;
+    }
+    return key;
+  }
+
+  private connection(key: NftCt, record: number): boolean {
+    const len = CT_LEN.get(key);
+    if (len === undefined) return false;
+    // Without a connection there is a state all the same.
+    if (key !== NftCt.STATE) this.steps.push({ kind: 'tracked' });
+    this.set(this.view.getUint16(record + NbKey.REG, true), unmasked({ kind: 'ct', key, len }));
     return true;
   }
 

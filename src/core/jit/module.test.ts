@@ -9,7 +9,8 @@ async function instantiate(
   core: Record<string, WebAssembly.ImportValue> = {},
 ): Promise<{ memory: WebAssembly.Memory; f: Record<string, Func> }> {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const { instance } = await WebAssembly.instantiate(builder.finish(), { core: { memory, ...core } });
+  const table = new WebAssembly.Table({ initial: 0, element: 'anyfunc' });
+  const { instance } = await WebAssembly.instantiate(builder.finish(), { core: { memory, table, ...core } });
   return { memory, f: instance.exports as Record<string, Func> };
 }
 const newModule = () => new ModuleBuilder({ pages: 1, shared: false });

@@ -1,5 +1,5 @@
 /**
- * ModuleBuilder: a WebAssembly module from generated functions. It imports what the core has (its memory, functions of
+ * ModuleBuilder: a WebAssembly module from generated functions. It imports what the core has (its memory, its table, functions of
  * it) under the module name `core`, and exports the generated functions by number, so that the
  * host can put them into the core's table. WebAssembly core specification, chapter 5.5 (modules).
  *
@@ -9,6 +9,7 @@ import { Bytes, Code } from './code.js';
 
 const MAGIC = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
 const FUNC_TYPE = 0x60;
+const FUNCREF = 0x70;
 
 enum Section {
   TYPE = 1,
@@ -20,6 +21,7 @@ enum Section {
 
 enum Kind {
   FUNC = 0,
+  TABLE = 1,
   MEMORY = 2,
 }
 
@@ -101,7 +103,8 @@ export class ModuleBuilder {
   }
 
   private imports(to: Bytes): void {
-    to.u32(this.imported.length + 1);
+    to.u32(this.imported.length + 2);
+    to.name('core').name('table').u8(Kind.TABLE).u8(FUNCREF).u8(0).u32(0);
     const { pages, shared } = this.memory;
     to.name('core').name('memory').u8(Kind.MEMORY);
     // Limits with a maximum: flag 1, and 3 when shared (threads proposal).

@@ -10,14 +10,17 @@
  * describe() says why.
  */
 import { EventType } from '../../../assembly/abi/event.js';
+import { ROOT_BASE, ROOT_STATE_BYTES } from '../../../assembly/abi/layout.js';
 import type { LocalCore } from '../core.js';
 import { readBlob } from './blob.js';
 import { dumpChains, type JitChain, sameChain } from './chain_dump.js';
 import { I32 } from './code.js';
-import { type ChainShape, emitChain, type JitMode } from './emit_chain.js';
+import { type ChainShape, type CoreImports, emitChain, type JitMode } from './emit_chain.js';
 import { ModuleBuilder } from './module.js';
 
 const PAGE_BYTES = 65536;
+/** Where the core has the table's index of each op. */
+const OP_TABLE = ROOT_BASE + ROOT_STATE_BYTES;
 /** Rules that are generated without a pause. */
 const MODULE_RULES = 4000;
 /** Of one chain; V8 takes seconds for more. */
@@ -125,9 +128,10 @@ export class NftJit {
     let bytes = 0;
     this.letGo(net, dumpChains(this.core, net));
     while (!this.closed) {
-      const chains = this.some(dumpChains(this.core, net), tried);
+      const all = dumpChains(this.core, net);
+      const chains = this.some(all, tried);
       if (chains.length === 0) break;
-      const made = await this.module(chains);
+      const made = await this.module(chains, all);
       bytes += made.bytes;
       // What changed while V8 compiled is not the same chain any more.
       const now = new Map(dumpChains(this.core, net).map((chain) => [chain.op, chain]));
@@ -184,8 +188,11 @@ export class NftJit {
   }
 
   /** Emits and compiles. Of a module that V8 refuses each chain is tried alone. */
-  private async module(chains: readonly JitChain[]): Promise<{ bytes: number; codes: Code[] }> {
-    const { bytes, emitted } = this.emit(chains);
+  private async module(
+    chains: readonly JitChain[],
+    all: readonly JitChain[],
+  ): Promise<{ bytes: number; codes: Code[] }> {
+    const { bytes, emitted } = this.emit(chains, all);
     if (emitted.length === 0) return { bytes: 0, codes: [] };
     const { memory, exports } = this.core.instance;
     try {
@@ -203,13 +210,22 @@ export class NftJit {
     }
   }
 
-  private emit(chains: readonly JitChain[]): {
+  private emit(
+    chains: readonly JitChain[],
+    all: readonly JitChain[],
+  ): {
     bytes: Uint8Array<ArrayBuffer>;
     emitted: { from: JitChain; name: string; shape: ChainShape }[];
   } {
     const { memory, view, scalar } = this.core.instance;
     const builder = new ModuleBuilder({ pages: memory.buffer.byteLength / PAGE_BYTES, shared: !scalar });
-    const imports = {
+    const ops = new Map(all.map(({ chain, op }) => [chain, op]));
+    const imports: CoreImports = {
+      chainType: builder.type([I32], [I32]),
+      codeOf: (chain) => {
+        const op = ops.get(chain) ?? 0;
+        return op === 0 ? undefined : OP_TABLE + 4 * op;
+      },
       interpret: builder.import('nftInterpret', [I32, I32], [I32]),
       evaluate: builder.import('nftEvaluate', [I32, I32], [I32]),
       run: builder.import('nftRun', [I32, I32], [I32]),

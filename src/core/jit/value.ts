@@ -2,7 +2,7 @@
  * What a register holds, as the generator knows it: bytes of a field of the packet, masked and turned, and no load yet.
  * Rules that load the same field share one local, however often they mask it.
  */
-import { NftMeta } from '../../../assembly/abi/nf_tables.js';
+import { NftCt, NftMeta } from '../../../assembly/abi/nf_tables.js';
 
 /** Bases of a payload as the kernel numbers them; the link layer is the interpreter's. */
 export const BASE_NETWORK = 1;
@@ -10,7 +10,9 @@ export const BASE_TRANSPORT = 2;
 
 export type Source =
   | { readonly kind: 'payload'; readonly base: number; readonly offset: number; readonly len: number }
-  | { readonly kind: 'meta'; readonly key: NftMeta; readonly len: number };
+  | { readonly kind: 'meta'; readonly key: NftMeta; readonly len: number }
+  /** All but the state is there only when there is a connection. */
+  | { readonly kind: 'ct'; readonly key: NftCt; readonly len: number };
 
 /** `len` bytes of the source; byte i is (source[i] & mask[i]) ^ xor[i]. */
 export interface Value {
@@ -42,7 +44,7 @@ export function masked(value: Value, mask: Uint8Array, xor: Uint8Array): Value {
 }
 
 const sourceKey = (source: Source) =>
-  source.kind === 'payload' ? `p${source.base}.${source.offset}` : `m${source.key}`;
+  source.kind === 'payload' ? `p${source.base}.${source.offset}` : `${source.kind}${source.key}`;
 
 /** The loads that `len` bytes of the source take. */
 export function fieldsOf(source: Source, len: number): Field[] {
@@ -82,4 +84,12 @@ export const META_LEN: ReadonlyMap<NftMeta, number> = new Map([
   [NftMeta.OIFNAME, 16],
   [NftMeta.NFPROTO, 1],
   [NftMeta.L4PROTO, 1],
+]);
+
+/** The same of ct. */
+export const CT_LEN: ReadonlyMap<NftCt, number> = new Map([
+  [NftCt.STATE, 4],
+  [NftCt.DIRECTION, 1],
+  [NftCt.STATUS, 4],
+  [NftCt.MARK, 4],
 ]);

@@ -28,6 +28,20 @@ export enum NfnlRec {
   DATA = 32,
 }
 
+/**
+ * NFT_EVENTS: whether somebody listens to what happens to the ruleset. BYTES: size of the ring of notifications, a power
+ * of two; 0: nobody. NFT_EVENTS_READ: those that waited, as many as fit behind DATA, and how many were lost since.
+ * Event NFT tells that there are some.
+ */
+export enum NftEventsRec {
+  NET = 0,
+  BYTES = 4,
+  /** u32, out. */
+  OUT_BYTES = 8,
+  LOST = 12,
+  DATA = 16,
+}
+
 // Linux: include/uapi/linux/netlink.h
 export enum NlMsgHdr {
   LEN = 0,

@@ -116,6 +116,9 @@ export enum MsgType {
   NFNL_MSG = 220,
   /** abi/nft_jit has its record. */
   NFT_JIT_DUMP,
+  /** abi/nfnl has their record. */
+  NFT_EVENTS = 224,
+  NFT_EVENTS_READ,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */

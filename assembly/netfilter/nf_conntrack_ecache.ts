@@ -9,6 +9,7 @@ import { IPCT_DESTROY } from '../abi/nf_conntrack';
 import { eventEmit } from '../dev/event';
 import { IPS_CONFIRMED, IPS_DYING, NfConn, nfConnCtNet, nfConnNet } from './nf_conntrack';
 import { ctnetlinkEvent } from './nf_conntrack_netlink';
+import { nfnlRingEmpty } from './nfnl_ring';
 
 /** `event` (IPCT_*) happened; told at nfConntrackConfirm. */
 export function nfCtEventCache(ct: NfConn, event: u32): void {
@@ -29,8 +30,7 @@ export function nfCtEventReport(ct: NfConn, events: u32): void {
   const wanted = events & ctnet.eventMask;
   if (wanted === 0 || ctnet.eventRing === 0) return;
   const ring = ctnet.eventRing;
-  const empty = load<u32>(ring) === load<u32>(ring, 4);
+  const empty = nfnlRingEmpty(ring);
   ctnetlinkEvent(ring, ct, (events & IPCT_DESTROY) !== 0 ? IPCT_DESTROY : events);
-  if (empty && load<u32>(ring) !== load<u32>(ring, 4))
-    eventEmit(EventType.CT_EVENTS, 0, nfConnNet(ct), 0, 0, 0);
+  if (empty && !nfnlRingEmpty(ring)) eventEmit(EventType.CT_EVENTS, 0, nfConnNet(ct), 0, 0, 0);
 }

@@ -69,6 +69,7 @@ import {
   nlaPutString,
   nlaPutU8,
 } from './nlattr';
+import { nfnlRingOut, nfnlRingPut } from './nfnl_ring';
 
 const MS_PER_S: u32 = 1000;
 
@@ -265,19 +266,12 @@ export function ctnetlinkFillInfo(out: NlOut, ct: NfConn, seq: u32, flags: u32, 
   return ctnlMsgEnd(out, msg);
 }
 
-/** Bytes that one event takes at most; the place behind the ring's head where it is made. */
+/** Bytes that one event takes at most. */
 export const EVENT_MAX: u32 = 1024;
-export const EVENT_RING_HEAD: u32 = 16;
-export const EVENT_RING_BYTES: u32 = EVENT_RING_HEAD + 16 + EVENT_MAX;
 
 /** What happened to a connection, into the ring. Linux: ctnetlink_conntrack_event. */
 export function ctnetlinkEvent(ring: usize, ct: NfConn, events: u32): void {
-  const out = changetype<NlOut>(ring + EVENT_RING_HEAD);
-  const begin = ring + EVENT_RING_HEAD + 16;
-  out.begin = begin;
-  out.at = begin;
-  out.end = begin + EVENT_MAX;
-  out.full = 0;
+  const out = nfnlRingOut(ring);
   const destroy = (events & IPCT_DESTROY) !== 0;
   const fresh = (events & (IPCT_NEW | IPCT_RELATED)) !== 0;
   const type = destroy ? CtMsg.DELETE : CtMsg.NEW;
@@ -300,42 +294,5 @@ export function ctnetlinkEvent(ring: usize, ct: NfConn, events: u32): void {
     if ((events & IPCT_SEQADJ) !== 0) putSeqadj(out, ct);
   }
   if ((events & IPCT_MARK) !== 0 || ct.mark !== 0) nlaPutBe32(out, Cta.MARK, ct.mark);
-  if (ctnlMsgEnd(out, msg)) ringPut(ring, begin, out.at - begin);
-}
-
-/** All of it, or counted as lost. */
-function ringPut(ring: usize, from: usize, len: u32): void {
-  const head = load<u32>(ring);
-  const mask = load<u32>(ring, 8);
-  if (mask + 1 - (head - load<u32>(ring, 4)) < len) {
-    store<u32>(ring, load<u32>(ring, 12) + 1, 12);
-    return;
-  }
-  const data = ring + EVENT_RING_BYTES;
-  const at = head & mask;
-  const first = min(len, mask + 1 - at);
-  memory.copy(data + at, from, first);
-  memory.copy(data, from + first, len - first);
-  store<u32>(ring, head + len);
-}
-
-/** Copies whole messages to `to`, as many as fit `room`; returns their bytes. */
-export function ctnetlinkEventsRead(ring: usize, to: usize, room: u32): u32 {
-  const head = load<u32>(ring);
-  let tail = load<u32>(ring, 4);
-  const mask = load<u32>(ring, 8);
-  const data = ring + EVENT_RING_BYTES;
-  let done: u32 = 0;
-  while (tail !== head) {
-    // Messages are multiples of 4 long, so their length never wraps.
-    const len = load<u32>(data + (tail & mask));
-    if (len > room - done) break;
-    const first = min(len, mask + 1 - (tail & mask));
-    memory.copy(to + done, data + (tail & mask), first);
-    memory.copy(to + done + first, data, len - first);
-    done += len;
-    tail += len;
-  }
-  store<u32>(ring, tail, 4);
-  return done;
+  if (ctnlMsgEnd(out, msg)) nfnlRingPut(ring);
 }

@@ -1,7 +1,7 @@
 /** CT_*: connection tracking asked for by the host, and its figures (abi/nf_conntrack). */
 import { CtEnableRec, CtEventsRec, CtStatsRec } from '../abi/nf_conntrack';
 import { MsgType } from '../abi/request';
-import { kfree, kmalloc } from '../lib/kmalloc';
+import { kfree } from '../lib/kmalloc';
 import { Errno } from '../net/errno';
 import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../net/hooks';
 import { AF_INET, AF_INET6, Net, netByHandle } from '../net/net';
@@ -13,7 +13,8 @@ import {
   nfNatGetFamilies,
   nfNatNetPut,
 } from '../netfilter/nf_conntrack_init';
-import { EVENT_RING_BYTES, EVENT_RING_HEAD, ctnetlinkEventsRead } from '../netfilter/nf_conntrack_netlink';
+import { EVENT_MAX } from '../netfilter/nf_conntrack_netlink';
+import { nfnlRingNew, nfnlRingRead, nfnlRingTakeLost } from '../netfilter/nfnl_ring';
 
 export function requestConntrack(type: u32, body: usize, len: u32): i32 {
   if (len < <u32>CtEnableRec.SIZE) return -Errno.EINVAL;
@@ -26,9 +27,6 @@ export function requestConntrack(type: u32, body: usize, len: u32): i32 {
   return -Errno.EOPNOTSUPP;
 }
 
-const RING_MIN: u32 = 4096;
-const RING_MAX: u32 = 1 << 22;
-
 function listen(net: Net, body: usize): i32 {
   const mask = load<u32>(body, CtEventsRec.MASK);
   const bytes = load<u32>(body, CtEventsRec.BYTES);
@@ -38,11 +36,8 @@ function listen(net: Net, body: usize): i32 {
   kfree(ctnet.eventRing);
   ctnet.eventRing = 0;
   if (mask === 0) return 0;
-  if (bytes < RING_MIN || bytes > RING_MAX || (bytes & (bytes - 1)) !== 0) return -Errno.EINVAL;
-  const ring = kmalloc(EVENT_RING_BYTES + bytes);
-  if (ring === 0) return -Errno.ENOMEM;
-  memory.fill(ring, 0, EVENT_RING_HEAD);
-  store<u32>(ring, bytes - 1, 8);
+  const ring = nfnlRingNew(bytes, EVENT_MAX);
+  if (ring < 2) return ring === 0 ? -Errno.ENOMEM : -Errno.EINVAL;
   ctnet.eventRing = ring;
   ctnet.eventMask = mask;
   return 0;
@@ -53,9 +48,8 @@ function eventsRead(net: Net, body: usize, len: u32): i32 {
   if (net.ct === 0 || nfCtNet(net).eventRing === 0) return 0;
   const ring = nfCtNet(net).eventRing;
   const room = len - <u32>CtEventsRec.DATA;
-  store<u32>(body, ctnetlinkEventsRead(ring, body + CtEventsRec.DATA, room), CtEventsRec.OUT_BYTES);
-  store<u32>(body, load<u32>(ring, 12), CtEventsRec.LOST);
-  store<u32>(ring, 0, 12);
+  store<u32>(body, nfnlRingRead(ring, body + CtEventsRec.DATA, room), CtEventsRec.OUT_BYTES);
+  store<u32>(body, nfnlRingTakeLost(ring), CtEventsRec.LOST);
   return 0;
 }
 

@@ -29,6 +29,11 @@ export const makeNftCommand: MakeCommand = (report) =>
     )
     .option('--pid <pid>', 'of several running routers, this one')
     .option('-j, --json', "read and print libnftables' JSON")
+    .option(
+      '-e, --echo',
+      'print what was added, inserted or replaced, as the router has it; with -a its handles',
+    )
+    .option('-o, --optimize', 'refused: rules are not merged')
     .option('-a, --handle', 'print handles')
     .option('-s, --stateless', 'leave out counts and times left')
     .option('-t, --terse', 'leave out the elements of sets')

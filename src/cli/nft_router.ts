@@ -1,9 +1,13 @@
 /**
- * `ww nft` without -c: hands a compiled ruleset to a running router, through its control socket, as one transaction. An
- * error of the router's comes back with the number of its message, and so with the place of the command it was made of.
+ * A running router, as `ww nft` and `ww conntrack` see it through its control socket: netlink messages go in, and what is
+ * answered, dumped or notified comes back. An error of a transaction comes back with the number of its message and the
+ * place in it, and so with the place in the text that it was made of.
  */
+import type { Socket } from 'node:net';
+import { NFNL_SUBSYS_NFTABLES } from '../../assembly/abi/nfnl.js';
 import { NetError } from '../net_error.js';
-import { joinMessages, readMessages } from '../netlink/nlmsg.js';
+import { errnoName } from '../core/errno_name.js';
+import { joinMessages, type NlMsg, readAck, readMessages } from '../netlink/nlmsg.js';
 import { type SystemNames, systemNames } from '../nft/datatype/names.js';
 import type { ListNames } from '../nft/delinearize/ruleset.js';
 import { readDump } from '../nft/encode/dump.js';
@@ -15,14 +19,18 @@ import {
   controlPath,
   controlPids,
   type ControlRequest,
+  type NetfilterEvents,
 } from '../services/control_protocol.js';
 import { ask } from './dump_port.js';
-import { throwRefused } from './nft_refused.js';
+import { strerror, throwRefused } from './nft_refused.js';
+
+const read = (base64 = ''): NlMsg[] => readMessages(new Uint8Array(Buffer.from(base64, 'base64')));
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
 async function answered(path: string, request: ControlRequest): Promise<ControlAnswer & { ok: true }> {
   const { answer, socket } = await ask(path, request);
   socket.destroy();
-  if (!answer.ok) throw new NetError('EINVAL', `the router says: ${answer.error}`);
+  if (!answer.ok) throw new NetError(answer.code ?? 'EINVAL', `the router says: ${answer.error}`);
   return answer;
 }
 
@@ -60,18 +68,68 @@ export class RunningRouter {
     });
   }
 
-  /** What it has now. */
-  async ruleset(): Promise<IrThing[]> {
-    const { ruleset = '' } = await answered(this.path, { ask: 'ruleset' });
-    return readDump(readMessages(new Uint8Array(Buffer.from(ruleset, 'base64'))));
+  /** What it has now; without `elements`, of sets that have a name only what they are. */
+  async ruleset(elements = true): Promise<IrThing[]> {
+    const { ruleset } = await answered(this.path, { ask: 'ruleset', elements });
+    return readDump(read(ruleset));
   }
 
-  /** All of it or nothing; throws RulesetErrors. */
-  async load(ir: readonly IrCommand[]): Promise<void> {
-    if (ir.length === 0) return;
+  /** What is answered to one message of nfnetlink, a dump whole; an error is thrown. */
+  async question(message: Uint8Array): Promise<NlMsg[]> {
+    const { messages } = await answered(this.path, { ask: 'nfnetlink', message: base64(message) });
+    const found = read(messages);
+    const error = found.map(readAck).find((ack) => ack !== undefined && ack.error !== 0);
+    if (error === undefined) return found.filter((each) => readAck(each) === undefined);
+    const code = errnoName(error.error);
+    throw new NetError(code, error.message ?? strerror(code));
+  }
+
+  /** All of it or nothing; throws RulesetErrors. `echo`: gives back what was made known of it. */
+  async load(ir: readonly IrCommand[], echo = false): Promise<NlMsg[]> {
+    if (ir.length === 0) return [];
     const messages = encodeBatch(ir);
-    const batch = Buffer.from(joinMessages(messages.map(({ bytes }) => bytes))).toString('base64');
-    const { failed = [] } = await answered(this.path, { ask: 'netfilter', batch });
-    throwRefused(messages, failed);
+    const batch = base64(joinMessages(messages.map(({ bytes }) => bytes)));
+    const answer = await answered(this.path, { ask: 'netfilter', batch, echo });
+    throwRefused(messages, answer.failed ?? []);
+    return read(answer.messages);
+  }
+
+  /** Events from now on, until the router ends or `stop` is called. */
+  async follow(of: NetfilterEvents, each: (messages: NlMsg[]) => void): Promise<Followed> {
+    const { answer, socket, rest } = await ask(this.path, { ask: 'events', of });
+    if (!answer.ok) throw new NetError(answer.code ?? 'EINVAL', `the router says: ${answer.error}`);
+    return followed(socket, rest, each);
   }
 }
+
+export interface Followed {
+  readonly ended: Promise<void>;
+  stop(): void;
+}
+
+/** Whole messages out of what arrives in pieces. */
+function followed(socket: Socket, rest: Buffer, each: (messages: NlMsg[]) => void): Followed {
+  let waiting = rest;
+  const take = () => {
+    let end = 0;
+    while (waiting.length - end >= 4) {
+      const length = (waiting.readUInt32LE(end) + 3) & ~3;
+      if (length === 0 || waiting.length - end < length) break;
+      end += length;
+    }
+    if (end === 0) return;
+    const messages = readMessages(new Uint8Array(waiting.subarray(0, end)));
+    waiting = waiting.subarray(end);
+    each(messages);
+  };
+  const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+  socket.on('data', (piece: Buffer) => {
+    waiting = Buffer.concat([waiting, piece]);
+    take();
+  });
+  take();
+  socket.resume();
+  return { ended, stop: () => socket.destroy() };
+}
+
+export const nftType = (message: number): number => (NFNL_SUBSYS_NFTABLES << 8) | message;

@@ -4,17 +4,17 @@
  */
 import { createInterface } from 'node:readline';
 import { NetError } from '../net_error.js';
-import type { Command, Expression, RulesetObject, Target } from '../nft/ast.js';
+import type { Command, Expression, Target } from '../nft/ast.js';
 import { systemNames } from '../nft/datatype/names.js';
 import { NftError } from '../nft/error.js';
 import { RulesetErrors } from '../nft/evaluate/command.js';
 import { readSource } from '../nft/grammar/include.js';
-import { printJson } from '../nft/json/ruleset_out.js';
+import { knownRuleset } from '../nft/known.js';
+import { listText, type ListOptions } from '../nft/list.js';
 import { compile, defineVariables, readCommands } from '../nft/nft.js';
 import { describeText } from '../nft/print/describe.js';
 import { Declared } from '../nft/print/declared.js';
-import { printRuleset } from '../nft/print/ruleset.js';
-import type { IrThing } from '../nft/ir.js';
+import { flatten } from '../nft/print/ruleset.js';
 import type { Source } from '../nft/source.js';
 import type { RunningRouter } from './nft_router.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './command_line.js';
@@ -33,6 +33,8 @@ export interface NftOptions {
   readonly terse?: boolean;
   readonly numericPriority?: boolean;
   readonly numeric?: boolean;
+  readonly echo?: boolean;
+  readonly optimize?: boolean;
 }
 
 export interface NftOutput {
@@ -64,6 +66,11 @@ class Session {
     const levels = options.debug?.split(',') ?? [];
     const unknown = levels.find((level) => level !== 'netlink' && level !== 'all' && !SILENT.has(level));
     if (unknown !== undefined) throw new NetError('EINVAL', `--debug: ${unknown} is none of netlink, all`);
+    if (options.optimize)
+      throw new NetError(
+        'EOPNOTSUPP',
+        '-o: rules are not merged; --jit=tree finds by itself what can be one lookup',
+      );
     this.netlink = levels.includes('netlink') || levels.includes('all');
     this.variables = defineVariables(options.define ?? []);
   }
@@ -79,28 +86,62 @@ class Session {
       if (command.kind === 'describe') this.output.out(describeText(command.expr, systemNames()));
     }
     if (commands.length > 0 && commands.every((command) => command.kind === 'describe')) return;
-    const changes = commands.filter((command) => command.kind !== 'list');
-    // Together with what came before: a rule refers to the sets of an earlier line.
-    const router = this.options.check ? undefined : await this.openRouter();
-    const compiled = compile([...this.before, ...changes], router && { names: router.names });
-    if (this.netlink && changes.length > 0) this.output.out(compiled.debug(this.told));
-    const fresh = compiled.ir.slice(this.told);
-    this.told = compiled.ir.length;
-    await router?.load(fresh);
-    this.before.push(...changes);
-    for (const command of changes) this.declared.apply(command);
-    for (const command of commands)
-      if (command.kind === 'list')
-        this.list(command.target, router && (await this.listed(router, command.target)));
+    if (this.options.check) this.check(commands);
+    else await this.apply(commands);
   }
 
-  /** What the router has of it. */
-  private async listed(router: RunningRouter, { family, table }: Target): Promise<RulesetObject[]> {
-    const { delinearize } = await import('../nft/delinearize/ruleset.js');
-    const of = (thing: IrThing) =>
-      (family === undefined || thing.family === family) &&
-      (table === undefined || (thing.kind === 'table' ? thing.name : thing.table) === table);
-    return delinearize((await router.ruleset()).filter(of), router.names);
+  /** With nothing running: a file refers to what came before it on this command line. */
+  private check(commands: readonly Command[]): void {
+    const changes = commands.filter(isChange);
+    const compiled = compile([...this.before, ...changes]);
+    if (this.netlink && changes.length > 0) this.output.out(compiled.debug(this.told));
+    this.told = compiled.ir.length;
+    this.before.push(...changes);
+    for (const command of changes) this.declared.apply(command);
+    for (const command of commands) if (command.kind === 'list') this.listDeclared(command.target);
+  }
+
+  /** One transaction of all that changes something, behind it what asks, in its order. */
+  private async apply(commands: readonly Command[]): Promise<void> {
+    const router = await this.openRouter();
+    const changes = commands.filter(isChange);
+    if (changes.length > 0) await this.change(router, changes);
+    const asks = commands.filter((command) => !isChange(command));
+    if (asks.length === 0) return;
+    const { getElements, listRouter, resetRouter } = await import('./nft_list.js');
+    for (const command of asks) {
+      switch (command.kind) {
+        case 'list':
+          this.output.out(await listRouter(router, command.target, this.listOptions));
+          break;
+        case 'reset':
+          this.output.out(await resetRouter(router, command.target, this.listOptions));
+          break;
+        case 'get element':
+        case 'reset element':
+          this.output.out(await getElements(router, command, this.listOptions));
+          break;
+        case 'monitor': {
+          const { monitor } = await import('./nft_monitor.js');
+          await monitor(router, command, this.listOptions, this.output);
+          break;
+        }
+        default:
+          break;
+      }
+    }
+  }
+
+  private async change(router: RunningRouter, changes: readonly Command[]): Promise<void> {
+    const elements = changes.some(needsElements);
+    const things = changes[0]!.kind === 'flush' && isAll(changes[0]!) ? [] : await router.ruleset(elements);
+    const known = knownRuleset(things, router.names, elements);
+    const compiled = compile(changes, { names: router.names, known });
+    if (this.netlink) this.output.out(compiled.debug());
+    const echoed = await router.load(compiled.ir, this.options.echo);
+    if (!this.options.echo) return;
+    const { echo } = await import('./nft_monitor.js');
+    echo(echoed, things, router.names, this.listOptions, this.output);
   }
 
   private async openRouter(): Promise<RunningRouter> {
@@ -111,27 +152,62 @@ class Session {
     return this.router;
   }
 
-  /** `objects`: of a running router; otherwise what was declared. */
-  private list({ type, family, table }: Target, objects?: readonly RulesetObject[]): void {
-    if (type !== 'ruleset' && type !== 'table')
-      throw new NetError('ENOTSUP', `list ${type} is not there yet; list ruleset and list table are`);
-    if (type === 'table' && objects === undefined)
-      throw new NetError('ENOTSUP', 'list table needs a running router; list ruleset does not');
-    if (type === 'table' && objects?.length === 0)
-      throw new NetError('ENOENT', `there is no table ${family} ${table}`);
-    const listed = objects ?? this.declared.list(family);
+  private get listOptions(): ListOptions {
     const { json, handle, stateless, terse, numericPriority, numeric } = this.options;
-    if (json) {
-      this.output.out(`${printJson(listed)}\n`);
-      return;
-    }
-    const text = printRuleset(listed, {
+    return {
+      ...(json && { json }),
       ...(handle && { handles: true }),
       ...(stateless && { stateless }),
       ...(terse && { terse }),
       ...((numericPriority || numeric) && { numericPriority: true }),
-    });
-    this.output.out(text);
+    };
+  }
+
+  private listDeclared(target: Target): void {
+    const objects = flatten(this.declared.list(target.type === 'ruleset' ? target.family : undefined));
+    this.output.out(listText(objects, target, this.listOptions));
+  }
+}
+
+/** What is part of a transaction; anything else asks. */
+function isChange({ kind }: Command): boolean {
+  switch (kind) {
+    case 'list':
+    case 'reset':
+    case 'get element':
+    case 'reset element':
+    case 'monitor':
+    case 'describe':
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** `flush ruleset` in front: of what there was nothing needs to be known. */
+const isAll = (command: Command): boolean =>
+  command.kind === 'flush' && command.target.type === 'ruleset' && command.target.family === undefined;
+
+/** Elements are compared with those that are there: intervals may overlap, or merge. */
+function needsElements(command: Command): boolean {
+  switch (command.kind) {
+    case 'delete element':
+    case 'destroy element':
+      return true;
+    case 'add':
+    case 'create': {
+      const { object } = command;
+      if (object.kind === 'element') return true;
+      if (object.kind === 'set' || object.kind === 'map') return object.elem !== undefined;
+      if (object.kind !== 'table') return false;
+      return (object.block ?? []).some(
+        (each) =>
+          each.kind === 'element' ||
+          ((each.kind === 'set' || each.kind === 'map') && each.elem !== undefined),
+      );
+    }
+    default:
+      return false;
   }
 }
 

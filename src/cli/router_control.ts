@@ -1,10 +1,10 @@
-/** The control socket of a router: for `ww dump PORT` and `ww nft`. A router runs without, too. */
+/** The control socket of a router: for `ww dump PORT`, `ww nft` and `ww conntrack`. A router runs without, too. */
 import type { Logger } from 'pino';
 import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import { controlFolder } from '../services/control_protocol.js';
-import { type ControlRules, ControlServer, type DumpPort } from '../services/control_server.js';
-import { dumpRuleset } from '../services/ruleset_dump.js';
+import { ControlServer, type DumpPort } from '../services/control_server.js';
+import { NetfilterControl } from '../services/netfilter_control.js';
 import { TraceFeed } from '../services/trace_feed.js';
 import type { Stack } from '../stack.js';
 import type { RouterPort } from './router_port.js';
@@ -30,12 +30,7 @@ export async function openControl(
       const link = links[i]!;
       if (listener !== undefined) dumps.set(link.name, { listener, handle: (await link.info()).handle });
     }
-    const rules: ControlRules = {
-      links: async () =>
-        Object.fromEntries((await namespace.links()).map(({ name, ifindex }) => [name, ifindex])),
-      ruleset: () => dumpRuleset(namespace.nfnl),
-      batch: (bytes) => namespace.nfnl.batch(bytes),
-    };
+    const rules = new NetfilterControl(stack.core, namespace);
     return await ControlServer.open(folder, dumps, new TraceFeed(stack.core), rules);
   } catch (error) {
     log.warn({ why: (error as Error).message }, 'no control socket');

@@ -18,7 +18,7 @@ import {
   readConntrackEvent,
   readExpectation,
 } from '../netlink/ctnetlink.js';
-import { readMessages } from '../netlink/nlmsg.js';
+import { joinMessages, readMessages } from '../netlink/nlmsg.js';
 import { Nfnl } from './nfnl.js';
 
 /** Counters since tracking began. Linux: struct ip_conntrack_stat, `conntrack -S`. */
@@ -198,7 +198,13 @@ export class Conntrack {
 
   /** The events that wait, and how many found no room since the last time. */
   async events(): Promise<{ events: ConntrackEvent[]; lost: number }> {
-    const events: ConntrackEvent[] = [];
+    const { messages, lost } = await this.eventMessages();
+    return { events: readMessages(messages).map(readConntrackEvent), lost };
+  }
+
+  /** The same as the bytes of their messages. */
+  async eventMessages(): Promise<{ messages: Uint8Array; lost: number }> {
+    const pieces: Uint8Array[] = [];
     let lost = 0;
     for (;;) {
       const view = await this.core.request(
@@ -211,9 +217,8 @@ export class Conntrack {
       );
       const bytes = view.getUint32(CtEventsRec.OUT_BYTES, true);
       lost += view.getUint32(CtEventsRec.LOST, true);
-      if (bytes === 0) return { events, lost };
-      const u8 = new Uint8Array(view.buffer, view.byteOffset + CtEventsRec.DATA, bytes);
-      events.push(...readMessages(u8).map(readConntrackEvent));
+      if (bytes === 0) return { messages: joinMessages(pieces), lost };
+      pieces.push(new Uint8Array(view.buffer, view.byteOffset + CtEventsRec.DATA, bytes).slice());
     }
   }
 }

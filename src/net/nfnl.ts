@@ -2,13 +2,13 @@
  * Client of NFNL_MSG: netfilter's netlink messages to a namespace of the core, as a socket of NETLINK_NETFILTER would
  * carry them. Knows how long a request may be, and nothing of what the messages mean.
  */
-import { NfnlRec, NLM_F_DUMP, NlMsgHdr } from '../../assembly/abi/nfnl.js';
+import { NfnlRec, NftEventsRec, NLM_F_DUMP, NlMsgHdr } from '../../assembly/abi/nfnl.js';
 import { Msg, MsgType } from '../../assembly/abi/request.js';
 import type { Core } from '../core/core.js';
 import { errnoName } from '../core/errno_name.js';
 import { NetError } from '../net_error.js';
 import type { NlAttrWriter } from '../netlink/nlattr.js';
-import { type NlAck, type NlMsg, nfMessage, readAck, readMessages } from '../netlink/nlmsg.js';
+import { joinMessages, type NlAck, type NlMsg, nfMessage, readAck, readMessages } from '../netlink/nlmsg.js';
 
 /** What fits the request area of the smallest core, and room for the answers to many small messages. */
 const PIECE_BYTES = 48 * 1024;
@@ -94,7 +94,11 @@ export class Nfnl {
 
   /** All messages of a dump, as the kernel would send them (without NLMSG_DONE). */
   async dump(type: number, family: number, fill?: (attrs: NlAttrWriter) => void): Promise<NlMsg[]> {
-    const question = nfMessage({ type, family, flags: NLM_F_DUMP, seq: 1 }, fill);
+    return this.dumpOf(nfMessage({ type, family, flags: NLM_F_DUMP, seq: 1 }, fill));
+  }
+
+  /** The same of a question that is made already. */
+  async dumpOf(question: Uint8Array): Promise<NlMsg[]> {
     const found: NlMsg[] = [];
     let cursor: Uint8Array = new Uint8Array(NfnlRec.OUT_BYTES - NfnlRec.CURSOR);
     for (;;) {
@@ -114,6 +118,41 @@ export class Nfnl {
   /** Generation of the ruleset: what batchBegin takes. */
   async generation(): Promise<number> {
     return (await this.ask(new Uint8Array(NlMsgHdr.SIZE), 0)).genid;
+  }
+
+  /** What happens to the ruleset is kept in a ring of this size until it is read; 0: no more. */
+  async listen(bytes: number): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.NFT_EVENTS,
+        bytes: NftEventsRec.DATA,
+        fill: (v, at) => {
+          v.setUint32(at + NftEventsRec.NET, this.net, true);
+          v.setUint32(at + NftEventsRec.BYTES, bytes, true);
+        },
+      },
+      'nf_tables notifications',
+    );
+  }
+
+  /** The notifications that wait, as bytes, and how many found no room since the last time. */
+  async events(): Promise<{ messages: Uint8Array; lost: number }> {
+    const pieces: Uint8Array[] = [];
+    let lost = 0;
+    for (;;) {
+      const view = await this.core.request(
+        {
+          type: MsgType.NFT_EVENTS_READ,
+          bytes: NftEventsRec.DATA + ANSWER_BYTES,
+          fill: (v, at) => v.setUint32(at + NftEventsRec.NET, this.net, true),
+        },
+        'nf_tables notifications',
+      );
+      const bytes = view.getUint32(NftEventsRec.OUT_BYTES, true);
+      lost += view.getUint32(NftEventsRec.LOST, true);
+      if (bytes === 0) return { messages: joinMessages(pieces), lost };
+      pieces.push(new Uint8Array(view.buffer, view.byteOffset + NftEventsRec.DATA, bytes).slice());
+    }
   }
 
   private refuse(messages: readonly NlMsg[]): void {

@@ -94,6 +94,8 @@ export interface IrElement {
   readonly expiresMs?: bigint;
   readonly userdata?: Uint8Array;
   readonly exprs: readonly IrExpr[];
+  /** Of the key, in the text that it was made of. */
+  readonly loc?: import('./ast.js').Loc;
 }
 
 export interface IrElements extends InTable {

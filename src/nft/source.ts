@@ -67,3 +67,15 @@ export function lineText(source: Source, line: number): string {
 export function span(first: Loc, last: Loc): Loc {
   return { source: first.source, start: first.start, end: last.end };
 }
+
+/** The nth (from 0) place of a word within a stretch of text, or all of the stretch where it does not stand. */
+export function wordIn(loc: Loc, word: string, nth = 0): Loc {
+  const text = loc.source.text.slice(loc.start, loc.end);
+  const isPart = (c: string | undefined): boolean => c !== undefined && /[\w.$/\\-]/.test(c);
+  const found: number[] = [];
+  for (let at = text.indexOf(word); at >= 0 && word !== ''; at = text.indexOf(word, at + 1))
+    if (!isPart(text[at - 1]) && !isPart(text[at + word.length])) found.push(at);
+  const at = found.at(Math.min(nth, found.length - 1));
+  if (loc.path !== undefined || at === undefined) return loc;
+  return { source: loc.source, start: loc.start + at, end: loc.start + at + word.length };
+}

@@ -17,14 +17,21 @@ export const DIRECTION_DROPPED = 3;
 /** Frames and drops are shown, or only one of them. */
 export type DumpShow = 'all' | 'frames' | 'drops';
 
+/** Whose notifications: those of nf_tables, or of connection tracking. */
+export type NetfilterEvents = 'nftables' | 'conntrack';
+
 export type ControlRequest =
   | { readonly ask: 'ports' }
   /** Names and indexes of all links: what rules refer to. */
   | { readonly ask: 'links' }
-  /** One transaction of nf_tables: its netlink messages, in base64. */
-  | { readonly ask: 'netfilter'; readonly batch: string }
-  /** The ruleset: the messages of nf_tables' dumps (services/ruleset_dump). */
-  | { readonly ask: 'ruleset' }
+  /** One transaction of nf_tables: its netlink messages, in base64. `echo`: what became of it is told, too. */
+  | { readonly ask: 'netfilter'; readonly batch: string; readonly echo?: boolean }
+  /** The ruleset: the messages of nf_tables' dumps (services/ruleset_dump), or without the elements of sets. */
+  | { readonly ask: 'ruleset'; readonly elements?: boolean }
+  /** One message of nfnetlink that asks or, of conntrack, changes: in base64. A dump is answered whole. */
+  | { readonly ask: 'nfnetlink'; readonly message: string }
+  /** What happens to the ruleset, or to connections: netlink messages behind the answer until the socket closes. */
+  | { readonly ask: 'events'; readonly of: NetfilterEvents }
   | { readonly ask: 'dump'; readonly port: string; readonly filter: string; readonly show?: DumpShow };
 
 export type ControlAnswer =
@@ -34,14 +41,19 @@ export type ControlAnswer =
       readonly links?: Readonly<Record<string, number>>;
       /** Netlink messages, in base64. */
       readonly ruleset?: string;
+      /** The answer to a message, or what a transaction made known; in base64. */
+      readonly messages?: string;
       /** Of the transaction: what failed, none when it is done. */
       readonly failed?: readonly {
         readonly seq: number;
         readonly error: number;
         readonly message?: string;
+        /** Of the attribute that is wrong, in the message. */
+        readonly offset?: number;
       }[];
     }
-  | { readonly ok: false; readonly error: string };
+  /** `code`: an errno by its name. */
+  | { readonly ok: false; readonly error: string; readonly code?: string };
 
 /** Private to the user: that of the session, or for root that of the system. */
 export function controlFolder(env: NodeJS.ProcessEnv = process.env): string | null {

@@ -8,6 +8,8 @@ import { SkbDropReason } from '../../assembly/abi/drop_reason.js';
 import type { Direction } from '../drivers/capture.js';
 import type { ListenerPort } from '../drivers/listener_port.js';
 import { wallClock } from '../drivers/middleware.js';
+import { NetError } from '../net_error.js';
+import type { NlAck } from '../netlink/nlmsg.js';
 import { PcapFilter } from '../pcap_filter/pcap_filter.js';
 import {
   controlPath,
@@ -19,6 +21,7 @@ import {
   type DumpShow,
   FRAME_HEAD_BYTES,
   makeControlFolder,
+  type NetfilterEvents,
 } from './control_protocol.js';
 import type { TraceFeed } from './trace_feed.js';
 
@@ -33,11 +36,21 @@ export interface DumpPort {
   readonly handle: number;
 }
 
-/** The router's side of `ww nft`. */
+/** The router's side of `ww nft` and `ww conntrack` (services/control_rules). */
 export interface ControlRules {
   links(): Promise<Readonly<Record<string, number>>>;
-  ruleset(): Promise<Uint8Array>;
-  batch(bytes: Uint8Array): Promise<readonly { seq: number; error: number; message?: string }[]>;
+  ruleset(elements: boolean): Promise<Uint8Array>;
+  batch(bytes: Uint8Array, echo: boolean): Promise<BatchAnswer>;
+  /** What is answered to one message, an error as NLMSG_ERROR. */
+  question(message: Uint8Array): Promise<Uint8Array>;
+  /** Events from now on until the returned function is called. */
+  listen(of: NetfilterEvents, each: (messages: Uint8Array) => void): Promise<() => void>;
+}
+
+export interface BatchAnswer {
+  readonly acks: readonly NlAck[];
+  /** What it made known: notifications. */
+  readonly events: Uint8Array;
 }
 
 export class ControlServer {
@@ -115,13 +128,15 @@ export class ControlServer {
         const filter = new PcapFilter(request.filter);
         say({ ok: true });
         this.stream(socket, port, filter, request.show ?? 'all');
-      } else if (this.rules !== undefined) {
+      } else if (this.rules === undefined) {
+        throw new Error('nothing that this process knows is asked for');
+      } else if (request.ask === 'events') {
+        this.follow(this.rules, request.of, socket, say);
+      } else {
         void this.answerRules(this.rules, request).then((answer) => {
           say(answer);
           socket.end();
         });
-      } else {
-        throw new Error('nothing that this process knows is asked for');
       }
     } catch (error) {
       say({ ok: false, error: (error as Error).message });
@@ -131,17 +146,51 @@ export class ControlServer {
 
   private async answerRules(
     rules: ControlRules,
-    request: Extract<ControlRequest, { ask: 'netfilter' | 'links' | 'ruleset' }>,
+    request: Exclude<ControlRequest, { ask: 'dump' | 'ports' | 'events' }>,
   ): Promise<ControlAnswer> {
     try {
-      if (request.ask === 'links') return { ok: true, links: await rules.links() };
-      if (request.ask === 'ruleset')
-        return { ok: true, ruleset: Buffer.from(await rules.ruleset()).toString('base64') };
-      const acks = await rules.batch(Buffer.from(request.batch, 'base64'));
-      return { ok: true, failed: acks.filter(({ error }) => error !== 0) };
+      switch (request.ask) {
+        case 'links':
+          return { ok: true, links: await rules.links() };
+        case 'ruleset':
+          return { ok: true, ruleset: base64(await rules.ruleset(request.elements ?? true)) };
+        case 'nfnetlink':
+          return { ok: true, messages: base64(await rules.question(Buffer.from(request.message, 'base64'))) };
+        case 'netfilter': {
+          const { acks, events } = await rules.batch(
+            Buffer.from(request.batch, 'base64'),
+            request.echo ?? false,
+          );
+          const failed = acks.filter(({ error }) => error !== 0);
+          return { ok: true, failed, ...(request.echo && { messages: base64(events) }) };
+        }
+      }
     } catch (error) {
-      return { ok: false, error: (error as Error).message };
+      const code = error instanceof NetError ? { code: error.code } : {};
+      return { ok: false, error: (error as Error).message, ...code };
     }
+  }
+
+  /** Events until the client goes; one that does not read is let go of, as Linux tells such a one ENOBUFS. */
+  private follow(
+    rules: ControlRules,
+    of: NetfilterEvents,
+    socket: Socket,
+    say: (answer: ControlAnswer) => void,
+  ): void {
+    const listening = rules.listen(of, (messages) => {
+      if (socket.writableLength > QUEUE_BYTES_MAX) socket.destroy();
+      else socket.write(messages);
+    });
+    socket.on('close', () => void listening.then((stop) => stop()).catch(() => undefined));
+    listening.then(
+      () => say({ ok: true }),
+      (error: Error) => {
+        say({ ok: false, error: error.message });
+        socket.end();
+      },
+    );
+    socket.resume();
   }
 
   private stream(socket: Socket, port: DumpPort, filter: PcapFilter, show: DumpShow): void {
@@ -208,6 +257,8 @@ interface FrameInfo {
   /** Frames before this one that nobody saw. */
   readonly missed?: number;
 }
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
 function removeSocket(path: string): void {
   try {

@@ -7,7 +7,7 @@ import { type NftOptions, runNft } from '../../src/cli/nft_run.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import { controlFolder } from '../../src/services/control_protocol.js';
 import { ControlServer } from '../../src/services/control_server.js';
-import { dumpRuleset } from '../../src/services/ruleset_dump.js';
+import { NetfilterControl } from '../../src/services/netfilter_control.js';
 import { TraceFeed } from '../../src/services/trace_feed.js';
 import { createStack, type Stack } from '../../src/stack.js';
 
@@ -22,11 +22,13 @@ beforeAll(async () => {
   vi.stubEnv('XDG_RUNTIME_DIR', directory);
   stack = await createStack();
   namespace = await stack.namespace('router');
-  server = await ControlServer.open(controlFolder()!, new Map(), new TraceFeed(stack.core), {
-    links: async () => ({ wan0: 7 }),
-    ruleset: () => dumpRuleset(namespace.nfnl),
-    batch: (bytes) => namespace.nfnl.batch(bytes),
+  await namespace.addVeth({
+    name: 'wan0',
+    mac: '02:00:00:00:00:01',
+    peer: { namespace, name: 'wan1', mac: '02:00:00:00:00:02' },
   });
+  const rules = new NetfilterControl(stack.core, namespace);
+  server = await ControlServer.open(controlFolder()!, new Map(), new TraceFeed(stack.core), rules);
 });
 
 afterAll(async () => {

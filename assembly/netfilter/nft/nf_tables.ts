@@ -50,6 +50,8 @@ export class NftNet {
   /** Number of the last check for loops (Chain.visited), and of the last chain that belongs to a rule. */
   validate: u32;
   boundChains: u32;
+  /** Notifications for the host (nft_notify); 0: nobody listens. */
+  eventRing: usize;
 }
 
 export enum NftKind {

@@ -649,7 +649,7 @@ function putDev(out: NlOut, type: u32, hd: usize): void {
   nlaPutString(out, type, name, len);
 }
 
-function fill(ctx: Ctx, table: Table, chain: Chain): bool {
+export function chainFill(ctx: Ctx, table: Table, chain: Chain): bool {
   const out = ctx.out;
   const msg = nftMsgBegin(ctx, NftMsg.NEWCHAIN, table.family);
   nlaPutString(out, NftaChain.TABLE, textPtr(table.name), textLen(table.name));
@@ -691,7 +691,7 @@ export function chainDump(ctx: Ctx, cursor: usize): i32 {
         skip--;
         continue;
       }
-      if (!nftMsgFits(ctx) || !fill(ctx, table, chain)) return 0;
+      if (!nftMsgFits(ctx) || !chainFill(ctx, table, chain)) return 0;
       store<u32>(cursor, load<u32>(cursor, 4) + 1, 4);
     }
   }
@@ -711,6 +711,6 @@ export function chainGet(ctx: Ctx): i32 {
   if (table === null) return badAttr(ctx, tableName, -Errno.ENOENT);
   const p = namedLookup(table, NftKind.CHAIN, name, 0, true);
   if (p === 0) return badAttr(ctx, name, -Errno.ENOENT);
-  fill(ctx, table, changetype<Chain>(p));
+  chainFill(ctx, table, changetype<Chain>(p));
   return 0;
 }

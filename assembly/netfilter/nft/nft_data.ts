@@ -42,7 +42,7 @@ import {
   textPtr,
   useInc,
 } from './nf_tables';
-import { Ctx, tbPop, tbPush } from './nft_ctx';
+import { Ctx, badAttr, tbPop, tbPush } from './nft_ctx';
 
 const DATA_POLICY = memory.data<u8>([0, 0, 7, 64, 6, 0]);
 const VERDICT_POLICY = memory.data<u8>([0, 0, 3, 0, 5, 255, 3, 0]);
@@ -152,9 +152,10 @@ function verdictInit(ctx: Ctx, tb: usize, to: usize, elem: bool): i32 {
   if (name !== 0) p = namedLookup(ctx.table, NftKind.CHAIN, name, 0, false);
   else if (id !== 0) p = chainById(ctx.table, nlaBe32(id));
   else return -Errno.EINVAL;
-  if (p === 0) return -Errno.ENOENT;
+  const which = name !== 0 ? name : id;
+  if (p === 0) return badAttr(ctx, which, -Errno.ENOENT);
   const chain = changetype<Chain>(p);
-  if (chain.base !== 0) return -Errno.EOPNOTSUPP;
+  if (chain.base !== 0) return badAttr(ctx, which, -Errno.EOPNOTSUPP);
   if (chain.bound !== 0) return -Errno.EINVAL;
   if (elem && (chain.flags & NFT_CHAIN_BINDING) !== 0) return -Errno.EINVAL;
   if (!useInc(changetype<Named>(p))) return -Errno.EMFILE;

@@ -150,7 +150,7 @@ export function flowtableDelOne(ctx: Ctx, ft: Flowtable): i32 {
   return 0;
 }
 
-function fill(ctx: Ctx, table: Table, ft: Flowtable): bool {
+export function flowtableFill(ctx: Ctx, table: Table, ft: Flowtable): bool {
   const out = ctx.out;
   const msg = nftMsgBegin(ctx, NftMsg.NEWFLOWTABLE, table.family);
   nlaPutString(out, NftaFlowtable.TABLE, textPtr(table.name), textLen(table.name));
@@ -185,7 +185,7 @@ export function flowtableDump(ctx: Ctx, cursor: usize): i32 {
         skip--;
         continue;
       }
-      if (!nftMsgFits(ctx) || !fill(ctx, table, ft)) return 0;
+      if (!nftMsgFits(ctx) || !flowtableFill(ctx, table, ft)) return 0;
       store<u32>(cursor, load<u32>(cursor, 4) + 1, 4);
     }
   }

@@ -255,7 +255,7 @@ function dataDump(rec: usize, out: NlOut, reset: bool): void {
   }
 }
 
-function fill(ctx: Ctx, table: Table, obj: Obj, reset: bool): bool {
+export function objFill(ctx: Ctx, table: Table, obj: Obj, reset: bool): bool {
   const out = ctx.out;
   const msg = nftMsgBegin(ctx, NftMsg.NEWOBJ, table.family);
   nlaPutString(out, NftaObj.TABLE, textPtr(table.name), textLen(table.name));
@@ -291,7 +291,7 @@ export function objDump(ctx: Ctx, cursor: usize, reset: bool): i32 {
         skip--;
         continue;
       }
-      if (!nftMsgFits(ctx) || !fill(ctx, table, obj, reset)) return 0;
+      if (!nftMsgFits(ctx) || !objFill(ctx, table, obj, reset)) return 0;
       store<u32>(cursor, load<u32>(cursor, 4) + 1, 4);
     }
   }
@@ -312,6 +312,6 @@ export function objGet(ctx: Ctx, reset: bool): i32 {
   if (table === null) return badAttr(ctx, tableName, -Errno.ENOENT);
   const p = namedLookup(table, NftKind.OBJ, name, nlaBe32(type), true);
   if (p === 0) return badAttr(ctx, name, -Errno.ENOENT);
-  fill(ctx, table, changetype<Obj>(p), reset);
+  objFill(ctx, table, changetype<Obj>(p), reset);
   return 0;
 }

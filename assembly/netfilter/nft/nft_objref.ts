@@ -3,7 +3,7 @@ import { NFT_SET_OBJECT, NftaObjref } from '../../abi/nf_tables';
 import { Errno } from '../../net/errno';
 import { NlOut, nlaBe32, nlaPutBe32, nlaPutString, tbGet } from '../nlattr';
 import { Named, NftKind, Obj, namedLookup, textLen, textPtr, useInc } from './nf_tables';
-import { Ctx } from './nft_ctx';
+import { Ctx, badAttr } from './nft_ctx';
 import { dumpRegister, regLoad } from './nft_data';
 import { setBind } from './nft_lookup';
 import { NftSet, setLookupNla } from './nft_set';
@@ -17,7 +17,7 @@ export function objrefInit(ctx: Ctx, rec: usize, tb: usize): i32 {
   const type = tbGet(tb, NftaObjref.IMM_TYPE);
   if (name === 0 || type === 0) return -Errno.EINVAL;
   const p = namedLookup(ctx.table, NftKind.OBJ, name, nlaBe32(type), false);
-  if (p === 0) return -Errno.ENOENT;
+  if (p === 0) return badAttr(ctx, name, -Errno.ENOENT);
   if (!useInc(changetype<Named>(p))) return -Errno.EMFILE;
   store<u32>(rec, p, 4);
   return 0;

@@ -23,7 +23,6 @@ import {
   Chain,
   INACTIVE_NEXT,
   INACTIVE_NOW,
-  Named,
   NftKind,
   RULE_BYTES,
   Rule,
@@ -34,7 +33,6 @@ import {
   tableDumped,
   tableHead,
   tableLookup,
-  tableOf,
   textLen,
   textNew,
   textPtr,
@@ -108,9 +106,12 @@ function newTb(ctx: Ctx, tb: usize): i32 {
   const buf = kmalloc(RULE_MAX);
   if (buf === 0) return -Errno.ENOMEM;
   ctx.regInited = 0;
+  // Taken even where the rule comes to nothing, as in Linux.
+  const taken = ++ctx.table.handleNext;
   const rule = make(ctx, tb, buf);
   kfree(buf);
   if (rule === 0) return ctx.dup === 0 ? -Errno.ENOMEM : -(<i32>ctx.dup);
+  changetype<Rule>(rule).handle = taken;
   return place(ctx, chain, changetype<Rule>(rule), old, handle !== 0);
 }
 
@@ -180,21 +181,21 @@ function exprsRelease(at: usize, len: u32): void {
 /** Into the chain's list and the log. */
 function place(ctx: Ctx, chain: Chain, rule: Rule, old: usize, replace: bool): i32 {
   const p = changetype<usize>(rule);
-  if (transAdd(ctx.nn, TransKind.RULE_NEW, p, ctx.seq) === null) {
+  // What it replaces goes first, and is told of first.
+  const err: i32 = replace ? ruleDelOne(ctx, changetype<Rule>(old)) : 0;
+  const t = err === 0 ? transAdd(ctx.nn, TransKind.RULE_NEW, p, ctx.seq) : null;
+  if (t === null) {
     exprsRelease(p + RULE_BYTES, rule.dlen);
     kfree(rule.udata);
     kfree(p);
     return -Errno.ENOMEM;
   }
-  rule.handle = ++tableOf(changetype<Named>(ctx.chain)).handleNext;
+  t.c = ctx.flags;
   if (replace || (ctx.flags & NLM_F_APPEND) !== 0) linkAfter(chain, rule, old !== 0 ? old : chain.ruleTail);
   else linkAfter(chain, rule, old !== 0 ? changetype<Rule>(old).prev : 0);
   chain.use++;
   chain.rules++;
   chain.dirty = 1;
-  if (replace) {
-    return ruleDelOne(ctx, changetype<Rule>(old));
-  }
   return 0;
 }
 
@@ -309,7 +310,7 @@ export function ruleDelOne(ctx: Ctx, rule: Rule): i32 {
   return 0;
 }
 
-function fill(ctx: Ctx, table: Table, chain: Chain, rule: Rule, before: u64, reset: bool): bool {
+export function ruleFill(ctx: Ctx, table: Table, chain: Chain, rule: Rule, before: u64, reset: bool): bool {
   const out = ctx.out;
   const msg = nftMsgBegin(ctx, NftMsg.NEWRULE, table.family);
   nlaPutString(out, NftaRule.TABLE, textPtr(table.name), textLen(table.name));
@@ -349,7 +350,7 @@ export function ruleDump(ctx: Ctx, cursor: usize, reset: bool): i32 {
         if (!activeNow(rule.state)) continue;
         if (skip > 0) skip--;
         else {
-          if (!nftMsgFits(ctx) || !fill(ctx, table, chain, rule, before, reset)) return 0;
+          if (!nftMsgFits(ctx) || !ruleFill(ctx, table, chain, rule, before, reset)) return 0;
           store<u32>(cursor, load<u32>(cursor, 4) + 1, 4);
         }
         before = rule.handle;
@@ -377,6 +378,6 @@ function getTb(ctx: Ctx, tb: usize, reset: bool): i32 {
   if (p === 0) return -Errno.ENOENT;
   const rule = ruleByHandle(changetype<Chain>(p), nlaBe64(tbGet(tb, NftaRule.HANDLE)), true);
   if (rule === 0) return -Errno.ENOENT;
-  fill(ctx, table, changetype<Chain>(p), changetype<Rule>(rule), 0, reset);
+  ruleFill(ctx, table, changetype<Chain>(p), changetype<Rule>(rule), 0, reset);
   return 0;
 }

@@ -36,6 +36,7 @@ import {
 } from './nft_set_pipapo';
 import {
   setTreeFind,
+  setTreeGet,
   setTreeInsert,
   setTreeLookup,
   setTreeMake,
@@ -126,6 +127,13 @@ export function setFindLike(set: NftSet, elem: usize): usize {
   if (set.backend === <u8>SetBackend.HASH) return setHashFind(set, elemKey(elem));
   if (set.backend === <u8>SetBackend.RBTREE) return setTreeFind(set, elemKey(elem), elemIsEnd(elem));
   return setPipapoFind(set, elemKey(elem), elemKeyEnd(set, elem));
+}
+
+/** What a question by the key of `elem` means: of intervals, the one that holds it. 0: none. */
+export function setGetLike(set: NftSet, elem: usize): usize {
+  if (elemIsCatchall(elem) || set.backend === <u8>SetBackend.HASH) return setFindLike(set, elem);
+  if (set.backend === <u8>SetBackend.RBTREE) return setTreeGet(set, elemKey(elem), elemIsEnd(elem));
+  return setPipapoLookup(set, elemKey(elem));
 }
 
 /** 0, -EEXIST with ctx.dup, -ENOTEMPTY, -ENOMEM. */

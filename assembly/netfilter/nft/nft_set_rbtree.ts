@@ -12,7 +12,7 @@ import { jhash1word } from '../../lib/jhash';
 import { kfree, kmalloc } from '../../lib/kmalloc';
 import { Errno } from '../../net/errno';
 import { Ctx } from './nft_ctx';
-import { Elem, elemIsEnd, elemKey, elemLive, elemNext } from './nft_elem';
+import { Elem, elemExpired, elemIsEnd, elemKey, elemLive, elemNext } from './nft_elem';
 import { NftSet } from './nft_set';
 
 /** Keys, then ends before starts (the start decides), then addresses, so that no two elements are equal. */
@@ -220,6 +220,24 @@ export function setTreeLookup(set: NftSet, key: usize): usize {
   const elems = keys + load<u32>(look, 4) * ((set.klen + 3) & ~3);
   const elem = load<u32>(elems + ((low - 1) << 2));
   return elemIsEnd(elem) || !elemLive(elem) ? 0 : elem;
+}
+
+/**
+ * What NFT_MSG_GETSETELEM asks for by a key: the start of the interval that holds it or, of an end, the end that comes
+ * next; 0: none. Linux: __nft_rbtree_get.
+ */
+export function setTreeGet(set: NftSet, key: usize, end: bool): usize {
+  const same = setTreeFind(set, key, end);
+  if (same !== 0) return elemExpired(same) ? 0 : same;
+  let found: usize = 0;
+  let at = set.store;
+  while (at !== 0) {
+    const d = memory.compare(elemKey(at), key, set.klen);
+    const below = d < 0 || (d === 0 && !end);
+    if (below !== end && elemNext(at)) found = at;
+    at = below ? changetype<Elem>(at).right : changetype<Elem>(at).left;
+  }
+  return found === 0 || elemIsEnd(found) !== end || elemExpired(found) ? 0 : found;
 }
 
 /** The n-th element, largest first as Linux dumps them; 0: the end. `cursor`: u32 n, moved on. */

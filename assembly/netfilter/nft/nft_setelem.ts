@@ -37,7 +37,6 @@ import {
   nlaPutBe64,
   nlaPutString,
   nlaStep,
-  nlaType,
   tbGet,
 } from '../nlattr';
 import {
@@ -73,7 +72,7 @@ import {
 import { exprsClone, exprsDump, exprsParseElem } from './nft_expr';
 import { nftMsgBegin, nftMsgEnd, nftMsgFits } from './nft_msg';
 import { NftSet, SetBackend, setGcMake, setLookupNla, setPublish } from './nft_set';
-import { setFindLike, setInsert, setMake, setRemove, setWalk } from './nft_set_backend';
+import { setFindLike, setGetLike, setInsert, setMake, setRemove, setWalk } from './nft_set_backend';
 import { TransKind, transAddElem } from './nft_trans';
 
 const LIST_POLICY = memory.data<u8>([0, 0, 5, 255, 5, 255, 6, 0, 3, 0]);
@@ -214,15 +213,15 @@ function setRoom(set: NftSet): u32 {
 
 /** The element is there already: it must be the same. */
 function sameAs(set: NftSet, elem: usize, there: usize): i32 {
-  if (elemIsEnd(elem) !== elemIsEnd(there)) return -Errno.EBUSY;
+  if (elemIsEnd(elem) !== elemIsEnd(there)) return -Errno.EEXIST;
   if (set.dataAt !== 0 && !elemIsEnd(elem)) {
-    if (memory.compare(elemData(set, elem), elemData(set, there), set.dlen) !== 0) return -Errno.EBUSY;
+    if (memory.compare(elemData(set, elem), elemData(set, there), set.dlen) !== 0) return -Errno.EEXIST;
   }
   const a = changetype<Elem>(elem).more;
   const b = changetype<Elem>(there).more;
   const objA: usize = a === 0 ? 0 : changetype<ElemMore>(a).obj;
   const objB: usize = b === 0 ? 0 : changetype<ElemMore>(b).obj;
-  if (objA !== objB) return -Errno.EBUSY;
+  if (objA !== objB) return -Errno.EEXIST;
   if (b !== 0 && changetype<ElemMore>(b).timeout !== 0 && a !== 0 && changetype<ElemMore>(a).timeout !== 0) {
     // Added again: it lives its time anew.
     changetype<ElemMore>(b).timeout = changetype<ElemMore>(a).timeout;
@@ -509,6 +508,15 @@ function listBegin(ctx: Ctx, set: NftSet): usize {
   return msg;
 }
 
+/** One element as a message of its own; false: it did not fit. */
+export function setElemFill(ctx: Ctx, set: NftSet, elem: usize, reset: bool): bool {
+  const msg = listBegin(ctx, set);
+  const nest = nlaNestStart(ctx.out, NftaSetElemList.ELEMENTS);
+  if (!elemFill(ctx, set, elem, reset)) return false;
+  nlaNestEnd(ctx.out, nest);
+  return nftMsgEnd(ctx, msg);
+}
+
 /** NFT_MSG_GETSETELEM with NLM_F_DUMP: CURSOR: [0] begun, [1..3] of setWalk. */
 export function setElemDump(ctx: Ctx, cursor: usize, reset: bool): i32 {
   const tb = tbPush(ctx, NftaSetElemList.MAX);
@@ -579,10 +587,8 @@ function getList(ctx: Ctx, tb: usize, reset: bool): i32 {
   let at = nlaData(list);
   let left = nlaLen(list);
   while (nlaOk(at, left)) {
-    if (nlaType(at) === NFTA_LIST_ELEM) {
-      const err = getOne(ctx, set, at, reset);
-      if (err !== 0) return err;
-    }
+    const err = getOne(ctx, set, at, reset);
+    if (err !== 0) return err;
     const step = nlaStep(at, left);
     at += step;
     left -= step;
@@ -597,14 +603,9 @@ function getOne(ctx: Ctx, set: NftSet, nla: usize, reset: bool): i32 {
   if (err === 0 && draft === 0) err = -Errno.ENOMEM;
   if (err === 0) err = keyOf(ctx, set, tb, draft);
   tbPop(ctx, tb);
-  const found = err === 0 ? setFindLike(set, draft) : 0;
+  const found = err === 0 ? setGetLike(set, draft) : 0;
   kfree(draft);
   if (err !== 0) return err;
   if (found === 0) return -Errno.ENOENT;
-  const msg = listBegin(ctx, set);
-  const nest = nlaNestStart(ctx.out, NftaSetElemList.ELEMENTS);
-  if (!elemFill(ctx, set, found, reset)) return -Errno.ENOSPC;
-  nlaNestEnd(ctx.out, nest);
-  nftMsgEnd(ctx, msg);
-  return 0;
+  return setElemFill(ctx, set, found, reset) ? 0 : -Errno.ENOSPC;
 }

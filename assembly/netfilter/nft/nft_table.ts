@@ -182,7 +182,7 @@ function delOne(ctx: Ctx, table: Table): i32 {
   return 0;
 }
 
-function fill(ctx: Ctx, table: Table): bool {
+export function tableFill(ctx: Ctx, table: Table): bool {
   const out = ctx.out;
   const msg = nftMsgBegin(ctx, NftMsg.NEWTABLE, table.family);
   nlaPutString(out, NftaTable.NAME, textPtr(table.name), textLen(table.name));
@@ -205,7 +205,7 @@ export function tableDump(ctx: Ctx, cursor: usize): i32 {
       skip--;
       continue;
     }
-    if (!nftMsgFits(ctx) || !fill(ctx, table)) return 0;
+    if (!nftMsgFits(ctx) || !tableFill(ctx, table)) return 0;
     store<u32>(cursor, load<u32>(cursor, 4) + 1, 4);
   }
   return 0;
@@ -221,6 +221,6 @@ export function tableGet(ctx: Ctx): i32 {
   if (name === 0) return -Errno.EINVAL;
   const table = tableLookup(ctx.nn, name, ctx.family, true);
   if (table === null || !activeNow(table.state)) return badAttr(ctx, name, -Errno.ENOENT);
-  fill(ctx, table);
+  tableFill(ctx, table);
   return 0;
 }

@@ -43,6 +43,7 @@ import {
   tableOf,
   tableUnlink,
 } from './nf_tables';
+import { nftNotify, nftNotifyGen } from './nft_notify';
 import { objDestroy, objUpdateAbort, objUpdateCommit } from './nft_object';
 import { ruleActivate, ruleDeactivate, ruleDestroy, ruleUnlink } from './nft_rule';
 import { NftSet, setDestroy, setMapActivate, setMapDeactivate, setPrepare, setPublish } from './nft_set';
@@ -121,7 +122,7 @@ export function transAddElem(nn: NftNet, kind: TransKind, set: usize, elem: usiz
   return true;
 }
 
-function elemAt(t: Trans, i: u32): usize {
+export function elemAt(t: Trans, i: u32): usize {
   return load<u32>(changetype<usize>(t) + TRANS_BYTES + (i << 2));
 }
 
@@ -163,14 +164,20 @@ export function transCommit(net: Net, nn: NftNet): i32 {
   const err = prepare(nn);
   if (err !== 0) return err;
   let p = nn.transHead;
-  while (p !== 0) {
-    commitOne(nn, changetype<Trans>(p));
-    p = changetype<Trans>(p).next;
-  }
-  freeDeleted(nn);
-  freeLog(nn);
   nn.genid++;
   if (nn.genid === 0) nn.genid = 1;
+  while (p !== 0) {
+    const t = changetype<Trans>(p);
+    // Elements that are deleted are gone behind their step.
+    const first = t.kind === TransKind.ELEM_DEL;
+    if (first) nftNotify(nn, t);
+    commitOne(nn, t);
+    if (!first) nftNotify(nn, t);
+    p = t.next;
+  }
+  nftNotifyGen(nn);
+  freeDeleted(nn);
+  freeLog(nn);
   eventNft(net, nn.genid);
   return 0;
 }
@@ -397,6 +404,7 @@ export function nftNetExit(net: Net): void {
     tableUnlink(nn, table);
     tableFree(table);
   }
+  kfree(nn.eventRing);
   kfree(net.nft);
   net.nft = 0;
 }

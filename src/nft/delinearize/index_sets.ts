@@ -1,4 +1,5 @@
 /** Sets of a ruleset by table and name, with their elements: rules name them, and those without a name are written out. */
+import { NFT_SET_ANONYMOUS } from '../../../assembly/abi/nf_tables.js';
 import type { Family } from '../ast.js';
 import type { IrElement, IrSet, IrThing } from '../ir.js';
 
@@ -6,8 +7,6 @@ export interface KnownSet {
   readonly set: IrSet;
   readonly elements: IrElement[];
 }
-
-const NFT_SET_ANONYMOUS = 1;
 
 export const isAnonymous = (set: IrSet): boolean => (set.flags & NFT_SET_ANONYMOUS) !== 0;
 

@@ -3,7 +3,7 @@
  *
  *   nfnetlink dump ── encode/ (read) ──► IR ── delinearize/ ──► RulesetObject[] ── print/, json/ ──► `list ruleset`
  */
-import { NFT_CHAIN_BINDING } from '../../../assembly/abi/nf_tables.js';
+import { NFT_CHAIN_BINDING, NFT_SET_ANONYMOUS, NFT_SET_EVAL } from '../../../assembly/abi/nf_tables.js';
 import type { Chain, Rule, RulesetObject } from '../ast.js';
 import type { IrChain, IrThing } from '../ir.js';
 import { DelinearizeContext } from './context.js';
@@ -20,6 +20,17 @@ const isBound = (chain: IrChain): boolean => ((chain.flags ?? 0) & NFT_CHAIN_BIN
 /** Rules within a statement are listed without theirs. */
 function withoutHandle({ handle: _, ...rule }: Rule): Rule {
   return rule;
+}
+
+const NFT_SET_METER = NFT_SET_ANONYMOUS | NFT_SET_EVAL;
+
+/** The sets of `meter` statements, which a listing of sets leaves out, as sets. */
+export function meters(things: readonly IrThing[]): IrThing[] {
+  return things.flatMap((thing): IrThing[] => {
+    if (thing.kind !== 'set') return [thing];
+    const { flags } = thing;
+    return (flags & NFT_SET_METER) === NFT_SET_METER ? [{ ...thing, flags: flags & ~NFT_SET_ANONYMOUS }] : [];
+  });
 }
 
 export function delinearize(things: readonly IrThing[], names: ListNames): RulesetObject[] {

@@ -21,6 +21,9 @@ const compile = (file: string): IrCommand[] =>
 /** Rules as text: what nft does not send (the mask of a prefix, spelt out) is no difference. */
 function shown(thing: IrThing): unknown {
   if (thing.kind === 'rule') return { ...thing, exprs: thing.exprs.map(exprText) };
+  if (thing.kind === 'elements') {
+    return { ...thing, elements: thing.elements.map((element) => ({ ...element, loc: undefined })) };
+  }
   if (thing.kind === 'set') return { ...thing, policy: undefined, exprs: thing.exprs.map(exprText) };
   return thing;
 }

@@ -10,9 +10,9 @@ import { readElements, readSet } from './set.js';
 
 const FAMILIES = new Map((Object.entries(FAMILY_NUMBER) as [Family, number][]).map(([name, n]) => [n, name]));
 
-/** Sets go before their elements: they say what the values of a map are. */
-export function readDump(messages: readonly NlMsg[]): IrThing[] {
-  const sets: IrSet[] = [];
+/** Sets go before their elements: they say what the values of a map are. `known`: where sets stand that are not told. */
+export function readDump(messages: readonly NlMsg[], known: readonly IrThing[] = []): IrThing[] {
+  const sets: IrSet[] = known.filter((thing) => thing.kind === 'set');
   return messages.flatMap((message): readonly IrThing[] => {
     const { family: number, attrs } = readNfMsg(message);
     const family = FAMILIES.get(number);

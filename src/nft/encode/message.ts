@@ -63,6 +63,7 @@ interface Piece {
   readonly family: number;
   readonly flags: number;
   readonly fill: (attrs: NlAttrWriter) => void;
+  readonly elements?: readonly IrElement[];
 }
 
 function flagsOf({ op, thing }: IrCommand): number {
@@ -136,6 +137,7 @@ function pieces(command: IrCommand): Piece[] {
   if (thing.kind !== 'elements') return [{ ...common, fill: (attrs) => writeThing(thing, attrs, command) }];
   return elementsSplit(thing.elements).map((elements: readonly IrElement[]) => ({
     ...common,
+    elements,
     fill: (attrs: NlAttrWriter): void => {
       elementsHead(thing, attrs, op === 'delete' || op === 'destroy');
       writeElementList(elements, attrs);
@@ -148,6 +150,8 @@ export interface EncodedMessage {
   readonly command: IrCommand | undefined;
   readonly seq: number;
   readonly bytes: Uint8Array;
+  /** Those that it holds, of a message of elements. */
+  readonly elements?: readonly IrElement[];
 }
 
 /** The messages of a batch, begin and end included. `ack`: the kernel answers each. */
@@ -155,7 +159,7 @@ export function encodeBatch(commands: readonly IrCommand[], firstSeq = 0, ack = 
   let seq = firstSeq;
   const made: EncodedMessage[] = [{ command: undefined, seq, bytes: batchBegin(seq) }];
   for (const command of commands) {
-    for (const { message, family, flags, fill } of pieces(command)) {
+    for (const { message, family, flags, fill, elements } of pieces(command)) {
       seq++;
       const head = {
         type: (NFNL_SUBSYS_NFTABLES << 8) | message,
@@ -163,7 +167,7 @@ export function encodeBatch(commands: readonly IrCommand[], firstSeq = 0, ack = 
         flags: flags | (ack ? NLM_F_ACK : 0),
         seq,
       };
-      made.push({ command, seq, bytes: nfMessage(head, fill) });
+      made.push({ command, seq, bytes: nfMessage(head, fill), ...(elements && { elements }) });
     }
   }
   seq++;

@@ -17,6 +17,7 @@ import type {
 } from '../ast.js';
 import type { SystemNames } from '../datatype/names.js';
 import { NftError } from '../error.js';
+import { wordIn } from '../source.js';
 import type { IrCommand, IrFlush, IrRule, IrThing } from '../ir.js';
 import { elementsIr, setIr } from '../linearize/set.js';
 import { linearize } from '../linearize/statement.js';
@@ -27,7 +28,7 @@ import { evaluate } from './expression.js';
 import { dropRedundant, mergeFields } from './merge.js';
 import { objectIr } from './object.js';
 import { type ChainDef, KnownRuleset, type RuleRef, type SetDef, type TableDef } from './ruleset.js';
-import { setDef, setElements } from './set.js';
+import { oldElements, setDef, setElements } from './set.js';
 import { evaluateStatement, isTerminal } from './statement.js';
 
 /** nft gives up after so many. */
@@ -115,9 +116,23 @@ class Evaluator {
         return;
       case 'rename': {
         const { family = 'ip', table = '', name = '' } = command.target;
+        const { chains } = this.shared.known.table(family, table);
+        const chain = chains.get(name);
+        if (chain === undefined && this.shared.known.complete)
+          fail(wordIn(command.target.loc, name), 'No such file or directory');
+        if (chain !== undefined) {
+          chains.delete(name);
+          chains.set(command.newname, { ...chain, name: command.newname });
+        }
         this.out.push({
           op: 'rename',
-          thing: { kind: 'chain', family, table, name },
+          thing: {
+            kind: 'chain',
+            family,
+            table,
+            name,
+            ...(chain?.handle !== undefined && { handle: chain.handle }),
+          },
           newname: command.newname,
           loc: command.loc,
         });
@@ -153,9 +168,11 @@ class Evaluator {
       case 'element': {
         const table = this.shared.known.table(object.family, object.table);
         const set = table.sets.get(object.name);
-        if (set === undefined) fail(object.loc, 'No such file or directory');
-        const elements = setElements(this.shared, table, set, object.elem);
-        this.push(op, this.elements(set, elementsIr(set, elements)), object.loc);
+        if (set === undefined) fail(wordIn(object.loc, object.name), 'No such file or directory');
+        const { add, remove } = setElements(this.shared, table, set, object.elem);
+        if (remove.length > 0)
+          this.push('delete', this.elements(set, elementsIr(set, remove, true)), object.loc);
+        this.push(op, this.elements(set, elementsIr(set, add, true)), object.loc);
         return;
       }
       case 'flowtable':
@@ -209,9 +226,11 @@ class Evaluator {
 
   private chain(op: AddOp, chain: Chain): void {
     this.chainIds++;
-    this.shared.known.table(chain.family, chain.table).chains.set(chain.name, {
+    const { chains } = this.shared.known.table(chain.family, chain.table);
+    chains.set(chain.name, {
+      rules: [],
+      ...chains.get(chain.name),
       name: chain.name,
-      rules: this.shared.known.table(chain.family, chain.table).chains.get(chain.name)?.rules ?? [],
       ...(chain.type !== undefined && { type: chain.type }),
       ...(chain.hook !== undefined && { hook: chain.hook }),
     });
@@ -223,8 +242,9 @@ class Evaluator {
     const set = setDef(this.shared, table, object);
     this.push(op, setIr(set), object.loc);
     if (object.elem === undefined || object.elem.length === 0) return;
-    const elements = setElements(this.shared, table, set, object.elem);
-    this.push(op, this.elements(set, elementsIr(set, elements)), object.elemLoc ?? object.loc);
+    const { add, remove } = setElements(this.shared, table, set, object.elem);
+    if (remove.length > 0) this.push('delete', this.elements(set, elementsIr(set, remove, true)), object.loc);
+    this.push(op, this.elements(set, elementsIr(set, add, set.known)), object.elemLoc ?? object.loc);
   }
 
   private rule(op: AddOp, rule: Rule, chainId?: number): void {
@@ -276,7 +296,8 @@ class Evaluator {
     }
     const at = Number(rule.index);
     const beside = chain.rules[at];
-    if (beside === undefined) fail(rule.loc, 'No such file or directory');
+    if (beside === undefined)
+      fail(wordIn(rule.loc, `index ${rule.index}`), 'Could not process rule: No such file or directory');
     chain.rules.splice(op === 'insert' ? at : at + 1, 0, ref);
     if (beside.handle !== undefined) return { ...ir, position: beside.handle };
     if (beside.id === undefined) {
@@ -306,6 +327,10 @@ class Evaluator {
     if (thing.kind === 'table') known.delete(thing.family, thing.name);
     else if (thing.kind === 'set') known.table(thing.family, thing.table).sets.delete(thing.name);
     else if (thing.kind === 'chain') known.table(thing.family, thing.table).chains.delete(thing.name);
+    else if (thing.kind === 'rule') {
+      const chain = known.table(thing.family, thing.table).chains.get(thing.chain);
+      if (chain !== undefined) chain.rules = chain.rules.filter((rule) => rule.handle !== thing.handle);
+    }
   }
 
   private thingOf(target: Target, object: TargetCommand['object']): IrThing {
@@ -358,7 +383,6 @@ class Evaluator {
 
   private flush(target: Target, loc: IrCommand['loc']): void {
     const { type, family, table, name } = target;
-    if (type === 'ruleset') this.shared.known.flush(family);
     const what =
       type === 'ruleset' || type === 'table' || type === 'chain'
         ? type
@@ -366,6 +390,10 @@ class Evaluator {
           ? 'set'
           : undefined;
     if (what === undefined) fail(target.loc, `${type} cannot be flushed`);
+    const { known } = this.shared;
+    if (what === 'set' && known.complete && !known.table(family ?? 'ip', table ?? '').sets.has(name ?? ''))
+      fail(wordIn(target.loc, name ?? '', name === table ? 1 : 0), 'No such file or directory');
+    this.forget(target);
     this.push(
       'flush',
       {
@@ -379,15 +407,33 @@ class Evaluator {
     );
   }
 
+  /** What is flushed is not known any more. */
+  private forget({ type, family: given, table = '', name = '' }: Target): void {
+    const { known } = this.shared;
+    const family = given ?? 'ip';
+    if (type === 'ruleset') {
+      known.flush(given);
+      return;
+    }
+    if (type === 'table')
+      for (const chain of known.table(family, name || table).chains.values()) chain.rules = [];
+    const { chains, sets } = known.table(family, type === 'table' ? name || table : table);
+    if (type === 'chain') {
+      const chain = chains.get(name);
+      if (chain !== undefined) chain.rules = [];
+    }
+    const set = sets.get(name);
+    if (type !== 'table' && type !== 'chain' && set !== undefined) set.elements = [];
+  }
+
   private deleteElements({ kind, element, loc }: ElementsCommand): void {
     const table = this.shared.known.table(element.family, element.table);
     const set = table.sets.get(element.name);
-    if (set === undefined) fail(element.loc, 'No such file or directory');
-    const alone = { ...set, elements: [] };
-    const elements = setElements(this.shared, table, alone, element.elem);
+    if (set === undefined) fail(wordIn(element.loc, element.name), 'No such file or directory');
+    const elements = oldElements(this.shared, table, set, element.elem);
     this.push(
       kind === 'delete element' ? 'delete' : 'destroy',
-      this.elements(set, elementsIr(set, elements)),
+      this.elements(set, elementsIr(set, elements, true)),
       loc,
     );
   }

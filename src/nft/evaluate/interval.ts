@@ -107,7 +107,7 @@ export function checkOverlap(sorted: readonly Interval[]): void {
     const before = sorted[at - 1]!;
     const each = sorted[at]!;
     if (each.from <= before.to && !(each.from === before.from && each.to === before.to))
-      throw new NftError('conflicting intervals specified', before.element.loc, each.element.loc);
+      throw new NftError('conflicting intervals specified', each.element.key.loc, before.element.key.loc);
   }
 }
 
@@ -128,11 +128,14 @@ export interface IntervalElement {
   readonly element?: ElementNode;
 }
 
-/** The kernel's elements of sorted intervals. `fromZero`: begin with the end of nothing, at zero. */
+/**
+ * The kernel's elements of sorted intervals. `fromZero`: begin with the end of nothing, at zero. `ends`: an interval ends
+ * even where the next one begins, as in sets to which more may be added.
+ */
 export function intervalElements(
   elements: readonly ElementNode[],
   bits: number,
-  fromZero: boolean,
+  { fromZero, ends }: { readonly fromZero: boolean; readonly ends: boolean },
 ): IntervalElement[] {
   const sorted = sortedIntervals(elements, bits);
   const max = ones(bits);
@@ -141,7 +144,8 @@ export function intervalElements(
   sorted.forEach(({ from, to, element }, at) => {
     const open = to === max;
     made.push({ value: from, end: false, open, element });
-    if (!open && sorted[at + 1]?.from !== to + 1n) made.push({ value: to + 1n, end: true, open: false });
+    if (!open && (ends || sorted[at + 1]?.from !== to + 1n))
+      made.push({ value: to + 1n, end: true, open: false });
   });
   return made;
 }

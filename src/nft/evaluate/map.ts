@@ -52,6 +52,8 @@ export function evaluateElements(
   elems: readonly SetElement[],
   expected: KeyExpected,
   map: MapDef | undefined,
+  /** Of a map, keys alone will do. */
+  keysOnly = false,
 ): ElementNode[] {
   const before = ctx.inSet;
   ctx.inSet = true;
@@ -62,7 +64,7 @@ export function evaluateElements(
         elem.key.loc,
         `datatype mismatch, expected ${expected.dtype.desc}, expression has type ${key.dtype.desc}`,
       );
-    if (map !== undefined && elem.data === undefined) fail(elem.loc, 'Missing mapping');
+    if (map !== undefined && elem.data === undefined && !keysOnly) fail(elem.loc, 'Missing mapping');
     if (map === undefined && elem.data !== undefined) fail(elem.data.loc, 'a set holds no values');
     return {
       key,
@@ -175,7 +177,9 @@ export function keyForSet(key: Node, set: SetDef, loc: Loc): Node {
   if (!compatible(key.dtype, set.keyType) && !compatible(set.keyType, key.dtype)) {
     fail(
       loc,
-      `datatype mismatch, expected ${set.keyType.desc}, expression has type ${key.dtype.desc}`,
+      set.data === undefined
+        ? `datatype mismatch, expected ${key.dtype.desc}, expression has type ${set.keyType.desc}`
+        : `datatype mismatch, map expects ${set.keyType.desc}, mapping expression has type ${key.dtype.desc}`,
       key.loc,
     );
   }
@@ -228,7 +232,12 @@ export function evaluateVmap(
   const key = ctx.expecting(NOTHING_EXPECTED, () => ctx.evaluate(keyExpr));
   if (data.kind === 'set reference') {
     const set = namedSetOf(ctx, data);
-    if (set.data?.kind !== 'verdict') fail(data.loc, 'Expression is not a map with verdicts');
+    if (set.data === undefined) fail(data.loc, 'Expression is not a map');
+    if (set.data.kind !== 'verdict')
+      fail(
+        key.loc,
+        `datatype mismatch: expected netfilter verdict, expression has type ${set.data.dtype.desc}`,
+      );
     return { key: keyForSet(key, set, data.loc), set };
   }
   const map: MapDef = { kind: 'verdict', dtype: VERDICT, bits: 0, order: 'none', interval: false };
@@ -246,7 +255,8 @@ export function evaluateObjectMap(
   const key = ctx.expecting(NOTHING_EXPECTED, () => ctx.evaluate(expr.key));
   if (expr.data.kind === 'set reference') {
     const set = namedSetOf(ctx, expr.data);
-    if (set.data?.kind !== 'object') fail(expr.data.loc, 'Expression is not a map with objects');
+    if (set.data === undefined) fail(expr.data.loc, 'Expression is not a map');
+    if (set.data.kind !== 'object') fail(expr.data.loc, 'Expression is not a map with objects');
     return { key: keyForSet(key, set, expr.data.loc), set };
   }
   const map: MapDef = { kind: 'object', dtype: STRING, bits: 0, order: 'none', interval: false, objectType };

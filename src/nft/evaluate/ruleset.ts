@@ -37,8 +37,10 @@ export interface SetDef {
   /** The byte order before intervals asked for another. */
   readonly plainOrder: ByteOrder;
   readonly exprs: readonly IrExpr[];
-  /** Of a named interval set: what the file has put into it, to find overlaps. */
-  elements: ElementNode[];
+  /** Of a named interval set: what the file has put into it, and the router has in it. */
+  elements: readonly ElementNode[];
+  /** The router has it, and `elements` are all. */
+  readonly known?: boolean;
   readonly loc: Loc;
 }
 
@@ -74,6 +76,8 @@ export interface ChainDef {
   readonly name: string;
   /** In their order. */
   rules: RuleRef[];
+  /** Of one that the router has. */
+  readonly handle?: bigint;
   readonly type?: string;
   readonly hook?: string;
 }
@@ -81,6 +85,9 @@ export interface ChainDef {
 /** By family and name. */
 export class KnownRuleset {
   readonly tables = new Map<string, TableDef>();
+
+  /** `complete`: what a router has is in it; a name that is not there is nowhere. */
+  constructor(readonly complete = false) {}
 
   table(family: Family, name: string): TableDef {
     const key = `${family} ${name}`;

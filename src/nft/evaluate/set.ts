@@ -24,7 +24,7 @@ import { type Compilation, fail, NOTHING_EXPECTED, RuleContext } from './context
 import { evaluate } from './expression.js';
 import { isInterval } from './anonymous_set.js';
 import { CONCAT_TYPEOF, typeofData, VERDICT_TYPEOF } from '../linearize/typeof.js';
-import { checkOverlap, mergeIntervals, sortedIntervals } from './interval.js';
+import { checkOverlap, type Interval, mergeIntervals, sortedIntervals } from './interval.js';
 import { evaluateElements, keyExpectedOf } from './map.js';
 import type { ElementNode, Node } from './node.js';
 import type { MapDef, SetDef, TableDef } from './ruleset.js';
@@ -105,8 +105,8 @@ function networkOrder(key: TypeOfKey): TypeOfKey {
 export function setDef(shared: Compilation, table: TableDef, object: SetObject | MapObject): SetDef {
   const { family, name, loc } = object;
   const ctx = new RuleContext(shared, family, table);
+  const known = table.sets.get(name);
   if (object.type === undefined) {
-    const known = table.sets.get(name);
     if (known !== undefined) return known;
     return fail(loc, `${object.kind} definition does not specify key`);
   }
@@ -150,11 +150,18 @@ export function setDef(shared: Compilation, table: TableDef, object: SetObject |
     ...(data?.kind === 'verdict' && object.type.kind === 'typeof' && { dataTypeof: VERDICT_TYPEOF }),
     plainOrder,
     exprs,
-    elements: [],
+    elements: known?.elements ?? [],
+    ...(known?.known && { known: true }),
     loc,
   };
   table.sets.set(name, set);
   return set;
+}
+
+interface NewElements {
+  readonly add: readonly ElementNode[];
+  /** What goes before: it became part of what is added. */
+  readonly remove: readonly ElementNode[];
 }
 
 /** Elements for a set that has a name: ranges only where it is for intervals, and none within another. */
@@ -163,7 +170,7 @@ export function setElements(
   table: TableDef,
   set: SetDef,
   elems: readonly SetElement[],
-): ElementNode[] {
+): NewElements {
   const ctx = new RuleContext(shared, set.family, table);
   const elements = evaluateElements(ctx, elems, keyExpectedOf(set), set.data);
   const interval = (set.flags & NFT_SET_INTERVAL) !== 0;
@@ -174,12 +181,66 @@ export function setElements(
         range.key.loc,
         "You must add 'flags interval' to your set declaration if you want to add interval elements",
       );
-    return elements;
+    return { add: elements, remove: [] };
   }
-  if (set.parts !== undefined) return elements;
-  if (set.autoMerge && set.data === undefined) return mergeIntervals(elements, set.keyBits, false);
-  const all = [...set.elements, ...elements];
-  checkOverlap(sortedIntervals(all, set.keyBits));
+  if (set.parts !== undefined) return { add: elements, remove: [] };
+  return set.autoMerge && set.data === undefined ? merged(set, elements) : beside(set, elements);
+}
+
+const sameRange = (a: Interval, b: Interval): boolean => a.from === b.from && a.to === b.to;
+
+/** Ranges that overlap no other; one that is there already may be given again. */
+function beside(set: SetDef, elements: readonly ElementNode[]): NewElements {
+  const fresh = sortedIntervals(elements, set.keyBits);
+  checkOverlap(fresh);
+  const known = sortedIntervals(set.elements, set.keyBits);
+  let at = 0;
+  for (const each of fresh) {
+    while (at < known.length && known[at]!.to < each.from) at++;
+    const other = known[at];
+    if (other !== undefined && other.from <= each.to && !sameRange(each, other))
+      fail(each.element.key.loc, 'interval overlaps with an existing one');
+  }
+  set.elements = [...set.elements, ...elements];
+  return { add: elements, remove: [] };
+}
+
+/** `auto-merge`: what overlaps or touches becomes one, with what is there, too, which goes then. */
+function merged(set: SetDef, elements: readonly ElementNode[]): NewElements {
+  const bits = set.keyBits;
+  const known = sortedIntervals(set.elements, bits);
+  const all = mergeIntervals([...set.elements, ...elements], bits, false);
+  const whole = sortedIntervals(all, bits);
+  const key = ({ from, to }: Interval): string => `${from}-${to}`;
+  const had = new Set(known.map(key));
+  const has = new Set(whole.map(key));
+  const given = new Set(sortedIntervals(elements, bits).map(key));
   set.elements = all;
+  return {
+    // What was given is sent though it be there: its timeout and comment are new.
+    add: [
+      ...whole.filter((each) => !had.has(key(each)) || given.has(key(each))).map(({ element }) => element),
+      ...elements.filter(({ key: { kind } }) => kind === 'wildcard'),
+    ],
+    remove: known.filter((each) => !has.has(key(each))).map(({ element }) => element),
+  };
+}
+
+/** Elements to be deleted: of intervals, those that are there as they are. */
+export function oldElements(
+  shared: Compilation,
+  table: TableDef,
+  set: SetDef,
+  elems: readonly SetElement[],
+): ElementNode[] {
+  const ctx = new RuleContext(shared, set.family, table);
+  const elements = evaluateElements(ctx, elems, keyExpectedOf(set), set.data, true);
+  const interval = (set.flags & NFT_SET_INTERVAL) !== 0 && set.parts === undefined;
+  if (!interval || set.known !== true) return elements;
+  const known = sortedIntervals(set.elements, set.keyBits);
+  for (const each of sortedIntervals(elements, set.keyBits))
+    if (!known.some((other) => sameRange(each, other))) fail(each.element.key.loc, 'element does not exist');
+  const gone = new Set(sortedIntervals(elements, set.keyBits).map(({ from, to }) => `${from}-${to}`));
+  set.elements = known.filter(({ from, to }) => !gone.has(`${from}-${to}`)).map(({ element }) => element);
   return elements;
 }

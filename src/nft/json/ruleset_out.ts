@@ -38,10 +38,15 @@ function mapDataJson(data: MapData): Json {
   return Array.isArray(type) ? type.join(' . ') : type;
 }
 
-function setJson(set: SetObject | MapObject): Json {
+export function elementsJson(set: SetObject | MapObject): Json[] {
   const map = set.kind === 'map' ? set.map : undefined;
   const data = map && (map.kind === 'type' || map.kind === 'typeof') ? typeOfSpec(map) : undefined;
   const key = set.type && typeOfSpec(set.type);
+  return (set.elem ?? []).map((elem) => elementJson(elem, key, data));
+}
+
+function setJson(set: SetObject | MapObject): Json {
+  const map = set.kind === 'map' ? set.map : undefined;
   const flags = (['constant', 'interval', 'timeout'] as const).filter(
     (flag) => set.flags?.includes(flag) || (flag === 'timeout' && set.timeoutMs !== undefined),
   );
@@ -59,8 +64,7 @@ function setJson(set: SetObject | MapObject): Json {
       flags: flags.length > 0 ? flags : undefined,
       timeout: seconds(set.timeoutMs),
       'gc-interval': seconds(set.gcIntervalMs),
-      elem:
-        set.elem && set.elem.length > 0 ? set.elem.map((elem) => elementJson(elem, key, data)) : undefined,
+      elem: set.elem && set.elem.length > 0 ? elementsJson(set) : undefined,
       stmt:
         set.stmts && set.stmts.length > 0 ? set.stmts.map((stmt) => statementJson(stmt, true)) : undefined,
     }),

@@ -121,11 +121,13 @@ function common(element: ElementNode, set: SetDef, open: boolean): Omit<IrElemen
     ...(element.timeoutMs !== undefined && { timeoutMs: element.timeoutMs }),
     ...(element.expiresMs !== undefined && { expiresMs: element.expiresMs }),
     ...(userdata && { userdata }),
+    loc: element.key.loc,
     exprs: linearize(element.stmts),
   };
 }
 
-export function elementsIr(set: SetDef, elements: readonly ElementNode[]): IrElement[] {
+/** `more`: for a set that is there already. */
+export function elementsIr(set: SetDef, elements: readonly ElementNode[], more = false): IrElement[] {
   const interval = (set.flags & NFT_SET_INTERVAL) !== 0;
   const catchall = elements
     .filter(({ key }) => key.kind === 'wildcard')
@@ -137,7 +139,7 @@ export function elementsIr(set: SetDef, elements: readonly ElementNode[]): IrEle
       }),
     );
   const keyed = elements.filter(({ key }) => key.kind !== 'wildcard');
-  if (interval && set.parts === undefined) return [...intervals(set, keyed), ...catchall];
+  if (interval && set.parts === undefined) return [...intervals(set, keyed, more), ...catchall];
   const made = keyed.map(
     (element): IrElement => ({
       key: keyEnd(element.key, 'from'),
@@ -149,12 +151,13 @@ export function elementsIr(set: SetDef, elements: readonly ElementNode[]): IrEle
   return [...made, ...catchall];
 }
 
-function intervals(set: SetDef, elements: readonly ElementNode[]): IrElement[] {
+function intervals(set: SetDef, elements: readonly ElementNode[], more: boolean): IrElement[] {
   const text = set.keyType.reading === 'string';
   const bits = set.keyBits;
   const bytes = (value: bigint): Uint8Array =>
     text ? stringKey(value, bits) : valueBytes(value, bits, 'big');
-  return intervalElements(elements, bits, true).map(({ value, end, open, element }): IrElement => {
+  const how = { fromZero: !more, ends: !set.anonymous };
+  return intervalElements(elements, bits, how).map(({ value, end, open, element }): IrElement => {
     if (element === undefined || end)
       return { key: bytes(value), flags: end ? NFT_SET_ELEM_INTERVAL_END : 0, exprs: [] };
     return { key: bytes(value), ...common(element, set, open), flags: 0 };

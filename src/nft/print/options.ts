@@ -10,6 +10,8 @@ export interface PrintOptions {
   readonly terse?: boolean;
   /** -y (and -n): priorities of chains as numbers. */
   readonly numericPriority?: boolean;
+  /** Sets are called meters: they were made by `meter` statements. */
+  readonly meters?: boolean;
   /** Of the table, once inside one: some statements are shorter where they say what is usual there. */
   readonly family?: Family;
 }

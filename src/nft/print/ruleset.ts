@@ -3,7 +3,7 @@
  *
  * Tables in their order; within one: objects, sets and maps, flowtables, chains with their rules.
  */
-import type { Command, Element, RulesetObject, Table } from '../ast.js';
+import type { Command, Element, Rule, RulesetObject, Table } from '../ast.js';
 import { chainText } from './chain.js';
 import { flowtableText, objectText } from './object.js';
 import type { PrintOptions } from './options.js';
@@ -88,8 +88,31 @@ export function printRuleset(objects: readonly RulesetObject[], options: PrintOp
       const head = tableHead(table, options);
       const inside = { ...options, family: table.family };
       const parts = contents(byTable.get(keyOf(table.family, table.name)) ?? [], inside);
-      const blank = table.flags?.length || table.comment !== undefined ? '\n' : '';
+      const blank = table.flags?.length ? '\n' : '';
       return `${head}${parts.length > 0 ? blank : ''}${parts.join('\n')}}\n`;
+    })
+    .join('');
+}
+
+export interface Selection {
+  readonly table: Table;
+  readonly objects: readonly InTable[];
+}
+
+/** Some things of some tables (`list chains`, `list set`): in the order they came, no blank lines between. */
+export function printSelection(selections: readonly Selection[], options: PrintOptions = {}): string {
+  return selections
+    .map(({ table, objects }) => {
+      const inside = { ...options, family: table.family };
+      const texts = objects.map((object) => {
+        if (object.kind !== 'chain') return contents([object], inside).join('');
+        return chainText(
+          object,
+          objects.filter((each): each is Rule => each.kind === 'rule' && each.chain === object.name),
+          inside,
+        );
+      });
+      return `table ${table.family} ${table.name} {\n${texts.join('')}}\n`;
     })
     .join('');
 }

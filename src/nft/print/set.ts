@@ -98,8 +98,15 @@ function elementsText(set: SetObject | MapObject, options: PrintOptions): string
   return `\t\telements = { ${parts.join('')} }\n`;
 }
 
+/** Its elements on one line. */
+export function elementsLine(set: SetObject | MapObject, options: PrintOptions): string {
+  const key = set.type ? specType(set.type) : {};
+  const data = dataType(set);
+  return (set.elem ?? []).map((elem) => elementText(elem, key, data, options)).join(', ');
+}
+
 export function setText(set: SetObject | MapObject, options: PrintOptions): string {
-  let text = `\t${set.kind} ${set.name} {${handleText(set.handle, options)}\n`;
+  let text = `\t${options.meters ? 'meter' : set.kind} ${set.name} {${handleText(set.handle, options)}\n`;
   text += typeText(set, options);
   if (set.policy === 'memory') text += '\t\tpolicy memory\n';
   if (set.size) text += `\t\tsize ${set.size}\n`;

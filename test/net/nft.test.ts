@@ -13,7 +13,6 @@ import {
 } from '../../assembly/abi/nf_tables.js';
 import { NfProto } from '../../assembly/abi/nfnl.js';
 import type { Namespace } from '../../src/net/namespace.js';
-import { NlAttrs } from '../../src/netlink/nlattr.js';
 import { readNfMsg } from '../../src/netlink/nlmsg.js';
 import {
   NF,
@@ -33,6 +32,7 @@ import {
 } from '../nft_batch.js';
 import { echo, echo6, ip4, ip6, pattern } from '../oracle/packet.js';
 import { families, freeOf, icmps, listen, twoNetworks } from './lab.js';
+import { counts } from './nft_counters.js';
 
 const SUBSYS_NFT = 10 << 8;
 const [PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING] = [0, 1, 2, 3, 4];
@@ -40,18 +40,6 @@ const ICMP = [1];
 
 async function load(ns: Namespace, batch: NftBatch): Promise<void> {
   expect((await ns.nfnl.batch(batch.bytes())).filter((ack) => ack.error !== 0)).toEqual([]);
-}
-
-/** Packets that the counters of a namespace's rules counted, in order. */
-async function counts(ns: Namespace): Promise<number[]> {
-  const rules = await ns.nfnl.dump(SUBSYS_NFT | NftMsg.GETRULE, 0);
-  return rules.flatMap((rule) => {
-    const exprs = readNfMsg(rule).attrs.nested(NftaRule.EXPRESSIONS)?.all(1) ?? [];
-    return exprs.flatMap((bytes) => {
-      const attrs = new NlAttrs(bytes);
-      return attrs.text(1) === 'counter' ? [Number(attrs.nested(2)!.u64(2))] : [];
-    });
-  });
 }
 
 async function bench() {

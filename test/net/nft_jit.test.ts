@@ -3,12 +3,9 @@
  * grown alike. FUZZ_SEED repeats a run; a failure names its seed.
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { NFT_GOTO, NFT_JUMP, NFT_RETURN, NftaRule, NftMeta, NftMsg } from '../../assembly/abi/nf_tables.js';
+import { NFT_GOTO, NFT_JUMP, NFT_RETURN, NftMeta } from '../../assembly/abi/nf_tables.js';
 import type { JitMode } from '../../src/core/jit/emit_chain.js';
 import { NftJit } from '../../src/core/jit/nft_jit.js';
-import type { Namespace } from '../../src/net/namespace.js';
-import { NlAttrs } from '../../src/netlink/nlattr.js';
-import { readNfMsg } from '../../src/netlink/nlmsg.js';
 import {
   cmp,
   counter,
@@ -25,47 +22,21 @@ import {
   verdict,
 } from '../nft_batch.js';
 import { fragments4, ip4, raw, tcp, u8, udp } from '../oracle/packet.js';
+import { Random } from '../random.js';
 import { twoNetworks } from './lab.js';
+import { type Counted, counters } from './nft_counters.js';
 
-const SUBSYS_NFT = 10 << 8;
 const [PREROUTING, FORWARD, POSTROUTING] = [0, 2, 4];
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 const ROUNDS = process.env.LONG === 'true' ? 400 : 12;
 const PACKETS = 60;
-
-/** xorshift32 */
-function random(seed: number): (below: number) => number {
-  let x = Math.imul(seed + 1, 0x9e3779b1) | 1;
-  return (below) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) % below;
-  };
-}
-type Random = ReturnType<typeof random>;
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** Packets and bytes of every counter, in the order of rules. */
-async function counters(ns: Namespace): Promise<number[]> {
-  const rules = await ns.nfnl.dump(SUBSYS_NFT | NftMsg.GETRULE, 0);
-  return rules.flatMap((rule) => {
-    const exprs = readNfMsg(rule).attrs.nested(NftaRule.EXPRESSIONS)?.all(1) ?? [];
-    return exprs.flatMap((bytes) => {
-      const attrs = new NlAttrs(bytes);
-      if (attrs.text(1) !== 'counter') return [];
-      const data = attrs.nested(2)!;
-      return [Number(data.u64(2)), Number(data.u64(1))];
-    });
-  });
-}
-
-const pick = <T>(r: Random, from: readonly T[]): T => from[r(from.length)]!;
-const bytes = (r: Random, n: number) => Array.from({ length: n }, () => r(4));
+const bytes = (r: Random, n: number) => Array.from({ length: n }, () => r.below(4));
 const bitwise = (len: number, mask: number[], xor: number[]): Expr =>
   expr('bitwise', (a) => a.u32(1, 1).u32(2, 1).u32(3, len).nest(4, value(mask)).nest(5, value(xor)));
 const range = (op: number, from: number[], to: number[]): Expr =>
@@ -73,43 +44,49 @@ const range = (op: number, from: number[], to: number[]): Expr =>
 
 /** A load and what is asked of it: constants are small, and so are the fields of the packets. */
 function match(r: Random): Expr[] {
-  switch (r(9)) {
+  switch (r.below(9)) {
     case 0: {
-      const len = pick(r, [1, 2, 3, 4, 5, 6, 7, 8, 12, 16]);
-      const load = payload(1, r(21 - len), len);
-      const op = len > 8 ? r(2) : r(6);
+      const len = r.pick([1, 2, 3, 4, 5, 6, 7, 8, 12, 16]);
+      const load = payload(1, r.below(21 - len), len);
+      const op = len > 8 ? r.below(2) : r.below(6);
       return [load, cmp(bytes(r, len), op)];
     }
     case 1: {
-      const len = pick(r, [1, 2, 4, 8]);
-      const mask = Array.from({ length: len }, () => pick(r, [0, 1, 3, 0xf0, 0xff]));
-      const xor = Array.from({ length: len }, () => pick(r, [0, 0, 0, 1]));
-      return [payload(pick(r, [1, 2]), r(12), len), bitwise(len, mask, xor), cmp(bytes(r, len), r(2))];
+      const len = r.pick([1, 2, 4, 8]);
+      const mask = Array.from({ length: len }, () => r.pick([0, 1, 3, 0xf0, 0xff]));
+      const xor = Array.from({ length: len }, () => r.pick([0, 0, 0, 1]));
+      return [
+        payload(r.pick([1, 2]), r.below(12), len),
+        bitwise(len, mask, xor),
+        cmp(bytes(r, len), r.below(2)),
+      ];
     }
     case 2:
-      return [meta(NftMeta.L4PROTO), cmp([pick(r, [6, 17, 1, 200])], r(2))];
+      return [meta(NftMeta.L4PROTO), cmp([r.pick([6, 17, 1, 200])], r.below(2))];
     case 3:
-      return [payload(2, 2, 2), cmp([0, r(24)], pick(r, [0, 0, 0, 1, 2, 5]))];
+      return [payload(2, 2, 2), cmp([0, r.below(24)], r.pick([0, 0, 0, 1, 2, 5]))];
     case 4:
-      return [payload(2, r(14), 2), range(r(2), [0, r(8)], [0, 8 + r(8)])];
+      return [payload(2, r.below(14), 2), range(r.below(2), [0, r.below(8)], [0, 8 + r.below(8)])];
     case 5: {
-      const key = pick(r, [NftMeta.MARK, NftMeta.LEN, NftMeta.IIF, NftMeta.OIF, NftMeta.PRIORITY]);
-      return [meta(key), cmp([r(4), 0, 0, 0], r(6))];
+      const key = r.pick([NftMeta.MARK, NftMeta.LEN, NftMeta.IIF, NftMeta.OIF, NftMeta.PRIORITY]);
+      return [meta(key), cmp([r.below(4), 0, 0, 0].slice(0, r.pick([1, 2, 4, 4])), r.below(6))];
     }
     case 6: {
-      const key = pick(r, [NftMeta.IIFNAME, NftMeta.OIFNAME]);
-      const name = [...pick(r, ['lan0', 'wan0', 'eth9'])].map((c) => c.charCodeAt(0));
-      return [meta(key), cmp([...name, ...Array.from({ length: 16 - name.length }, () => 0)], r(2))];
+      const key = r.pick([NftMeta.IIFNAME, NftMeta.OIFNAME]);
+      const name = [...r.pick(['lan0', 'wan0', 'eth9'])].map((c) => c.charCodeAt(0));
+      // A prefix, as of `iifname "la*"`, or all of it.
+      const padded = [...name, ...Array.from({ length: 16 - name.length }, () => 0)];
+      return [meta(key), cmp(padded.slice(0, r.pick([2, 3, 4, 5, 7, 9, 16, 16])), r.below(2))];
     }
     case 7:
       return [payload(2, 2, 2), lookup('ports')];
     default:
-      return [meta(NftMeta.PROTOCOL), cmp([8, pick(r, [0, 6])], r(2))];
+      return [meta(NftMeta.PROTOCOL), cmp([8, r.pick([0, 6])], r.below(2))];
   }
 }
 
 function end(r: Random, chain: number): Expr[] {
-  switch (r(12)) {
+  switch (r.below(12)) {
     case 0:
       return [verdict(NF.DROP)];
     case 1:
@@ -121,7 +98,7 @@ function end(r: Random, chain: number): Expr[] {
     case 4:
       return chain < 3 ? [verdict(NFT_GOTO, `c${chain + 1}`)] : [];
     case 5:
-      return [immediate([r(4), 0, 0, 0]), metaSet(NftMeta.MARK), counter()];
+      return [immediate([r.below(4), 0, 0, 0]), metaSet(NftMeta.MARK), counter()];
     default:
       return [];
   }
@@ -135,11 +112,11 @@ function ruleset(r: Random): NftBatch {
   batch.elements('ports', [{ key: [0, 1] }, { key: [0, 5] }, { key: [0, 9] }]);
   batch.addRule('passed', counter());
   for (const chain of [1, 2, 3]) {
-    for (let rules = 4 + r(12); rules > 0; rules--) {
-      if (r(3) === 0) {
-        const common = r(2) === 0 ? match(r) : [];
-        for (let port = r(4); port < 20; port += 1 + r(3)) {
-          const more = r(3) === 0 ? match(r) : [];
+    for (let rules = 4 + r.below(12); rules > 0; rules--) {
+      if (r.below(3) === 0) {
+        const common = r.below(2) === 0 ? match(r) : [];
+        for (let port = r.below(4); port < 20; port += 1 + r.below(3)) {
+          const more = r.below(3) === 0 ? match(r) : [];
           batch.addRule(
             `c${chain}`,
             ...common,
@@ -152,7 +129,7 @@ function ruleset(r: Random): NftBatch {
         }
         continue;
       }
-      const matches = Array.from({ length: r(4) }, () => match(r)).flat();
+      const matches = Array.from({ length: r.below(4) }, () => match(r)).flat();
       batch.addRule(`c${chain}`, ...matches, counter(), ...end(r, chain), counter());
     }
   }
@@ -162,17 +139,17 @@ function ruleset(r: Random): NftBatch {
 function packets(r: Random): Uint8Array[] {
   return Array.from({ length: PACKETS }, () => {
     // An id of 0 would be filled in by the sender.
-    const fields = { src: '10.0.1.2', dst: '10.0.2.2', id: 1 + r(3), tos: r(4) };
-    switch (r(8)) {
+    const fields = { src: '10.0.1.2', dst: '10.0.2.2', id: 1 + r.below(3), tos: r.below(4) };
+    switch (r.below(8)) {
       case 0:
-        return [ip4(fields, raw(pick(r, [1, 6, 17, 200]), u8(...bytes(r, r(12)))))];
+        return [ip4(fields, raw(r.pick([1, 6, 17, 200]), u8(...bytes(r, r.below(12)))))];
       case 1:
-        return fragments4(fields, udp({ sport: r(4), dport: r(24) }, new Uint8Array(48)), 16);
+        return fragments4(fields, udp({ sport: r.below(4), dport: r.below(24) }, new Uint8Array(48)), 16);
       case 2:
       case 3:
-        return [ip4(fields, tcp({ sport: r(4), dport: r(24), seq: r(4) }))];
+        return [ip4(fields, tcp({ sport: r.below(4), dport: r.below(24), seq: r.below(4) }))];
       default:
-        return [ip4(fields, udp({ sport: r(4), dport: r(24) }, new Uint8Array(r(20))))];
+        return [ip4(fields, udp({ sport: r.below(4), dport: r.below(24) }, new Uint8Array(r.below(20))))];
     }
   }).flat();
 }
@@ -181,7 +158,7 @@ describe.each<JitMode>(['linear', 'tree'])('%s code', (mode) => {
   test.each(Array.from({ length: ROUNDS }, (_, i) => SEED * 1000 + i))(
     'counts as the interpreter does, seed %i',
     async (seed) => {
-      const r = random(seed);
+      const r = new Random(seed);
       const lab = await twoNetworks();
       closing.push(() => lab.stack.close());
       const refused = (await lab.r.nfnl.batch(ruleset(r).bytes())).filter(({ error }) => error !== 0);
@@ -207,8 +184,9 @@ describe.each<JitMode>(['linear', 'tree'])('%s code', (mode) => {
       await send();
       const generated = await counters(lab.r);
       jit.close();
-      const grown = (after: number[], from: number[]) => after.map((n, i) => n - from[i]!);
-      expect(grown(interpreted, before).some((n) => n > 0)).toBe(true);
+      const grown = (after: Counted[], from: Counted[]) =>
+        after.map(({ packets, bytes }, i) => [packets - from[i]!.packets, bytes - from[i]!.bytes]);
+      expect(grown(interpreted, before).some(([n]) => n! > 0)).toBe(true);
       expect(grown(generated, interpreted)).toEqual(grown(interpreted, before));
     },
   );

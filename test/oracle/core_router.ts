@@ -3,6 +3,8 @@
  * client, frames put into the receive rings and taken from the transmit rings, time virtual.
  */
 import { NetifF } from '../../assembly/abi/features.js';
+import type { JitMode } from '../../src/core/jit/emit_chain.js';
+import { NftJit } from '../../src/core/jit/nft_jit.js';
 import type { Link } from '../../src/net/link.js';
 import type { Namespace } from '../../src/net/namespace.js';
 import { Nfnl } from '../../src/net/nfnl.js';
@@ -36,6 +38,8 @@ export interface CoreOptions {
   bursts?: true;
   /** The same, and GRO is on. */
   gro?: true;
+  /** Rules run as generated code, from CoreSession.generate on. */
+  jit?: JitMode;
 }
 
 /** Lets the core merge what arrives together. */
@@ -45,20 +49,21 @@ class GroDriver extends ScriptDriver {
 
 export class CoreRouter implements Target<CoreSession> {
   private runs = 0;
+  private readonly jit: NftJit | undefined;
 
   private constructor(
     readonly stack: Stack,
     private readonly how: CoreOptions,
     readonly name: string,
-  ) {}
+  ) {
+    // What stays interpreted shows in generate().
+    if (how.jit !== undefined) this.jit = new NftJit(stack.core, how.jit, () => undefined);
+  }
 
   static async create(how: CoreOptions = {}): Promise<CoreRouter> {
-    const name = ['the core', ...Object.keys(how)].join(', ');
-    return new CoreRouter(
-      await createStack({ clock: 'virtual', seed: 7, scalar: how.scalar ?? false }),
-      how,
-      name,
-    );
+    const words = Object.entries(how).map(([key, value]) => (value === true ? key : `${value} code`));
+    const stack = await createStack({ clock: 'virtual', seed: 7, scalar: how.scalar ?? false });
+    return new CoreRouter(stack, how, ['the core', ...words].join(', '));
   }
 
   /** GRO changes how many packets the router itself sees, so it is for trains that only pass through. */
@@ -68,7 +73,7 @@ export class CoreRouter implements Target<CoreSession> {
 
   async open(setup: Setup): Promise<CoreSession> {
     const namespace = await this.stack.namespace(`oracle${++this.runs}`);
-    const session = new CoreSession(this.stack, namespace, this.how);
+    const session = new CoreSession(this.stack, namespace, this.how, this.jit);
     try {
       await session.begin(setup);
     } catch (error) {
@@ -88,6 +93,7 @@ export class CoreRouter implements Target<CoreSession> {
   }
 
   close(): Promise<void> {
+    this.jit?.close();
     return this.stack.close();
   }
 }
@@ -103,6 +109,7 @@ export class CoreSession implements Session {
     private readonly stack: Stack,
     readonly namespace: Namespace,
     private readonly how: CoreOptions,
+    private readonly jit?: NftJit,
   ) {
     this.netfilter = new Nfnl(stack.core, namespace.handle);
   }
@@ -127,6 +134,15 @@ export class CoreSession implements Session {
     }
     if (setup.nat !== undefined) await installNat(stack, namespace, setup.nat, setup.helpers);
     stack.run(0);
+  }
+
+  /** Code for the rules that are loaded, if this core generates some. */
+  async generate(): Promise<void> {
+    const { jit, namespace } = this;
+    if (jit === undefined) return;
+    await jit.sync(namespace.handle);
+    const left = jit.describe(namespace.handle).filter(({ mode }) => mode === 'interpreter');
+    if (left.length > 0) throw new Error(`chain ${left[0]!.name} has no code: ${left[0]!.reason}`);
   }
 
   private async note(): Promise<void> {

@@ -73,6 +73,7 @@ export class ValueEmitter {
     if (field.source.kind === 'payload') this.payload(field);
     else if (field.source.kind === 'meta') this.meta(field.source.key, field);
     else this.connection(field.source.key);
+    this.narrow(field);
     this.code.localSet(local);
     this.loaded.set(field.key, local);
     return local;
@@ -146,14 +147,30 @@ export class ValueEmitter {
         this.device(NftFrame.OUT, NftFrameDev.IFINDEX).mem(Mem.i32_load, 0);
         return;
       case NftMeta.IIFNAME:
-        this.device(NftFrame.IN, NftFrameDev.NAME).mem(Mem.i64_load, field.from);
+        this.device(NftFrame.IN, NftFrameDev.NAME);
+        this.name(field);
         return;
       case NftMeta.OIFNAME:
-        this.device(NftFrame.OUT, NftFrameDev.NAME).mem(Mem.i64_load, field.from);
+        this.device(NftFrame.OUT, NftFrameDev.NAME);
+        this.name(field);
         return;
       default:
         throw new Error(`meta ${key} is no value of generated code`);
     }
+  }
+
+  /** Of a name, whose address is on the stack: all 16 bytes of it are there. */
+  private name({ from, len }: Field): void {
+    this.code.mem(len > 4 ? Mem.i64_load : Mem.i32_load, from);
+  }
+
+  /** The stack's top is of more bytes than the field is. */
+  private narrow({ source, len }: Field): void {
+    const { code } = this;
+    if (source.kind === 'payload' || len === source.len || len === 8 || len === 4) return;
+    const [lo, hi] = little(new Uint8Array(len).fill(0xff), 0, len);
+    if (len > 4) code.i64Const(lo, hi).op(Op.i64_and);
+    else code.i32Const(lo).op(Op.i32_and);
   }
 
   /** The packet's connection, 0: none. */

@@ -243,8 +243,9 @@ class Lift {
     const ordered = set.elements !== undefined && set.klen <= ORDERED_MAX && key.length === 1;
     if (set.backend !== SetBackend.HASH && !ordered) return false;
     const register = (aux & 2) === 0 ? 0 : view.getUint16(at + NbLookup.DREG, true);
-    this.steps.push({ kind: 'lookup', at, set, key, inverted: (aux & 1) !== 0, register });
+    // Of what the data covers in part the rest stays as it was.
     if (register !== 0) this.cover(register, register + ((set.dlen + 3) & ~3));
+    this.steps.push({ kind: 'lookup', at, set, key, inverted: (aux & 1) !== 0, register });
     return true;
   }
 

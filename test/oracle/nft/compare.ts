@@ -6,11 +6,20 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Free, freeOf } from '../../net/lab.js';
-import { CoreRouter } from '../core_router.js';
+import { type CoreOptions, CoreRouter } from '../core_router.js';
 import { LinuxRouter } from '../linux_router.js';
 import { known, refused } from './known.js';
 import type { NftCase } from './nft_case.js';
-import { difference, framesOf, NotThere, onLinux, onOurs, type Recorded, silentCounters } from './run.js';
+import {
+  difference,
+  framesOf,
+  NotThere,
+  onLinux,
+  onOurs,
+  type Recorded,
+  type Seen,
+  silentCounters,
+} from './run.js';
 import { caseText, shrink } from './shrink.js';
 
 const only = process.env.WW_ORACLE;
@@ -23,7 +32,16 @@ export interface Count {
   /** Frames of each case. */
   packets: number;
   seed: number;
+  /** Every so many cases also go through each engine; 1: all. */
+  engines: number;
 }
+
+/** Ways of ours to run the same rules; what each sees has to be what the interpreter saw. */
+const ENGINES: readonly { how: CoreOptions; own?: true }[] = [
+  { how: { jit: 'linear' } },
+  { how: { jit: 'tree' }, own: true },
+  { how: { scalar: true } },
+];
 
 /** Of a name: the same traffic whichever cases run beside it. FNV-1a. */
 function hash(text: string): number {
@@ -42,10 +60,13 @@ export function compareRulesets(cases: readonly NftCase[], count: Count): void {
   let linux: LinuxRouter;
   let core: CoreRouter;
   let free: Free;
+  let engines: CoreRouter[] = [];
+  const ran = ENGINES.map(() => 0);
 
   beforeAll(async () => {
     linux = new LinuxRouter();
     core = await CoreRouter.create();
+    engines = await Promise.all(ENGINES.map(({ how }) => CoreRouter.create(how)));
     free = freeOf(core.stack);
   });
 
@@ -54,9 +75,25 @@ export function compareRulesets(cases: readonly NftCase[], count: Count): void {
       `nftables oracle: ${chosen.length - notTaken.length} rulesets, ${packets} packets, seed ${count.seed}; ` +
         `${notTaken.length} that ours does not take${list(notTaken)}; ${differing.length} known to differ${list(differing)}`,
     );
+    console.log(engines.map(({ name }, i) => `${name}: ${ran[i]} of the same rulesets`).join('\n'));
     await linux.close();
     await core.close();
+    for (const engine of engines) await engine.close();
   });
+
+  /** The same through every engine whose turn it is. */
+  async function throughEngines(one: NftCase, recorded: Recorded, ours: Seen): Promise<void> {
+    const interpreted = { ...recorded, ...ours };
+    for (const [i, engine] of engines.entries()) {
+      if ((hash(one.name) + i) % count.engines !== 0) continue;
+      const text = difference(interpreted, await onOurs(engine, one, recorded, ENGINES[i]!.own));
+      if (text !== undefined)
+        expect.fail(
+          `${engine.name}\n${caseText(one, { text: one.text, frames: recorded.batches.flat() })}\n${text}`,
+        );
+      ran[i]!++;
+    }
+  }
 
   async function differs(one: NftCase, recorded: Recorded): Promise<string | undefined> {
     return difference(recorded, await onOurs(core, one, recorded));
@@ -74,8 +111,8 @@ export function compareRulesets(cases: readonly NftCase[], count: Count): void {
       expect(silentCounters(recorded).length, silentCounters(recorded).join('\n')).toBeLessThanOrEqual(
         one.silent ?? 0,
       );
-    const taken = await differs(one, recorded).then(
-      (difference) => ({ difference }),
+    const taken = await onOurs(core, one, recorded).then(
+      (seen) => ({ seen, difference: difference(recorded, seen) }),
       (error: unknown) => {
         if (!(error instanceof NotThere)) throw error;
         return error.message.split('\n')[0]!;
@@ -95,6 +132,7 @@ export function compareRulesets(cases: readonly NftCase[], count: Count): void {
       if (count.packets >= ENOUGH)
         expect(text, 'agrees with Linux: its line in known.ts has to go').toBeDefined();
     } else if (text !== undefined) await fail(one, recorded, text);
+    await throughEngines(one, recorded, taken.seen);
   });
 
   /** A difference is one when Linux agrees with itself: what it chooses by chance or by its clock is none. */

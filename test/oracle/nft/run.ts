@@ -4,8 +4,12 @@
  * by port and in order, counters, elements, objects, connections with their timeouts.
  */
 import { errnoName } from '../../../src/core/errno_name.js';
+import { joinMessages } from '../../../src/netlink/nlmsg.js';
 import { NetError } from '../../../src/net_error.js';
-import type { CoreRouter } from '../core_router.js';
+import { encodeBatch } from '../../../src/nft/encode/message.js';
+import { compile, readCommands } from '../../../src/nft/nft.js';
+import { systemNames } from '../../../src/nft/datatype/names.js';
+import type { CoreRouter, CoreSession } from '../core_router.js';
 import { explain } from '../frame_dump.js';
 import type { LinuxRouter } from '../linux_router.js';
 import { Normaliser } from '../normalise.js';
@@ -50,55 +54,72 @@ async function state(session: Session): Promise<Pick<Seen, 'rules' | 'connection
   };
 }
 
-/** `given` frames, the same batches as before, or `count` of traffic that `seed` makes; the ruleset from its text, or as it was `loaded` before. */
+/** What frames a run gets: `given` ones, the same batches as before, or `count` of traffic that `seed` makes. */
+export type Source =
+  | { given: readonly FrameStep[] }
+  | { batches: FrameStep[][] }
+  | { count: number; seed: number };
+
+/** The ruleset from its text, or as it was `loaded` before. */
 export async function onLinux(
   linux: LinuxRouter,
   one: NftCase,
-  source: { given: readonly FrameStep[] } | { batches: FrameStep[][] } | { count: number; seed: number },
+  source: Source,
   loaded?: Ruleset,
 ): Promise<Recorded> {
   const session = await linux.open(setupOf(one));
   try {
     await sleep(QUIET_MS);
     if (loaded === undefined) session.nft(one.text);
-    else await load(session, loaded);
-    const ruleset = await readRuleset(session.netfilter);
-    session.burst([]);
-    const begin = performance.now();
-    const batches: FrameStep[][] = [];
-    const outputs: Output[] = [];
-    const give = (frames: FrameStep[]): Output => {
-      const output = session.burst(frames);
-      batches.push(frames);
-      outputs.push(output);
-      return output;
-    };
-    if ('given' in source) {
-      for (let at = 0; at < source.given.length; at += BATCH) give(source.given.slice(at, at + BATCH));
-    } else if ('batches' in source) {
-      for (const frames of source.batches) give(frames);
-    } else {
-      const options = {
-        focus: one.focus ?? [],
-        ...(one.bridge === undefined ? {} : { bridge: one.bridge }),
-      };
-      const traffic = new Traffic(source.seed, valuesOf(one.text), options);
-      for (let sent = 0; sent < source.count; sent += batches.at(-1)!.length)
-        traffic.saw(give(traffic.batch(Math.min(BATCH, source.count - sent))));
-    }
-    // Nothing comes late, as a rule; if it does, it shows.
-    await sleep(1);
-    give([]);
-    return {
-      ruleset,
-      batches,
-      outputs,
-      ...(await state(session)),
-      elapsedS: (performance.now() - begin) / 1000,
-    };
+    else await load(session, asBatch(loaded), named(loaded));
+    return await record(session, one, source, 1);
   } finally {
     await session.close();
   }
+}
+
+/** The same on a core of ours, that others are compared with. The ruleset from its text, by our own compiler. */
+export async function recordOurs(core: CoreRouter, one: NftCase, source: Source): Promise<Recorded> {
+  const session = await core.open(setupOf(one));
+  try {
+    await load(session, await compiled(session, one), () => 'a message');
+    await session.generate();
+    return await record(session, one, source, 0);
+  } finally {
+    await session.close();
+  }
+}
+
+async function record(session: Session, one: NftCase, source: Source, lateMs: number): Promise<Recorded> {
+  const ruleset = await readRuleset(session.netfilter);
+  session.burst([]);
+  const begin = performance.now();
+  const batches: FrameStep[][] = [];
+  const outputs: Output[] = [];
+  const give = (frames: FrameStep[]): Output => {
+    const output = session.burst(frames);
+    batches.push(frames);
+    outputs.push(output);
+    return output;
+  };
+  if ('given' in source) {
+    for (let at = 0; at < source.given.length; at += BATCH) give(source.given.slice(at, at + BATCH));
+  } else if ('batches' in source) {
+    for (const frames of source.batches) give(frames);
+  } else {
+    const options = {
+      focus: one.focus ?? [],
+      ...(one.bridge === undefined ? {} : { bridge: one.bridge }),
+    };
+    const traffic = new Traffic(source.seed, valuesOf(one.text), options);
+    for (let sent = 0; sent < source.count; sent += batches.at(-1)!.length)
+      traffic.saw(give(traffic.batch(Math.min(BATCH, source.count - sent))));
+  }
+  // Nothing comes late, as a rule; if it does, it shows.
+  if (lateMs > 0) await sleep(lateMs);
+  give([]);
+  const elapsedS = (performance.now() - begin) / 1000;
+  return { ruleset, batches, outputs, ...(await state(session)), elapsedS };
 }
 
 /** Frames that a case brings along. */
@@ -120,31 +141,57 @@ export async function play(
   return { outputs, ...(await state(session)) };
 }
 
-/** Throws NotThere when ours refuses the ruleset. */
-export async function onOurs(core: CoreRouter, one: NftCase, recorded: Recorded): Promise<Seen> {
+/** Throws NotThere when ours refuses the ruleset. `own`: from its text by our compiler, not as Linux holds it. */
+export async function onOurs(core: CoreRouter, one: NftCase, recorded: Recorded, own = false): Promise<Seen> {
   const session = await core.open(setupOf(one));
+  const prepare = async () => {
+    if (own) await load(session, await compiled(session, one), () => 'a message');
+    else await load(session, asBatch(recorded.ruleset), named(recorded.ruleset));
+    await session.generate();
+  };
   try {
-    return await play(session, recorded, () => load(session, recorded.ruleset), 0);
+    return await play(session, recorded, prepare, 0);
   } finally {
     await session.close();
   }
 }
 
-async function load(session: Session, ruleset: Ruleset): Promise<void> {
+/** Throws NotThere when our compiler refuses the text. */
+async function compiled(session: CoreSession, { name, text }: NftCase): Promise<Uint8Array> {
+  const links = await session.namespace.links();
+  const names = systemNames((wanted) => links.find((link) => link.name === wanted)?.ifindex);
+  try {
+    const { ir } = compile(readCommands({ name, text }), { names });
+    return joinMessages(encodeBatch(ir).map(({ bytes }) => bytes));
+  } catch (error) {
+    throw new NotThere(`compiler: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What the message with that number is about, in words. */
+const named =
+  (ruleset: Ruleset) =>
+  (seq: number): string => {
+    const thing = ruleset[seq - 1];
+    return thing === undefined ? `message ${seq}` : rulesetLines([thing])[0]!;
+  };
+
+async function load(session: Session, batch: Uint8Array, about: (seq: number) => string): Promise<void> {
   let acks: Awaited<ReturnType<Session['netfilter']['batch']>>;
   try {
-    acks = await session.netfilter.batch(asBatch(ruleset));
+    acks = await session.netfilter.batch(batch);
   } catch (error) {
     if (error instanceof NetError) throw new NotThere(error.message, { cause: error });
     throw error;
   }
   const failed = acks.filter(({ error }) => error !== 0);
   if (failed.length === 0) return;
-  const lines = failed.map(({ seq, error, message }) => {
-    const thing = ruleset[seq - 1];
-    const words = thing === undefined ? `message ${seq}` : rulesetLines([thing])[0];
-    return `${errnoName(error)}${message === undefined ? '' : ` (${message})`}: ${words}`;
-  });
+  const lines = failed.map(
+    ({ seq, error, message }) =>
+      `${errnoName(error)}${message === undefined ? '' : ` (${message})`}: ${about(seq)}`,
+  );
   throw new NotThere(lines.join('\n'));
 }
 

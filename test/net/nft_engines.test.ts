@@ -14,7 +14,7 @@ import { type Free, freeOf } from './lab.js';
 
 const LONG = process.env.LONG === 'true';
 const seed = Number(process.env.FUZZ_SEED ?? 1);
-const packets = Number(process.env.NFT_PACKETS ?? (LONG ? 10_000_000 : 150_000));
+const packets = Number(process.env.NFT_PACKETS ?? (LONG ? 10_000_000 : 100_000));
 const RULESETS = LONG ? 500 : 60;
 const ENGINES: readonly CoreOptions[] = [{ jit: 'linear' }, { jit: 'tree' }, { scalar: true }];
 

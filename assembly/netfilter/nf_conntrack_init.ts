@@ -2,7 +2,7 @@
  * Connection tracking begins and ends with who asks for it: a ruleset that looks at connections, a nat chain, the host.
  * Linux: nf_conntrack_standalone.c, nf_conntrack_proto.c (nf_ct_netns_get), nf_nat_core.c (nf_nat_register_fn).
  *
- *   nfCtNetnsGet(net, family) ─► table, hooks of that family        nfNatNetGet ─► that, and the NAT hooks
+ *   nfCtNetnsGet(net, family) ─► table, hooks of that family        nfNatNetGet ─► table, and the NAT hooks
  */
 import { Op } from '../abi/ops';
 import { Sysctl } from '../abi/sysctl';
@@ -349,16 +349,17 @@ export function nfCtNetnsPut(net: Net, family: u32): void {
   nfDefragNetPut(net, family);
 }
 
-/** One more nat chain of `family`: its connections are tracked and the NAT hooks stand. 0 or -ENOMEM. */
+/**
+ * One more nat chain of `family`: the NAT hooks stand. 0 or -ENOMEM. Connections are tracked for who translates
+ * (nft_track): as in Linux, a chain alone that does not makes none.
+ */
 export function nfNatNetGet(net: Net, family: u32): i32 {
-  const err = nfCtNetnsGet(net, family);
-  if (err !== 0) return err;
+  if (!nfCtNetEnsure(net)) return -Errno.ENOMEM;
   const ctnet = nfCtNet(net);
   if (ctnet.bysource === 0) ctnet.bysource = kzalloc((ctnet.mask + 1) << 2);
   const users = family === NFPROTO_IPV4 ? ctnet.natUsers4 : ctnet.natUsers6;
   if (ctnet.bysource === 0 || (users === 0 && setNatHooks(net, family, true) !== 0)) {
     if (users === 0) setNatHooks(net, family, false);
-    nfCtNetnsPut(net, family);
     return -Errno.ENOMEM;
   }
   if (family === NFPROTO_IPV4) ctnet.natUsers4++;
@@ -374,19 +375,32 @@ export function nfNatNetPut(net: Net, family: u32): void {
   if (family === NFPROTO_IPV4) ctnet.natUsers4--;
   else ctnet.natUsers6--;
   if (users === 1) setNatHooks(net, family, false);
-  nfCtNetnsPut(net, family);
 }
 
-/** NAT in both families, or one: the hooks stand, whether or not a chain does. */
+/** Tracking and NAT in both families, or one, whether or not a chain asks for them. */
 export function nfNatGetFamilies(net: Net, v4: bool, v6: bool): i32 {
   if (v4) {
-    const err = nfNatNetGet(net, NFPROTO_IPV4);
+    const err = trackAndTranslate(net, NFPROTO_IPV4);
     if (err !== 0) return err;
   }
   if (!v6) return 0;
-  const err = nfNatNetGet(net, NFPROTO_IPV6);
-  if (err !== 0 && v4) nfNatNetPut(net, NFPROTO_IPV4);
+  const err = trackAndTranslate(net, NFPROTO_IPV6);
+  if (err !== 0 && v4) nfNatPutFamily(net, NFPROTO_IPV4);
   return err;
+}
+
+function trackAndTranslate(net: Net, family: u32): i32 {
+  const err = nfCtNetnsGet(net, family);
+  if (err !== 0) return err;
+  const failed = nfNatNetGet(net, family);
+  if (failed !== 0) nfCtNetnsPut(net, family);
+  return failed;
+}
+
+/** Takes back what nfNatGetFamilies did for one family. */
+export function nfNatPutFamily(net: Net, family: u32): void {
+  nfNatNetPut(net, family);
+  nfCtNetnsPut(net, family);
 }
 
 /** Both families of an `inet` chain, or one. Linux: NFPROTO_INET. */

@@ -94,8 +94,11 @@ class Plain {
     const port = src ? other.dport : other.sport;
     const addrAt = src ? iph + 12 : iph + 16;
     const portAt = src ? th : th + 2;
-    const change = <u64>~load<u32>(addrAt) + <u64>addr;
-    const more = change + <u64>(load<u16>(portAt) ^ 0xffff) + <u64>port;
+    // Named, so that they are of 32 bits: within <u64>(..) a load is one of 64.
+    const oldAddr: u32 = ~load<u32>(addrAt);
+    const oldPort: u32 = <u32>load<u16>(portAt) ^ 0xffff;
+    const change = <u64>oldAddr + <u64>addr;
+    const more = change + <u64>oldPort + <u64>port;
     store<u32>(addrAt, addr);
     store<u16>(portAt, port);
     store<u16>(iph, Plain.sum(load<u16>(iph, 10), change), 10);
@@ -111,7 +114,8 @@ class Plain {
   /** The checksum that was `check`, with `change` (~old + new, carries above) in its words. */
   @inline
   static sum(check: u16, change: u64): u16 {
-    const sum = change + <u64>(check ^ 0xffff);
+    const flipped: u32 = <u32>check ^ 0xffff;
+    const sum = change + <u64>flipped;
     return csumFold(csumAdd(<u32>sum, <u32>(sum >> 32)));
   }
 }

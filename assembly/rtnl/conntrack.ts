@@ -11,7 +11,7 @@ import {
   nfCtNetEnsure,
   nfCtNetnsPut,
   nfNatGetFamilies,
-  nfNatNetPut,
+  nfNatPutFamily,
 } from '../netfilter/nf_conntrack_init';
 import { EVENT_MAX } from '../netfilter/nf_conntrack_netlink';
 import { nfnlRingNew, nfnlRingRead, nfnlRingTakeLost } from '../netfilter/nfnl_ring';
@@ -66,7 +66,7 @@ function enable(net: Net, body: usize): i32 {
 }
 
 function put(net: Net, family: u32, on: u32): void {
-  if (on === 2) nfNatNetPut(net, family);
+  if (on === 2) nfNatPutFamily(net, family);
   else nfCtNetnsPut(net, family);
 }
 

@@ -6,6 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { frame } from '../core/frames.js';
 import { Calibration } from '../calib.js';
 import { result, type Suite, type SuiteRun } from '../suite.js';
+import { HOME_FLOWS, HomeRouter } from './home_router.js';
+import { HOME_RULES } from './home_rules.js';
 import { KernelRules } from './kernel_rules.js';
 import { batchOf, OurRules } from './our_rules.js';
 import { EMPTY, equality, oneCondition, setLookups, tenThousand, threeConditions } from './rulesets.js';
@@ -52,7 +54,9 @@ const TREE_INCLUDES =
   'what 1,000 rules that compare one port cost a packet as a branch by table; algorithmic: the kernel asks rule by rule';
 const LOAD_INCLUDES =
   '10,000 rules of three conditions and a counter from text to rules that packets run; nft -f beside it';
-const NAMES = [...Object.keys(PLANS), 'tree_1000', 'load_10k_rules', 'calib_ns'];
+const HOME_INCLUDES = `${HOME_RULES} rules as people write them (bench/nft/home_rules), generated code; ${HOME_FLOWS} answered UDP connections that are masqueraded, 64-byte frames in both directions in turn, rx ring to tx ring; the kernel has no such path in memory`;
+const HOME_PACKETS = 1 << 19;
+const NAMES = [...Object.keys(PLANS), 'tree_1000', 'load_10k_rules', 'home_router', 'calib_ns'];
 
 async function run(suite: SuiteRun): Promise<void> {
   const calibration = await Calibration.create();
@@ -71,6 +75,7 @@ async function run(suite: SuiteRun): Promise<void> {
     suite.result(result('tree_1000', 'ns', ours, TREE_INCLUDES, kernel));
   }
   if (suite.names.has('load_10k_rules')) await load(suite, calibration);
+  if (suite.names.has('home_router')) await home(suite, calibration);
   if (suite.names.has('calib_ns')) suite.result(calibration.result());
 }
 
@@ -146,6 +151,22 @@ async function load(suite: SuiteRun, calibration: Calibration): Promise<void> {
   }
   const seconds = (ms: readonly number[]) => ms.map((each) => each / 1000);
   suite.result(result('load_10k_rules', 's', seconds(ours), LOAD_INCLUDES, seconds(kernel)));
+}
+
+async function home(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  suite.progress('home_router: connections');
+  const router = await HomeRouter.create('tree');
+  try {
+    const samples: number[] = [];
+    for (let i = 1; i <= ROUNDS; i++) {
+      suite.progress(`home_router: round ${i} of ${ROUNDS}`);
+      samples.push(router.mpps(HOME_PACKETS));
+      calibration.sample();
+    }
+    suite.result(result('home_router', 'Mpps', samples, HOME_INCLUDES));
+  } finally {
+    await router.close();
+  }
 }
 
 export const nftSuite: Suite = {

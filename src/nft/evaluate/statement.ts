@@ -255,7 +255,6 @@ function evaluateReject(ctx: RuleContext, stmt: RejectStatement): void {
       : Number(ctx.expecting(expected, () => evaluateValue(ctx, stmt.expr!)).value);
   if (wanted === undefined) {
     if (!either) fail(stmt.loc, 'abstracted ICMP unreachable not supported');
-    if (network !== undefined) fail(stmt.loc, 'conflicting network protocol specified');
   } else if (network !== undefined && network !== wanted) {
     fail(stmt.loc, `conflicting protocols specified: ${network.name} vs. ${wanted.name}`);
   } else if (network === undefined) {

@@ -27,8 +27,6 @@ export const known: Readonly<Record<string, string>> = {
   'nat: destination, to a range of addresses and of ports': SACK,
   'nat: masquerade to a port': SACK,
   'nat: hairpin': SOURCE,
-  'nat: of what the router answers and is told':
-    'a chain of type nat without an expression of tracking tracks',
   'nat: ICMP errors are translated inside out': SUM,
   'nat: protocols without ports': AH,
   'nat: two chains at one hook: the first that translates wins': 'Linux chooses a port by chance here',

@@ -42,6 +42,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./nft.js')).makeNftCommand,
   },
   {
+    name: 'conntrack',
+    summary: 'the connections that a running router tracks: list, end, change, follow',
+    load: async () => (await import('./conntrack.js')).makeConntrackCommand,
+  },
+  {
     name: 'pktgen',
     summary: 'send frames and count them: rates, loss, order, latency',
     load: async () => (await import('./pktgen.js')).makePktgenCommand,

@@ -207,12 +207,13 @@ export function conntrackText(entry: ConntrackEntry, options: ConntrackTextOptio
     counterText(entry.replyCounters),
     (entry.status & IPS_OFFLOAD) !== 0 ? '[OFFLOAD] ' : '',
     (entry.status & IPS_ASSURED) !== 0 && (entry.status & IPS_OFFLOAD) === 0 ? '[ASSURED] ' : '',
-    `mark=${entry.mark} `,
+    // Events leave out a mark that is none, and how many use it.
+    entry.mark === 0 && entry.use === undefined ? '' : `mark=${entry.mark} `,
     zone === undefined ? '' : `zone=${zone} `,
     entry.helper === undefined || options.proc === true ? '' : `helper=${entry.helper} `,
-    `use=${entry.use ?? 1}`,
+    entry.use === undefined ? '' : `use=${entry.use}`,
   ];
-  return parts.join('');
+  return parts.join('').trimEnd();
 }
 
 /** Puts a tuple attribute, to name a connection by. */
@@ -266,12 +267,15 @@ export interface ConntrackExpectation {
   master: ConntrackTuple;
   timeout: number;
   flags: number;
+  class: number;
+  zone?: number;
   helper?: string;
 }
 
 export function readExpectation(msg: NlMsg): ConntrackExpectation {
   const { family, attrs } = readNfMsg(msg);
   const helper = attrs.text(CtaExpect.HELP_NAME);
+  const zone = attrs.u16(CtaExpect.ZONE);
   return {
     family,
     tuple: tuple(attrs.nested(CtaExpect.TUPLE)!, family),
@@ -279,6 +283,84 @@ export function readExpectation(msg: NlMsg): ConntrackExpectation {
     master: tuple(attrs.nested(CtaExpect.MASTER)!, family),
     timeout: attrs.u32(CtaExpect.TIMEOUT)!,
     flags: attrs.u32(CtaExpect.FLAGS) ?? 0,
+    class: attrs.u32(CtaExpect.CLASS) ?? 0,
+    ...(zone !== undefined && { zone }),
     ...(helper === undefined ? {} : { helper }),
+  };
+}
+
+/** NF_CT_EXPECT_*: what conntrack-tools say of an expectation. */
+const EXPECT_FLAGS: readonly (readonly [number, string])[] = [
+  [1, 'PERMANENT'],
+  [2, 'INACTIVE'],
+  [4, 'USERSPACE'],
+];
+
+/** One line, as `conntrack -L expect` prints it. */
+export function expectationText(of: ConntrackExpectation): string {
+  const ports = ({ sport, dport }: ConntrackTuple): string => `sport=${sport ?? 0} dport=${dport ?? 0} `;
+  const flags = EXPECT_FLAGS.filter(([bit]) => (of.flags & bit) !== 0).map(([, name]) => name);
+  return [
+    `${of.timeout} proto=${of.tuple.proto} `,
+    `src=${of.tuple.src} dst=${of.tuple.dst} ${ports(of.tuple)}`,
+    `mask-src=${of.mask.src} mask-dst=${of.mask.dst} ${ports(of.mask)}`,
+    `master-src=${of.master.src} master-dst=${of.master.dst} ${ports(of.master)}`,
+    of.zone === undefined ? '' : `zone=${of.zone} `,
+    flags.length === 0 ? '' : `${flags.join(',')} `,
+    `class=${of.class} `,
+    of.helper === undefined ? '' : `helper=${of.helper}`,
+  ]
+    .join('')
+    .trimEnd();
+}
+
+/** The number of a state of TCP by its name; -1: there is none of that name. */
+export const tcpStateNumber = (name: string): number => TCP_STATES.indexOf(name);
+
+const STATUS_NAMES: readonly (readonly [number, string])[] = [
+  [1, 'EXPECTED'],
+  [2, 'SEEN_REPLY'],
+  [4, 'ASSURED'],
+  [8, 'CONFIRMED'],
+  [16, 'SRC_NAT'],
+  [32, 'DST_NAT'],
+  [64, 'SEQ_ADJUST'],
+  [128, 'SRC_NAT_DONE'],
+  [256, 'DST_NAT_DONE'],
+  [512, 'DYING'],
+  [1 << 10, 'FIXED_TIMEOUT'],
+  [1 << 13, 'HELPER'],
+  [1 << 14, 'OFFLOAD'],
+];
+
+const tupleJson = ({ src, dst, sport, dport, icmp, zone }: ConntrackTuple): object => ({
+  src,
+  dst,
+  ...(sport !== undefined && { sport, dport }),
+  ...icmp,
+  ...(zone !== undefined && { zone }),
+});
+
+const countersJson = (of: ConntrackCounters | undefined): object | undefined =>
+  of && { packets: Number(of.packets), bytes: Number(of.bytes) };
+
+/** For programs: the same words as in the text, bits by their names. */
+export function conntrackJson(entry: ConntrackEntry): object {
+  const { orig, reply, status, origCounters, replyCounters, master, family } = entry;
+  return {
+    family: family === AF_INET ? 'ipv4' : 'ipv6',
+    protocol: PROTOCOLS[orig.proto] ?? orig.proto,
+    ...(entry.timeout !== undefined && { timeout: entry.timeout }),
+    ...(entry.state !== undefined && { state: entry.state }),
+    orig: { ...tupleJson(orig), ...(origCounters && { counters: countersJson(origCounters) }) },
+    reply: { ...tupleJson(reply), ...(replyCounters && { counters: countersJson(replyCounters) }) },
+    status: STATUS_NAMES.filter(([bit]) => (status & bit) !== 0).map(([, name]) => name),
+    mark: entry.mark,
+    ...(entry.zone !== undefined && { zone: entry.zone }),
+    ...(entry.helper !== undefined && { helper: entry.helper }),
+    ...(entry.labels !== undefined && { labels: entry.labels }),
+    ...(master && { master: tupleJson(master) }),
+    ...(entry.use !== undefined && { use: entry.use }),
+    ...(entry.id !== undefined && { id: entry.id }),
   };
 }

@@ -55,6 +55,8 @@ export enum TraceRec {
   /** u32: bytes of the packet, and how many of them lie in DATA. */
   LEN = 44,
   CAPTURED = 48,
+  /** u32: mark of the packet, where the kind says so. */
+  MARK = 52,
   DATA = 56,
 }
 export const TRACE_NO_DEVICE: u32 = 0xffffffff;
@@ -72,7 +74,7 @@ export enum TraceKind {
   ROUTE = 4,
   /** Goes on to another host: A = TTL or hop limit as sent, B = MTU of the way. */
   FORWARD = 5,
-  /** For this host: A = IP protocol. */
+  /** For this host: A = IP protocol; frame. */
   DELIVER = 6,
   /** Handed to a neighbour: DETAIL = NUD_*, A = 1 when it waits there for the address; DATA = address (16), MAC (6). */
   NEIGH = 7,
@@ -118,9 +120,9 @@ export enum TraceKind {
    */
   NFT = 26,
   /**
-   * A rule logs: DETAIL = 0 log, 1 nflog; A = level or group, B = flags, C = hook | family << 8, D = handle of the device
-   * that it leaves by; DATA = prefix, NUL, then CAPTURED bytes in all with the packet from its link-layer header, if it
-   * has one, on.
+   * A rule logs: DETAIL = 0 log, 1 nflog | bytes of the link-layer header << 8; A = level or group, B = flags, C = hook |
+   * family << 8, D = handle of the device that it leaves by, MARK; DATA = prefix, NUL, then CAPTURED bytes in all with the
+   * packet from its link-layer header, if it has one, on.
    */
   NFLOG = 27,
   MAX = 28,

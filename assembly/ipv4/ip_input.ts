@@ -6,7 +6,7 @@
  *                                                                                          ─► icmp, udp, tcp, raw
  */
 import { TraceKind } from '../abi/trace';
-import { traceData, traceEvent } from '../skb/trace';
+import { traceData, traceEvent, traceFrame } from '../skb/trace';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
 import { Mib } from '../abi/snmp';
@@ -338,7 +338,7 @@ export function ipLocalDeliver(net: Net, skb: SkBuff): void {
 export function ipLocalDeliverFinish(skb: SkBuff): void {
   const net = changetype<NetDevice>(skb.dev).net;
   const protocol = load<u8>(skb.networkHeader, 9);
-  if (root().trace !== 0) traceEvent(TraceKind.DELIVER, 0, changetype<usize>(skb), skb.dev, protocol, 0);
+  if (root().trace !== 0) traceFrame(TraceKind.DELIVER, skb, protocol, 0);
   const taken = rawLocalDeliver(net, AF_INET, skb, protocol);
   const fn = opIndex(protocolOp(protocol));
   if (fn === 0) {

@@ -8,7 +8,7 @@
  * A burst goes through in passes, so that the loads of the route lookups, which do not depend on each other, overlap.
  */
 import { TraceKind } from '../abi/trace';
-import { traceData, traceEvent } from '../skb/trace';
+import { traceData, traceEvent, traceFrame } from '../skb/trace';
 import { root } from '../lib/root';
 import { SkbDropReason } from '../abi/drop_reason';
 import { Op } from '../abi/ops';
@@ -389,7 +389,7 @@ function deliver(skb: SkBuff, net: Net, nexthdr: u32, nhoff: u32, raw: bool): vo
       return;
     }
     mibInc(net, Mib.Ip6InDelivers);
-    if (root().trace !== 0) traceEvent(TraceKind.DELIVER, 0, changetype<usize>(skb), skb.dev, nexthdr, 0);
+    if (root().trace !== 0) traceFrame(TraceKind.DELIVER, skb, nexthdr, 0);
     call_indirect<void>(fn, changetype<usize>(skb));
     return;
   }

@@ -242,8 +242,15 @@ export function traceLog(
   const len: u32 = linear > nh ? linear - nh + front : 0;
   let take = min(len, load<u32>(ring, TraceRing.SNAPLEN));
   if (snaplen !== 0) take = min(take, snaplen);
-  const rec = begin(TraceKind.NFLOG, detail, changetype<usize>(skb), dev, prefixLen + 1 + take);
+  const rec = begin(
+    TraceKind.NFLOG,
+    detail | (front << 8),
+    changetype<usize>(skb),
+    dev,
+    prefixLen + 1 + take,
+  );
   if (rec === 0) return;
+  store<u32>(rec, skb.mark, TraceRec.MARK);
   store<u32>(rec, a, TraceRec.A);
   store<u32>(rec, b, TraceRec.B);
   store<u32>(rec, c, TraceRec.C);

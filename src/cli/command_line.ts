@@ -57,6 +57,8 @@ const SUBCOMMANDS: readonly Subcommand[] = [
 export interface TextOutput {
   out(text: string): void;
   err(text: string): void;
+  /** Colours or none; default: as the terminal has it. */
+  readonly color?: boolean;
 }
 
 const PROCESS_OUTPUT: TextOutput = {

@@ -1,13 +1,16 @@
 /** `ww nft`: rulesets in nft's own language. The options are those of nft(8); what they do is in nft_run.ts. */
 import { Command } from 'commander';
 import { EXIT_WRONG_USE, type MakeCommand } from './command_line.js';
+import { makeNftTestCommand } from './nft_test.js';
 import type { NftOptions } from './nft_run.js';
 
 const collect = (value: string, before: readonly string[]) => [...before, value];
 
 export const makeNftCommand: MakeCommand = (report) =>
   new Command('nft')
-    .usage("[options] [-f FILE | -i | 'command']")
+    .usage("[options] [-f FILE | -i | 'command'] | test RULES.nft TESTS.yaml | run RULES.nft --in PORT=FILE")
+    // What stands behind test is an option of test.
+    .enablePositionalOptions()
     .description('packet filtering and classification rules, in the language of nft(8)')
     .argument(
       '[command...]',
@@ -46,8 +49,10 @@ Examples:
   ww nft -c -f firewall.nft                   is it right?
   ww nft -c --debug=netlink -f firewall.nft   what nf_tables would be told
   ww nft -c -f firewall.nft list ruleset      as a listing prints it; with -j as JSON
+  ww nft test firewall.nft tests.yaml         does it do what the tests say?
 `,
     )
+    .addCommand(makeNftTestCommand(report))
     .action(async (words: string[], options: NftOptions, command: Command) => {
       if (options.file === undefined && !options.interactive && words.length === 0) {
         command.outputHelp({ error: true });

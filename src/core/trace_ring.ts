@@ -14,6 +14,7 @@ export interface TraceRecord {
   readonly c: number;
   readonly d: number;
   readonly length: number;
+  readonly mark: number;
   readonly data: Uint8Array;
 }
 
@@ -42,6 +43,7 @@ export function takeRecords(core: CoreInstance, ring: number): TraceRecord[] {
         c: word(TraceRec.C),
         d: word(TraceRec.D),
         length: word(TraceRec.LEN),
+        mark: word(TraceRec.MARK),
         data: u8.slice(data, data + word(TraceRec.CAPTURED)),
       });
     }

@@ -3,11 +3,24 @@
  * ctnetlink messages (src/netlink/ctnetlink.ts). Linux: conntrack(8).
  */
 import { CtEnableRec, CtEventsRec, CtStatsRec } from '../../assembly/abi/nf_conntrack.js';
-import { CtExpMsg, CtMsg, Cta } from '../../assembly/abi/nf_conntrack_netlink.js';
-import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../../assembly/abi/nfnl.js';
+import {
+  CTA_PROTOINFO_TCP,
+  CtExpMsg,
+  CtMsg,
+  Cta,
+  CtaProtoinfoTcp,
+} from '../../assembly/abi/nf_conntrack_netlink.js';
+import {
+  NFNL_SUBSYS_CTNETLINK,
+  NFNL_SUBSYS_CTNETLINK_EXP,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+} from '../../assembly/abi/nfnl.js';
 import { MsgType } from '../../assembly/abi/request.js';
 import { parseIp } from '../config/ip_address.js';
 import type { Core } from '../core/core.js';
+import { errnoName } from '../core/errno_name.js';
+import { NetError } from '../net_error.js';
 import {
   type ConntrackEntry,
   type ConntrackEvent,
@@ -18,7 +31,7 @@ import {
   readConntrackEvent,
   readExpectation,
 } from '../netlink/ctnetlink.js';
-import { joinMessages, readMessages } from '../netlink/nlmsg.js';
+import { joinMessages, nfMessage, readAck, readMessages } from '../netlink/nlmsg.js';
 import { Nfnl } from './nfnl.js';
 
 /** Counters since tracking began. Linux: struct ip_conntrack_stat, `conntrack -S`. */
@@ -173,6 +186,33 @@ export class Conntrack {
       if (change.timeout !== undefined) attrs.u32(Cta.TIMEOUT, change.timeout);
       if (change.status !== undefined) attrs.u32(Cta.STATUS, change.status);
     });
+  }
+
+  /** Puts a connection into the table as if its packets had passed (`conntrack -I`); EEXIST when it is there. */
+  async create(
+    orig: ConntrackTuple,
+    reply: ConntrackTuple,
+    entry: { timeout: number; status: number; mark?: number; tcpState?: number },
+  ): Promise<void> {
+    const addresses = (of: ConntrackTuple) => [parseIp(of.src)!.bytes, parseIp(of.dst)!.bytes];
+    const family = addresses(orig)[0]!.length === 4 ? 2 : 10;
+    const flags = NLM_F_CREATE | NLM_F_EXCL;
+    const message = nfMessage({ type: type(CtMsg.NEW), family, flags, seq: 1 }, (attrs) => {
+      putTuple(attrs, Cta.TUPLE_ORIG, orig, addresses(orig));
+      putTuple(attrs, Cta.TUPLE_REPLY, reply, addresses(reply));
+      attrs.u32(Cta.TIMEOUT, entry.timeout).u32(Cta.STATUS, entry.status);
+      if (entry.mark !== undefined) attrs.u32(Cta.MARK, entry.mark);
+      const { tcpState } = entry;
+      if (tcpState === undefined) return;
+      attrs.nest(Cta.PROTOINFO, (info) => {
+        info.nest(CTA_PROTOINFO_TCP, (tcp) => tcp.u8(CtaProtoinfoTcp.STATE, tcpState));
+      });
+    });
+    const failed = (await this.nfnl.raw(message))
+      .map(readAck)
+      .find((ack) => ack !== undefined && ack.error !== 0);
+    if (failed !== undefined)
+      throw new NetError(errnoName(failed.error), `conntrack: ${errnoName(failed.error)}`);
   }
 
   async expectations(): Promise<ConntrackExpectation[]> {

@@ -14,8 +14,9 @@ import {
 import { formatIpv4, formatIpv6, formatMac } from '../config/ip_address.js';
 import type { TraceRecord } from '../core/trace_ring.js';
 import { FramePrinter } from '../tools/dump/printer.js';
+import { logLine, readLog } from '../tools/firewall/log_line.js';
 import { nftStepText, readNftStep } from './explain_nft.js';
-import type { RuleTexts } from './rule_texts.js';
+import type { RuleFinder } from './rule_texts.js';
 
 /** NetfilterHook. */
 export const HOOK_NAMES = [
@@ -28,6 +29,13 @@ export const HOOK_NAMES = [
   'egress',
   'XDP',
 ];
+/** Hook ids of the core's own functions. */
+const HOOK_FUNCTIONS: Readonly<Record<number, string>> = {
+  3338665985: 'defrag',
+  3338665986: 'conntrack',
+  3338665987: 'conntrack confirm',
+  3338665988: 'nat',
+};
 const VERDICTS = ['drop', 'accept', 'stolen', 'queue', 'repeat'];
 const ROUTES = [
   'none',
@@ -98,9 +106,16 @@ export class Explainer {
     private readonly frame: number,
     private readonly deviceName: (handle: number) => string,
     /** Without them rules are told by their handles. */
-    private readonly rules?: RuleTexts,
+    private readonly rules?: RuleFinder,
   ) {
     this.ids = new Set([frame]);
+  }
+
+  /** Instead of a frame that was received: a packet of the router's own, from this record on. */
+  begin({ skb, ns }: TraceRecord): void {
+    this.seen = true;
+    this.beganNs = ns;
+    this.alive.add(skb);
   }
 
   /** Something of the frame is still under way. */
@@ -172,7 +187,7 @@ export class Explainer {
       case TraceKind.HOOK: {
         const family = detail < 5 ? (a === 0 ? 'IPv4 ' : 'IPv6 ') : '';
         const verdict = VERDICTS[b & NF_VERDICT_MASK] ?? String(b);
-        return `hook ${c} at ${family}${HOOK_NAMES[detail] ?? detail} (priority ${d | 0}): ${verdict}`;
+        return `hook ${HOOK_FUNCTIONS[c] ?? c} at ${family}${HOOK_NAMES[detail] ?? detail} (priority ${d | 0}): ${verdict}`;
       }
       case TraceKind.ROUTE: {
         if (a !== 0) return `route: ${ERRNO[a] ?? `error ${a}`}`;
@@ -219,7 +234,7 @@ export class Explainer {
       case TraceKind.NFT:
         return nftStepText(readNftStep(record, this.rules));
       case TraceKind.NFLOG:
-        return `logged: "${new TextDecoder().decode(data.subarray(0, data.indexOf(0)))}"`;
+        return `logged: ${logLine(readLog(record), this.deviceName)}`;
       default:
         return `step ${kind}`;
     }

@@ -11,7 +11,7 @@ import {
   NftTraceType,
 } from '../../assembly/abi/nf_tables.js';
 import type { TraceRecord } from '../core/trace_ring.js';
-import { familyName, type RuleTexts, type ToldRule } from './rule_texts.js';
+import { familyName, type RuleFinder, type ToldRule } from './rule_texts.js';
 
 export interface NftStep {
   readonly type: NftTraceType;
@@ -34,7 +34,26 @@ const CODES: Readonly<Record<number, string>> = {
   [NFT_RETURN]: 'return',
 };
 
-export function readNftStep({ detail, a, b, c, data }: TraceRecord, rules?: RuleTexts): NftStep {
+/** As rules name hooks. */
+export const NFT_HOOKS = [
+  'prerouting',
+  'input',
+  'forward',
+  'output',
+  'postrouting',
+  'ingress',
+  'egress',
+] as const;
+export type NftHook = (typeof NFT_HOOKS)[number];
+
+/** The numbers of hooks are those of the family. */
+export function nftHook({ chain, hook }: NftStep): NftHook {
+  if (chain.startsWith('netdev ')) return hook === 0 || hook === 5 ? 'ingress' : 'egress';
+  if (chain.startsWith('arp ')) return hook === 1 ? 'output' : 'input';
+  return NFT_HOOKS[hook] ?? 'prerouting';
+}
+
+export function readNftStep({ detail, a, b, c, data }: TraceRecord, rules?: RuleFinder): NftStep {
   const [table = '', chain = ''] = new TextDecoder().decode(data).split('\0');
   const family = detail >> 8;
   const rule = b === 0 ? undefined : rules?.rule(family, table, b);

@@ -17,6 +17,14 @@ export interface ToldRule {
   readonly chain: string;
   /** `FILE:LINE` */
   readonly place?: string;
+  readonly comment?: string;
+  /** Its drop is told to the sender. */
+  readonly rejects?: boolean;
+}
+
+/** Who knows rules by what a trace has of them; `family` is NfProto. */
+export interface RuleFinder {
+  rule(family: number, table: string, handle: number): ToldRule | undefined;
 }
 
 /** By chain, the places of its rules in their order. */
@@ -45,7 +53,7 @@ export function familyName(number: number): Family | undefined {
   return FAMILIES.find(([, each]) => each === number)?.[0];
 }
 
-export class RuleTexts {
+export class RuleTexts implements RuleFinder {
   private readonly rules = new Map<string, ToldRule>();
 
   constructor(things: readonly IrThing[], names: ListNames, places?: RulePlaces) {

@@ -274,7 +274,8 @@ nftables: |
 
   test('names the rule that dropped, with its text', async () => {
     expect(await rulesOf(3)).toEqual([
-      'logged: "no: "',
+      'logged: no: IN=wan0 OUT=lan0 MAC=02:aa:00:00:00:02:02:00:00:00:00:55:08:00 SRC=203.0.113.99 DST=192.168.50.2 ' +
+        'LEN=60 TOS=0x00 PREC=0x00 TTL=63 ID=4660 PROTO=ICMP TYPE=8 CODE=0 ID=119 SEQ=1',
       'inet fw forward: iifname "wan0" counter log prefix "no: " drop comment "not asked for" (verdict drop)',
       'dropped on wan0: NETFILTER_DROP',
     ]);

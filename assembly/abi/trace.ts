@@ -32,6 +32,8 @@ export const TRACE_F_RECEIVED: u32 = 4;
 export const TRACE_F_NFT: u32 = 8;
 /** Record what the rules log. */
 export const TRACE_F_LOG: u32 = 16;
+/** With TRACE_F_NFT: also the rules that do not match, and what was looked up in sets (NFT_STEP). */
+export const TRACE_F_NFT_STEPS: u32 = 32;
 
 /** A record; SIZE is a multiple of 8. Numbers A to D and DATA mean what the kind says. */
 export enum TraceRec {
@@ -125,7 +127,43 @@ export enum TraceKind {
    * packet from its link-layer header, if it has one, on.
    */
   NFLOG = 27,
-  MAX = 28,
+  /**
+   * On the way through a rule: DETAIL = TraceNftStep | family << 8, A = as that says, B = handle of the rule, C = hook; DATA =
+   * name of the table, NUL, name of the set (LOOKUP), NUL, the key.
+   */
+  NFT_STEP = 28,
+  /**
+   * Connection tracking knows the packet: DETAIL = ctinfo (IP_CT_*; TRACE_CT_INVALID: of no connection), TRACE_CT_CONFIRMED
+   * when the connection enters the table, which is when NAT has chosen what the answers are sent to; A = status (IPS_*), B = mark, C =
+   * zone, D = state of TCP or SCTP; DATA = the tuples of both directions (TraceTuple).
+   */
+  CT = 29,
+  MAX = 30,
+}
+
+/** DETAIL of TraceKind.CT. */
+export const TRACE_CT_INVALID: u32 = 8;
+export const TRACE_CT_CONFIRMED: u32 = 16;
+
+/** DETAIL of TraceKind.NFT_STEP. */
+export enum TraceNftStep {
+  /** The rule does not match: A = number of the instruction of its machine code that said so. */
+  MISS = 1,
+  /** A set was asked: A = 1 the key is in it. */
+  LOOKUP = 2,
+}
+
+/** A tuple of connection tracking in a record: ports in network order, addresses of 16 bytes. */
+export enum TraceTuple {
+  SPORT = 0,
+  DPORT = 2,
+  PROTO = 4,
+  /** u8: AF_INET or AF_INET6 */
+  L3NUM = 5,
+  ZONE = 6,
+  SRC = 8,
+  DST = 24,
+  SIZE = 40,
 }
 
 /** DETAIL of TraceKind.GRO. */

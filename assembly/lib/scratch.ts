@@ -107,6 +107,7 @@ export enum Scratch {
   NF_CT_TUPLE,
   NF_CT_TUPLE2,
   NF_CT_REPLY,
+  NF_CT_TRACE,
   NF_NAT_CURR,
   NF_NAT_NEW,
   NF_NAT_REPLY,

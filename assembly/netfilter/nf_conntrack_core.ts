@@ -8,6 +8,7 @@
  */
 import { IPCT_HELPER, IPCT_NEW, IPCT_RELATED, IPCT_REPLY } from '../abi/nf_conntrack';
 import { Sysctl } from '../abi/sysctl';
+import { TRACE_CT_CONFIRMED, TRACE_CT_INVALID, TraceKind } from '../abi/trace';
 import { isL3Master } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { NfHookState } from '../dev/nf_hook';
@@ -20,6 +21,7 @@ import { IP6SKB_FRAGLIST, ip6cbHas } from '../ipv6/ip6cb';
 import { consumeSkb } from '../skb/free';
 import { nfctPut } from '../skb/nfct';
 import { SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
+import { traceData } from '../skb/trace';
 import { skbClone } from '../skb/skbuff';
 import {
   IPS_CONFIRMED,
@@ -38,6 +40,7 @@ import {
   IP_CT_UNTRACKED,
   NF_CT_DEFAULT_ZONE_DIR,
   NF_CT_EXTRA_HELP,
+  NF_TUPLE_BYTES,
   NfConn,
   NfConnAcct,
   NfCtStat,
@@ -63,7 +66,7 @@ import { nfCtIcmpError, nfCtIcmpPacket } from './nf_conntrack_proto_icmp';
 import { nfCtIcmpv6Error, nfCtIcmpv6Packet } from './nf_conntrack_proto_icmpv6';
 import { nfCtGenericPacket, nfCtGrePacket } from './nf_conntrack_proto';
 import { nfCtSctpPacket } from './nf_conntrack_proto_sctp';
-import { nfCtTcpPacket } from './nf_conntrack_proto_tcp';
+import { nfCtTcpPacket, nfTcpOf } from './nf_conntrack_proto_tcp';
 import { nfCtUdpPacket } from './nf_conntrack_proto_udp';
 import { nfCtSeqAdjust } from './nf_conntrack_seqadj';
 import {
@@ -120,6 +123,7 @@ export function nfConntrackIn(_priv: usize, p: usize, s: usize): i32 {
   const verdict = inPieces(skb, l3num)
     ? trackClone(net, skb, tmpl, hook, l3num)
     : track(net, skb, tmpl, hook, l3num);
+  if (root().trace !== 0) traceConn(skb, 0);
   if (tmpl !== 0) nfctPut(tmpl);
   return verdict;
 }
@@ -141,6 +145,23 @@ function trackClone(net: Net, skb: SkBuff, tmpl: usize, hook: u32, l3num: u32): 
   consumeSkb(clone);
   if (cloned === 0) skb.flags &= ~SKB_F_CLONED;
   return verdict;
+}
+
+/** Told of every packet that is not excepted: its connection, or that it has none. */
+function traceConn(skb: SkBuff, detail: u32): void {
+  const p = changetype<usize>(skb);
+  if (skb.nfct === 0) {
+    traceData(TraceKind.CT, TRACE_CT_INVALID, p, skb.dev, 0, 0, 0, 0, 0, 0);
+    return;
+  }
+  const ct = changetype<NfConn>(skb.nfct & ~7);
+  const both = scratch(Scratch.NF_CT_TRACE);
+  memory.copy(both, changetype<usize>(nfTuple(ct, IP_CT_DIR_ORIGINAL)), NF_TUPLE_BYTES);
+  memory.copy(both + NF_TUPLE_BYTES, changetype<usize>(nfTuple(ct, IP_CT_DIR_REPLY)), NF_TUPLE_BYTES);
+  const proto = <u32>nfTuple(ct, IP_CT_DIR_ORIGINAL).proto;
+  const state: u32 = proto === IPPROTO_TCP ? <u32>nfTcpOf(ct).state : 0;
+  const info = (<u32>skb.nfct & 7) | detail;
+  traceData(TraceKind.CT, info, p, skb.dev, ct.status, ct.mark, ct.zone, state, both, NF_TUPLE_BYTES * 2);
 }
 
 function track(net: Net, skb: SkBuff, tmpl: usize, hook: u32, l3num: u32): i32 {
@@ -306,7 +327,10 @@ export function nfConntrackConfirm(_priv: usize, p: usize, s: usize): i32 {
     }
   }
   let verdict = NF_ACCEPT;
-  if ((ct.status & IPS_CONFIRMED) === 0) verdict = confirm(skb, ct, info);
+  if ((ct.status & IPS_CONFIRMED) === 0) {
+    verdict = confirm(skb, ct, info);
+    if (root().trace !== 0 && verdict === NF_ACCEPT && skb.nfct !== 0) traceConn(skb, TRACE_CT_CONFIRMED);
+  }
   if (verdict === NF_ACCEPT && skb.nfct === nfct && ct.events !== 0) nfCtDeliverCached(ct);
   return verdict;
 }

@@ -217,6 +217,36 @@ export function traceNames(
   memory.copy(rec + TraceRec.DATA + len + 1, ptr2, len2);
 }
 
+/** The same, with a third piece of bytes behind the names. */
+export function traceThree(
+  kind: TraceKind,
+  detail: u32,
+  skb: usize,
+  dev: usize,
+  a: u32,
+  b: u32,
+  c: u32,
+  ptr: usize,
+  len: u32,
+  ptr2: usize,
+  len2: u32,
+  ptr3: usize,
+  len3: u32,
+): void {
+  const rec = begin(kind, detail, skb, dev, len + len2 + 2 + len3);
+  if (rec === 0) return;
+  store<u32>(rec, a, TraceRec.A);
+  store<u32>(rec, b, TraceRec.B);
+  store<u32>(rec, c, TraceRec.C);
+  store<u32>(rec, len + len2 + 2 + len3, TraceRec.CAPTURED);
+  const at = rec + TraceRec.DATA;
+  memory.copy(at, ptr, len);
+  store<u8>(at + len, 0);
+  memory.copy(at + len + 1, ptr2, len2);
+  store<u8>(at + len + 1 + len2, 0);
+  memory.copy(at + len + len2 + 2, ptr3, len3);
+}
+
 /**
  * What a rule logs (abi/trace NFLOG): while TRACE_F_LOG is on, `prefix` and the packet, at most `snaplen` bytes of it (0:
  * as the ring keeps), from its link-layer header on where that stands in front of `nh`.

@@ -1,6 +1,7 @@
 /** `ww nft`: rulesets in nft's own language. The options are those of nft(8); what they do is in nft_run.ts. */
 import { Command } from 'commander';
 import { EXIT_WRONG_USE, type MakeCommand } from './command_line.js';
+import { makeNftCaptureCommand } from './nft_capture.js';
 import { makeNftTestCommand } from './nft_test.js';
 import type { NftOptions } from './nft_run.js';
 
@@ -50,9 +51,11 @@ Examples:
   ww nft -c --debug=netlink -f firewall.nft   what nf_tables would be told
   ww nft -c -f firewall.nft list ruleset      as a listing prints it; with -j as JSON
   ww nft test firewall.nft tests.yaml         does it do what the tests say?
+  ww nft run firewall.nft --in lan0=a.pcapng  what becomes of each packet, and which rule decides
 `,
     )
     .addCommand(makeNftTestCommand(report))
+    .addCommand(makeNftCaptureCommand(report))
     .action(async (words: string[], options: NftOptions, command: Command) => {
       if (options.file === undefined && !options.interactive && words.length === 0) {
         command.outputHelp({ error: true });

@@ -6,7 +6,7 @@
  *                                           └─► trace ring ─► records()
  */
 import { MsgType, TraceSetRec } from '../../assembly/abi/request.js';
-import { TRACE_F_EVENTS, TRACE_F_LOG, TRACE_F_NFT } from '../../assembly/abi/trace.js';
+import { TRACE_F_EVENTS, TRACE_F_LOG, TRACE_F_NFT, TRACE_F_NFT_STEPS } from '../../assembly/abi/trace.js';
 import type { LinkConfig, RouterConfig } from '../config/router_config.js';
 import { lostRecords, takeRecords, type TraceRecord } from '../core/trace_ring.js';
 import type { LinkInfo } from '../net/link.js';
@@ -32,10 +32,8 @@ const MESSAGE_MS = 1;
 
 export interface BenchOptions {
   readonly seed?: number;
-  /** Where the clock begins, ns. */
-  readonly beginNs?: number;
-  /** Record rules and hooks; default: yes. */
-  readonly events?: boolean;
+  /** Record rules that do not match and lookups in sets, too. */
+  readonly steps?: boolean;
 }
 
 export class NftBench {
@@ -54,7 +52,6 @@ export class NftBench {
   static async open(config: RouterConfig, options: BenchOptions = {}): Promise<NftBench> {
     const stack = await createStack({ clock: 'virtual', seed: options.seed ?? 1 });
     try {
-      if (options.beginNs !== undefined) stack.clock.set(options.beginNs);
       const ports = new Map<string, MemoryPort>();
       const openPort = ({ name }: LinkConfig) => {
         const port = new MemoryPort(name);
@@ -70,7 +67,8 @@ export class NftBench {
       const ifindex = new Map(links.map((link) => [link.name, link.ifindex]));
       bench.names = systemNames((name) => ifindex.get(name));
       for (const port of ports.values()) port.sent.length = 0;
-      await bench.trace(options.events === false ? TRACE_F_LOG : TRACE_F_EVENTS | TRACE_F_NFT | TRACE_F_LOG);
+      const steps = options.steps === true ? TRACE_F_NFT_STEPS : 0;
+      await bench.trace(TRACE_F_EVENTS | TRACE_F_NFT | TRACE_F_LOG | steps);
       return bench;
     } catch (error) {
       await stack.close();

@@ -105,7 +105,8 @@ export async function runTest(context: SuiteContext, test: TestCase): Promise<Te
   }
 }
 
-function logsOf(records: readonly TraceRecord[], bench: NftBench): string[] {
+/** Lines that rules logged. */
+export function logsOf(records: readonly TraceRecord[], bench: NftBench): string[] {
   return records
     .filter(({ kind }) => kind === TraceKind.NFLOG)
     .map((record) => logLine(readLog(record), (handle) => bench.deviceName(handle)));

@@ -16,9 +16,11 @@ import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import type { NetError } from '../net_error.js';
 import { openControl } from './router_control.js';
+import { logRules } from './router_log.js';
 import { startJit } from './router_jit.js';
 import { logRouterOptions } from './router_options.js';
 import { loadRules } from './router_rules.js';
+import { TraceFeed } from '../services/trace_feed.js';
 import { createStack, type Stack } from '../stack.js';
 import { makeVirtual } from './virtual_link.js';
 import { PortFigures } from './port_figures.js';
@@ -44,8 +46,10 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
     introduce(config, context);
     logRouterOptions(router.namespace, router.links, context.log);
     const jit = await startJit(stack, router.namespace, context.jit, context.log);
+    const feed = new TraceFeed(stack.core);
+    const rules = await logRules(feed, router.namespace, context);
     for (const { driver } of router.ports) driver.release();
-    const control = await openControl(stack, router, context);
+    const control = await openControl(stack, router, { log: context.log, feed, loading: rules.loading });
     const faults = new Map(
       router.ports.flatMap(({ faults: counted }, i) =>
         counted === undefined ? [] : [[router.links[i]!.name, counted] as const],
@@ -66,6 +70,7 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
       close: async () => {
         await control?.close();
         jit?.close();
+        rules.close();
         await stack.close();
       },
     });

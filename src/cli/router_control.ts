@@ -16,11 +16,19 @@ export interface Controlled {
   readonly ports: readonly Pick<RouterPort, 'listener'>[];
 }
 
+export interface ControlContext {
+  readonly log: Pick<Logger, 'warn'>;
+  /** One a core: there is one trace ring. */
+  readonly feed?: TraceFeed;
+  /** Told of each transaction of rules that a client sends. */
+  readonly loading?: (batch: Uint8Array) => void;
+}
+
 /** null: there is no place for a socket, or none could be made. */
 export async function openControl(
   stack: Stack,
   { namespace, links, ports }: Controlled,
-  { log }: { readonly log: Pick<Logger, 'warn'> },
+  { log, feed, loading }: ControlContext,
 ): Promise<ControlServer | null> {
   const folder = controlFolder();
   if (folder === null) return null;
@@ -30,8 +38,8 @@ export async function openControl(
       const link = links[i]!;
       if (listener !== undefined) dumps.set(link.name, { listener, handle: (await link.info()).handle });
     }
-    const rules = new NetfilterControl(stack.core, namespace);
-    return await ControlServer.open(folder, dumps, new TraceFeed(stack.core), rules);
+    const rules = new NetfilterControl(stack.core, namespace, loading);
+    return await ControlServer.open(folder, dumps, feed ?? new TraceFeed(stack.core), rules);
   } catch (error) {
     log.warn({ why: (error as Error).message }, 'no control socket');
     return null;

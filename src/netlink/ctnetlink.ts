@@ -43,7 +43,7 @@ const PROTOCOLS: Record<number, string> = {
 };
 const WITH_PORTS = new Set([6, 17, 132, 136]);
 /** By the state's number. */
-const TCP_STATES = [
+export const TCP_STATES = [
   'NONE',
   'SYN_SENT',
   'SYN_RECV',
@@ -55,7 +55,7 @@ const TCP_STATES = [
   'CLOSE',
   'SYN_SENT2',
 ];
-const SCTP_STATES = [
+export const SCTP_STATES = [
   'NONE',
   'CLOSED',
   'COOKIE_WAIT',

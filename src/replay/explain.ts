@@ -14,8 +14,10 @@ import {
 import { formatIpv4, formatIpv6, formatMac } from '../config/ip_address.js';
 import type { TraceRecord } from '../core/trace_ring.js';
 import { FramePrinter } from '../tools/dump/printer.js';
+import { connectionStep } from '../tools/firewall/connection.js';
 import { logLine, readLog } from '../tools/firewall/log_line.js';
 import { nftStepText, readNftStep } from './explain_nft.js';
+import { nftStepWords } from './nft_steps.js';
 import type { RuleFinder } from './rule_texts.js';
 
 /** NetfilterHook. */
@@ -233,6 +235,10 @@ export class Explainer {
         return `waits in the queue of ${device}`;
       case TraceKind.NFT:
         return nftStepText(readNftStep(record, this.rules));
+      case TraceKind.NFT_STEP:
+        return nftStepWords(record, this.rules);
+      case TraceKind.CT:
+        return connectionStep(record);
       case TraceKind.NFLOG:
         return `logged: ${logLine(readLog(record), this.deviceName)}`;
       default:

@@ -81,6 +81,8 @@ export class NetfilterControl implements ControlRules {
   constructor(
     core: LocalCore,
     private readonly namespace: Namespace,
+    /** Told of each transaction before it is tried. */
+    private readonly loading?: (bytes: Uint8Array) => void,
   ) {
     const { nfnl, conntrack, handle } = namespace;
     this.sources = {
@@ -111,6 +113,7 @@ export class NetfilterControl implements ControlRules {
 
   /** One after the other: a long one is sent in pieces, between which nothing may come. */
   batch(bytes: Uint8Array, echo: boolean): Promise<BatchAnswer> {
+    this.loading?.(bytes);
     const done = this.working.then(() => this.transaction(bytes, echo));
     this.working = done.catch(() => undefined);
     return done;

@@ -4,7 +4,7 @@
  * for is lost and counted.
  */
 import { MsgType, TraceSetRec } from '../../assembly/abi/request.js';
-import { TRACE_F_DROPS, TRACE_F_RECEIVED, TraceKind } from '../../assembly/abi/trace.js';
+import { TRACE_F_DROPS, TRACE_F_LOG, TRACE_F_RECEIVED, TraceKind } from '../../assembly/abi/trace.js';
 import type { LocalCore } from '../core/core.js';
 import { lostRecords, takeRecords, type TraceRecord } from '../core/trace_ring.js';
 
@@ -28,9 +28,12 @@ export interface TracedFrame {
 
 /** `lost`: how many there were before this one that nobody saw. */
 export type TraceListener = (frame: TracedFrame, lost: number) => void;
+/** What a rule logs (TraceKind.NFLOG); `timeMs` since 1970. */
+export type LogListener = (record: TraceRecord, timeMs: number, lost: number) => void;
 
 export class TraceFeed {
   private readonly listeners = new Map<TraceListener, number>();
+  private readonly logListeners = new Set<LogListener>();
   private flags = 0;
   private ring = 0;
   private lost = 0;
@@ -49,6 +52,15 @@ export class TraceFeed {
     }, TRACE_F_RECEIVED);
   }
 
+  /** What the rules of nf_tables log. */
+  logs(listener: LogListener): () => void {
+    this.logListeners.add(listener);
+    this.set();
+    return () => {
+      if (this.logListeners.delete(listener)) this.set();
+    };
+  }
+
   private listen(listener: TraceListener, flag: number): () => void {
     this.listeners.set(listener, flag);
     this.set();
@@ -58,7 +70,8 @@ export class TraceFeed {
   }
 
   private set(): void {
-    const flags = [...this.listeners.values()].reduce((all, flag) => all | flag, 0);
+    const log = this.logListeners.size > 0 ? TRACE_F_LOG : 0;
+    const flags = [...this.listeners.values()].reduce((all, flag) => all | flag, log);
     if (flags === this.flags) return;
     this.flags = flags;
     this.stopPolled();
@@ -94,6 +107,11 @@ export class TraceFeed {
     this.lost = all;
     const epochMs = Date.now() - clock.now() / 1e6;
     for (const record of records) {
+      if (record.kind === TraceKind.NFLOG) {
+        for (const listener of this.logListeners) listener(record, epochMs + record.ns / 1e6, lost);
+        lost = 0;
+        continue;
+      }
       const dropped = record.kind === TraceKind.DROP;
       if (!dropped && record.kind !== TraceKind.RECEIVED) continue;
       const frame: TracedFrame = {

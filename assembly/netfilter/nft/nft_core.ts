@@ -59,7 +59,7 @@ import { rangeEval } from './nft_range';
 import { NFT_DATA_VERDICT } from '../../abi/nf_tables';
 import { NftSet } from './nft_set';
 import { setLookup } from './nft_set_backend';
-import { traceOn, traceStep } from './nft_trace';
+import { traceLookup, traceMiss, traceOn, traceStep, traceSteps } from './nft_trace';
 
 /** Op NFT_DO_CHAIN: `priv` is a BaseChain. */
 export function nftDoChainOp(priv: usize, skb: usize, state: usize): i32 {
@@ -127,7 +127,7 @@ function familyOf(state: NfHookState): u32 {
 export function nftDoChain(pkt: Pkt, base: BaseChain): i32 {
   pkt.rule = 0;
   const trace = root().trace !== 0 && traceOn(pkt);
-  const verdict = trace ? interpret(pkt, base.chain, 0, true) : nftRun(changetype<usize>(pkt), base.chain);
+  const verdict = trace ? interpretTraced(pkt, base.chain) : nftRun(changetype<usize>(pkt), base.chain);
   if (verdict !== NFT_RETURN && verdict !== NFT_CONTINUE) return verdict;
   if (base.counting !== 0) {
     base.packets++;
@@ -142,16 +142,16 @@ export function nftRun(pkt: usize, chain: usize): i32 {
   const op = changetype<Chain>(chain).jitOp;
   const fn = op === 0 ? 0 : opIndex(op);
   if (fn !== 0) return call_indirect<i32>(fn, pkt);
-  return interpret(changetype<Pkt>(pkt), chain, 0, false);
+  return interpret(changetype<Pkt>(pkt), chain, 0);
 }
 
 /** From the RULE at `pc` to the end of its chain, and of those that it jumps to; the result is nftRun's. */
 export function nftInterpret(pkt: usize, pc: usize): i32 {
-  return interpret(changetype<Pkt>(pkt), 0, pc, false);
+  return interpret(changetype<Pkt>(pkt), 0, pc);
 }
 
 /** `pc` 0: the chain from its beginning. */
-function interpret(pkt: Pkt, first: usize, from: usize, trace: bool): i32 {
+function interpret(pkt: Pkt, first: usize, from: usize): i32 {
   const regs = changetype<usize>(pkt);
   const stack = regs + JUMP_STACK_AT;
   let pc = from === 0 ? changetype<Chain>(first).blob : from;
@@ -251,7 +251,6 @@ function interpret(pkt: Pkt, first: usize, from: usize, trace: bool): i32 {
       pc = next;
       continue;
     }
-    if (trace && kind !== <u32>NftExprKind.END) traceStep(pkt, NftTraceType.RULE, chain, verdict);
     const action = verdict & NF_VERDICT_MASK;
     if (action === NF_ACCEPT || action === NF_DROP || action === NF_STOLEN || action === NF_QUEUE)
       return verdict;
@@ -267,8 +266,123 @@ function interpret(pkt: Pkt, first: usize, from: usize, trace: bool): i32 {
       continue;
     }
     // NFT_RETURN: to behind the jump, or to the policy.
-    if (trace && kind === <u32>NftExprKind.END && depth !== 0)
-      traceStep(pkt, NftTraceType.RETURN, chain, NFT_RETURN);
+    if (depth === 0) break;
+    depth--;
+    pc = load<u32>(stack + (depth << 3));
+    chain = load<u32>(stack + (depth << 3), 4);
+  }
+  return NFT_RETURN;
+}
+
+/** An instruction that stands in blobs only: NFT_CONTINUE or NFT_BREAK. */
+function fusedOutcome(kind: u32, pc: usize, pkt: Pkt): i32 {
+  const regs = changetype<usize>(pkt);
+  const inverted = load<u8>(pc, 1) !== 0;
+  switch (kind) {
+    case NftExprKind.FUSED_PAYLOAD_CMP:
+      return outcome(Fused.payload(pc, pkt, 0xffffffff, 0));
+    case NftExprKind.FUSED_PAYLOAD_MASK_CMP:
+      return outcome(Fused.payload(pc, pkt, load<u32>(pc, NbFused.MASK), load<u32>(pc, NbFused.XOR)));
+    case NftExprKind.FUSED_L4PROTO_CMP:
+      if (pkt.l4 !== L4_VALID && !pktL4(pkt)) return NFT_BREAK;
+      store<u32>(regs + load<u16>(pc, NbFused.DREG), pkt.tprot);
+      return outcome((pkt.tprot === load<u32>(pc, NbFused.VALUE)) !== inverted);
+    case NftExprKind.FUSED_NFPROTO_CMP:
+      store<u32>(regs + load<u16>(pc, NbFused.DREG), pkt.family);
+      return outcome((pkt.family === load<u32>(pc, NbFused.VALUE)) !== inverted);
+    case NftExprKind.FUSED_IFNAME_CMP:
+      return outcome(Fused.ifname(pc, pkt) !== inverted);
+  }
+  return outcome(fusedPayloadN(pc, pkt));
+}
+
+function isFused(kind: u32): bool {
+  return (
+    kind === <u32>NftExprKind.FUSED_PAYLOAD_CMP ||
+    kind === <u32>NftExprKind.FUSED_PAYLOAD_MASK_CMP ||
+    kind === <u32>NftExprKind.FUSED_L4PROTO_CMP ||
+    kind === <u32>NftExprKind.FUSED_NFPROTO_CMP ||
+    kind === <u32>NftExprKind.FUSED_IFNAME_CMP ||
+    kind === <u32>NftExprKind.FUSED_PAYLOAD_CMPN
+  );
+}
+
+/** Bytes of the instruction at `pc`. */
+function sizeOf(kind: u32, pc: usize): u32 {
+  if (kind === <u32>NftExprKind.CMP) return NbCmp.SIZE;
+  if (kind === <u32>NftExprKind.FUSED_IFNAME_CMP || kind === <u32>NftExprKind.FUSED_PAYLOAD_CMPN)
+    return NbFusedN.SIZE;
+  return isFused(kind) ? <u32>NbFused.SIZE : <u32>load<u16>(pc, Nb.SIZE);
+}
+
+/** interpret, told step by step: only for packets whose way is recorded. */
+function interpretTraced(pkt: Pkt, first: usize): i32 {
+  const regs = changetype<usize>(pkt);
+  const stack = regs + JUMP_STACK_AT;
+  const steps = traceSteps();
+  let pc = changetype<Chain>(first).blob;
+  let chain: usize = first;
+  let next: usize = 0;
+  let depth: u32 = 0;
+  /** A rule runs, and its instructions so far. */
+  let inside = false;
+  let at: u32 = 0;
+  for (;;) {
+    const kind = <u32>load<u8>(pc);
+    if (kind === <u32>NftExprKind.RULE || kind === <u32>NftExprKind.END) {
+      // It came to its end without a verdict.
+      if (inside && pkt.rule !== 0) traceStep(pkt, NftTraceType.RULE, chain, NFT_CONTINUE);
+      inside = false;
+    }
+    if (kind === <u32>NftExprKind.RULE) {
+      next = load<u32>(pc, 4);
+      pkt.rule = load<u32>(pc, 8);
+      pc += 12;
+      inside = true;
+      at = 0;
+      continue;
+    }
+    let verdict: i32 = NFT_RETURN;
+    if (kind === <u32>NftExprKind.COUNTER) {
+      Counter.eval(load<u32>(pc, Nb.REF), pkt.skb.len);
+      verdict = NFT_CONTINUE;
+    } else if (isFused(kind)) verdict = fusedOutcome(kind, pc, pkt);
+    else if (kind !== <u32>NftExprKind.END) {
+      const key = regs + load<u16>(pc, NbLookup.SREG);
+      const set = changetype<NftSet>(load<u32>(pc, NbLookup.SET));
+      // Before: what is found may overwrite the key.
+      if (steps && kind === <u32>NftExprKind.LOOKUP)
+        traceLookup(pkt, chain, set, key, setLookup(set, key) !== 0);
+      verdict = nftEvaluate(regs, pc);
+    }
+    if (verdict === NFT_CONTINUE) {
+      pc += sizeOf(kind, pc);
+      at++;
+      continue;
+    }
+    if (verdict === NFT_BREAK) {
+      if (steps) traceMiss(pkt, chain, at);
+      inside = false;
+      pc = next;
+      continue;
+    }
+    if (kind !== <u32>NftExprKind.END) traceStep(pkt, NftTraceType.RULE, chain, verdict);
+    inside = false;
+    const action = verdict & NF_VERDICT_MASK;
+    if (action === NF_ACCEPT || action === NF_DROP || action === NF_STOLEN || action === NF_QUEUE)
+      return verdict;
+    if (verdict === NFT_JUMP || verdict === NFT_GOTO) {
+      if (verdict === NFT_JUMP) {
+        if (depth === NFT_JUMP_STACK_SIZE) return NF_DROP;
+        store<u32>(stack + (depth << 3), next);
+        store<u32>(stack + (depth << 3), chain, 4);
+        depth++;
+      }
+      chain = pkt.chain;
+      pc = changetype<Chain>(chain).blob;
+      continue;
+    }
+    if (kind === <u32>NftExprKind.END && depth !== 0) traceStep(pkt, NftTraceType.RETURN, chain, NFT_RETURN);
     if (depth === 0) break;
     depth--;
     pc = load<u32>(stack + (depth << 3));

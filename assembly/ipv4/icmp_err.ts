@@ -29,6 +29,7 @@ import {
   icmpType,
 } from '../wire/icmp';
 import {
+  IPPROTO_ICMP,
   IPPROTO_TCP,
   IPPROTO_UDP,
   IPV4_HDR_LEN,
@@ -90,7 +91,9 @@ function quotesOurs(net: Net, skb: SkBuff): bool {
   const dev = changetype<NetDevice>(skb.dev);
   if (inetAddrTypeDev(net, dev, saddr) !== RtType.LOCAL) return false;
   const proto = ipv4Protocol(inner);
-  if (proto !== IPPROTO_TCP && proto !== IPPROTO_UDP) return true;
+  if (proto === IPPROTO_ICMP) return true;
+  // Nothing here sends others, but for raw sockets, which see to their errors themselves.
+  if (proto !== IPPROTO_TCP && proto !== IPPROTO_UDP) return false;
   const sport = <u32>bswap<u16>(load<u16>(inner + ihl));
   const dport = <u32>bswap<u16>(load<u16>(inner + ihl, 2));
   const daddr = ipv4Daddr(inner);

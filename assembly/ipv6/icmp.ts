@@ -64,7 +64,7 @@ import {
   ipv6AddrIsMulticast,
   ipv6AddrNeedsScopeId,
 } from '../wire/ipv6_addr';
-import { ipv6SkipExthdr } from '../wire/ipv6_ext';
+import { ipv6WalkExthdr } from '../wire/ipv6_ext';
 import { NDISC_REDIRECT, NDISC_ROUTER_SOLICITATION } from '../wire/ndisc';
 import { ipv6ChkAddrIn } from './addr_hash';
 import { ipv6ChkAcastAddrIn } from './anycast';
@@ -118,7 +118,7 @@ export function icmpv6CountOut(net: Net, type: u32): void {
 function isIneligible(skb: SkBuff, hdr: usize): bool {
   const out = scratch(Scratch.IPV6_ICMP_OUT);
   const bytes = skb.data + skbHeadlen(skb) - hdr;
-  const at = ipv6SkipExthdr(hdr + IPV6_HDR_LEN, bytes - IPV6_HDR_LEN, ipv6Nexthdr(hdr), out, out + 4);
+  const at = ipv6WalkExthdr(hdr + IPV6_HDR_LEN, bytes - IPV6_HDR_LEN, ipv6Nexthdr(hdr), out, out + 4);
   if (at < 0) return false;
   if (load<u32>(out) !== NEXTHDR_ICMP) return false;
   const offset = IPV6_HDR_LEN + <u32>at;

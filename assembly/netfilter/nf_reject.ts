@@ -41,7 +41,7 @@ const ETH_P_IP: u16 = 0x0800;
 const NEXTHDR_TCP: u32 = 6;
 
 /** The reset that answers the segment at `th` of `len` bytes, header and all (RFC 9293 §3.10.7.1); false: none does. */
-function emitReset(out: usize, th: usize, doff: u32, len: u32): bool {
+export function emitReset(out: usize, th: usize, doff: u32, len: u32): bool {
   const flags = tcpFlags(th);
   if ((flags & TCPHDR_RST) !== 0) return false;
   if ((flags & TCPHDR_ACK) !== 0) {

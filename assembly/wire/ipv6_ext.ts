@@ -126,17 +126,28 @@ export function ipv6SkipExthdr(
   outNexthdrPtr: usize,
   outFragOffPtr: usize,
 ): i32 {
+  const at = ipv6WalkExthdr(p, len, nexthdr, outNexthdrPtr, outFragOffPtr);
+  return at > <i32>len ? -1 : at;
+}
+
+/** The same as Linux has it: what a header that is longer than the packet names may be told to lie behind the packet. */
+export function ipv6WalkExthdr(
+  p: usize,
+  len: u32,
+  nexthdr: u32,
+  outNexthdrPtr: usize,
+  outFragOffPtr: usize,
+): i32 {
   let pos: u32 = 0;
   let fragOff: u32 = 0;
   while (ipv6ExtHdr(nexthdr)) {
-    if (nexthdr === NEXTHDR_NONE || len - pos < 2) return -1;
+    if (nexthdr === NEXTHDR_NONE || pos > len || len - pos < 2) return -1;
     if (nexthdr === NEXTHDR_FRAGMENT) {
       if (len - pos < 4) return -1;
       fragOff = ipv6FragOff(p + pos);
       if ((fragOff & IP6_OFFSET) !== 0) break;
     }
     const hdrlen = ipv6ExtLen(p + pos, nexthdr);
-    if (hdrlen > len - pos) return -1;
     nexthdr = ipv6ExtNexthdr(p + pos);
     pos += hdrlen;
   }

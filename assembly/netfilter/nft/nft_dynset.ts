@@ -178,8 +178,8 @@ export function dynsetEval(rec: usize, pkt: Pkt): i32 {
 function refresh(d: Dynset, set: NftSet, elem: usize): void {
   const timeout = d.timeout !== 0 ? d.timeout : set.timeout;
   const more = changetype<Elem>(elem).more;
-  if (timeout === 0 || more === 0) return;
-  changetype<ElemMore>(more).timeout = timeout;
+  // The element keeps the timeout that it was made with; it is this time that ends later.
+  if (timeout === 0 || more === 0 || changetype<ElemMore>(more).timeout === 0) return;
   changetype<ElemMore>(more).expires = root().now + timeout * NS_PER_MS;
 }
 

@@ -31,7 +31,6 @@ const IPPROTO_UDP: u32 = 17;
 const IPPROTO_ICMPV6: u32 = 58;
 const IPPROTO_SCTP: u32 = 132;
 const IPPROTO_UDPLITE: u32 = 136;
-const IPPROTO_DCCP: u32 = 33;
 const IPPROTO_GRE: u32 = 47;
 
 export function payloadInit(ctx: Ctx, rec: usize, tb: usize): i32 {
@@ -308,7 +307,6 @@ function l4CsumOffset(pkt: Pkt): u32 {
       break;
     }
     case IPPROTO_UDPLITE:
-    case IPPROTO_DCCP:
       at = 6;
       break;
     case IPPROTO_ICMPV6:

@@ -1,6 +1,7 @@
 /** The rulesets of the nftables oracle, by feature. */
 import { chains } from './cases/chains.js';
 import { ct } from './cases/ct.js';
+import { deeper } from './cases/deeper.js';
 import { families } from './cases/families.js';
 import { meta } from './cases/meta.js';
 import { natCases } from './cases/nat.js';
@@ -10,5 +11,5 @@ import { statements } from './cases/statements.js';
 import type { NftCase } from './nft_case.js';
 
 export function allCases(): readonly NftCase[] {
-  return [...payload, ...meta, ...ct, ...sets, ...statements, ...chains, ...natCases, ...families];
+  return [...payload, ...meta, ...ct, ...sets, ...statements, ...chains, ...natCases, ...families, ...deeper];
 }

@@ -616,6 +616,11 @@ function known4(a: Uint8Array): boolean {
   return !onLink || (a[3]! >= 1 && a[3]! <= KNOWN) || a[3] === 255;
 }
 
+/** Of the link's broadcast address, from which nobody may send, and to which an answer would come back to the router. */
+function fromAll(a: Uint8Array): boolean {
+  return a[3] === 255 && ON_LINK.some((net) => net.every((byte, i) => a[i] === byte));
+}
+
 /** 1 or 2 for an address of the LAN's or the WAN's link, 0x11 for one behind the LAN. */
 function side6(a: Uint8Array): number {
   return u32(a, 0) === 0x20010db8 && (u32(a, 4) & 0xffff) === 0 ? u16(a, 4) : 0;
@@ -644,7 +649,9 @@ function settled({ port, frame }: FrameStep): boolean {
   )
     return false;
   if (type === ETH_P_IP && frame.length >= 34)
-    return known4(frame.subarray(26, 30)) && known4(frame.subarray(30, 34));
+    return (
+      !fromAll(frame.subarray(26, 30)) && known4(frame.subarray(26, 30)) && known4(frame.subarray(30, 34))
+    );
   if (type !== ETH_P_IPV6 || frame.length < 54) return true;
   const to = frame.subarray(38, 54);
   if (isRouter(to) && UNEQUAL.includes(frame[20]!)) return false;

@@ -30,6 +30,8 @@ const STRERROR: Readonly<Record<string, string>> = {
   ENOTEMPTY: 'Directory not empty',
 };
 
+const NO_SECMARK = 'there is no security module whose labels packets could carry';
+
 export const strerror = (code: string): string => STRERROR[code] ?? code;
 
 export interface RefusedMessage {
@@ -50,7 +52,9 @@ export function throwRefused(messages: readonly EncodedMessage[], answers: reado
     const why = message ?? strerror(name);
     const made = messages.find((each) => each.seq === seq);
     if (made?.command === undefined) throw new NetError(name, `the router refuses the transaction: ${why}`);
-    errors.push(new NftError(`Could not process rule: ${why}`, placeOfError(made, offset)));
+    const { thing } = made.command;
+    const reason = thing.kind === 'object' && thing.objectType === 'secmark' ? `: ${NO_SECMARK}` : '';
+    errors.push(new NftError(`Could not process rule: ${why}${reason}`, placeOfError(made, offset)));
   }
   if (errors.length > 0) throw new RulesetErrors(errors);
 }

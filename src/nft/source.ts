@@ -79,3 +79,9 @@ export function wordIn(loc: Loc, word: string, nth = 0): Loc {
   if (loc.path !== undefined || at === undefined) return loc;
   return { source: loc.source, start: loc.start + at, end: loc.start + at + word.length };
 }
+
+/** The first word of a stretch: what nft underlines of a statement. */
+export function firstWord(loc: Loc): Loc {
+  const length = loc.source.text.slice(loc.start, loc.end).search(/[\s;}]|$/);
+  return loc.path !== undefined || length <= 0 ? loc : { ...loc, end: loc.start + length };
+}

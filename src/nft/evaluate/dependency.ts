@@ -155,6 +155,10 @@ function stackLink(ctx: RuleContext, lower: Proto, proto: Proto, loc: Loc): void
 function resolveConflict(ctx: RuleContext, have: Proto, want: Proto, loc: Loc): void {
   if (have.base === 'll') {
     if (ctx.proto.stackedLl.includes(want)) return;
+    // What an IP packet came in is known only as a whole: no tag can be found in it.
+    const { family } = ctx;
+    if (have === ETHER && (family === 'ip' || family === 'ip6' || family === 'arp'))
+      conflict(loc, have, want);
     if (have === NETDEV || have === INET) {
       linkDependency(ctx, want, loc);
       return;
@@ -224,7 +228,7 @@ function learnMeta(ctx: RuleContext, name: string, value: number): void {
     if (value === Number(ARPHRD_ETHER)) ctx.proto.update('ll', ETHER);
     return;
   }
-  if (name === 'protocol' && ctx.family === 'inet') return;
+  if (name === 'protocol' && ctx.family !== 'bridge' && ctx.family !== 'netdev') return;
   const lower =
     name === 'nfproto'
       ? INET

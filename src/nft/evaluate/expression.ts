@@ -102,12 +102,7 @@ export function evaluate(ctx: RuleContext, expr: Expression): Node {
     case 'sctp chunk':
       return optionNode(ctx, 'sctp', SCTP_CHUNKS.get(expr.name), expr.field, expr.loc);
     case 'meta': {
-      if (
-        expr.key === 'nfproto' &&
-        ctx.family !== 'inet' &&
-        ctx.family !== 'bridge' &&
-        ctx.family !== 'netdev'
-      )
+      if (expr.key === 'nfproto' && ctx.family !== 'inet')
         fail(expr.loc, 'meta nfproto is only useful in the inet family');
       return metaNode(expr.key, expr.loc);
     }
@@ -142,6 +137,8 @@ export function evaluate(ctx: RuleContext, expr: Expression): Node {
       return fibNode(expr.flags, expr.result, expr.loc);
     case 'ipsec': {
       const key = IPSEC_KEYS[expr.family === undefined ? expr.key : `${expr.family} ${expr.key}`];
+      if (ctx.family !== 'ip' && ctx.family !== 'ip6' && ctx.family !== 'inet')
+        return fail(expr.loc, 'ipsec expression is only valid in ip/ip6/inet tables');
       if (key === undefined) return fail(expr.loc, `ipsec ${expr.key} needs ip or ip6 before it`);
       return {
         kind: 'xfrm',
@@ -438,10 +435,15 @@ function ctNode(ctx: RuleContext, name: string, dir: 'original' | 'reply' | unde
     const network = ctx.proto.get('nh')?.proto;
     const family = network === IP ? 'ip' : network === IP6 ? 'ip6' : undefined;
     if (family === undefined)
-      fail(loc, "can't determine protocol family: use ip or ip6 before saddr and daddr");
+      fail(loc, `cannot determine ip protocol version, use "ip ${name}" or "ip6 ${name}" instead`);
     const withFamily = CT_KEYS[`${family} ${name}`]!;
     type = withFamily.type;
     bits = withFamily.bits;
+  } else if (/^ip6? [sd]addr$/.test(name)) {
+    const want = name.startsWith('ip6') ? IP6 : IP;
+    const network = ctx.proto.get('nh')?.proto;
+    if ((network === IP || network === IP6) && network !== want)
+      fail(loc, `conflicting protocols specified: ${network.name} vs. ${want.name}`);
   } else if (name === 'proto-src' || name === 'proto-dst') {
     if (ctx.proto.get('th') !== undefined) type = CT_PORT;
   }
@@ -465,7 +467,7 @@ function rtNode(ctx: RuleContext, name: string, family: 'ip' | 'ip6' | undefined
     const have = network === IP ? 'ip' : network === IP6 ? 'ip6' : undefined;
     const want = family ?? have;
     if (want === undefined)
-      fail(loc, 'can not determine ip or ip6 for nexthop, use "rt ip nexthop" or "rt ip6 nexthop"');
+      fail(loc, 'cannot determine ip protocol version, use "ip nexthop" or "ip6 nexthop" instead');
     if (have !== undefined && have !== want) fail(loc, `${want} nexthop will not match`);
     keyName = `${want} nexthop`;
   }

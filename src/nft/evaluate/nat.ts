@@ -11,6 +11,7 @@ import type {
 import { concatType, INET_SERVICE, IP6ADDR, IPADDR, paddedBits } from '../datatype/datatype.js';
 import { NAT_F_NETMAP, NAT_F_PROTO_SPECIFIED } from '../expr/nat.js';
 import { IP, IP6, NFPROTO_IPV4, NFPROTO_IPV6 } from '../proto/network.js';
+import { firstWord } from '../source.js';
 import { evaluateArgument } from './argument.js';
 import { type Expected, fail, type RuleContext } from './context.js';
 import { evaluate } from './expression.js';
@@ -44,7 +45,8 @@ function matchesTransport(ctx: RuleContext): boolean {
 function natFamily(ctx: RuleContext, stmt: NatStatement | TproxyStatement, word: string): number {
   const own = ctx.family === 'ip' ? 'ip' : ctx.family === 'ip6' ? 'ip6' : undefined;
   if (own !== undefined) {
-    if (stmt.family !== undefined && stmt.family !== own) conflict(stmt.loc, own, stmt.family, word);
+    if (stmt.family !== undefined && stmt.family !== own)
+      conflict(word === 'nat' ? firstWord(stmt.loc) : stmt.loc, own, stmt.family, word);
     return own === 'ip' ? NFPROTO_IPV4 : NFPROTO_IPV6;
   }
   if (stmt.family !== undefined) return stmt.family === 'ip' ? NFPROTO_IPV4 : NFPROTO_IPV6;
@@ -87,9 +89,17 @@ function isRange(expr: Expression): boolean {
   );
 }
 
+const isNatFamily = ({ family }: RuleContext): boolean =>
+  family === 'ip' || family === 'ip6' || family === 'inet';
+
+function requireNatFamily(ctx: RuleContext, loc: Loc): void {
+  if (!isNatFamily(ctx)) fail(firstWord(loc), 'NAT is only supported for IPv4/IPv6');
+}
+
+const NO_FAMILY = 'ip or ip6 must be specified with address for inet tables.';
+
 export function evaluateNat(ctx: RuleContext, stmt: NatStatement): void {
-  if (ctx.family !== 'ip' && ctx.family !== 'ip6' && ctx.family !== 'inet')
-    fail(stmt.loc, 'NAT is only supported for the ip, ip6 and inet families');
+  requireNatFamily(ctx, stmt.loc);
   let family = natFamily(ctx, stmt, 'nat');
   let flags = flagBits(stmt.flags);
   if (family === 0 && stmt.addr !== undefined) family = impliedFamily(ctx, stmt);
@@ -128,7 +138,7 @@ function impliedFamily(ctx: RuleContext, stmt: NatStatement): number {
   const network = ctx.proto.get('nh')?.proto;
   if (network === IP) return NFPROTO_IPV4;
   if (network === IP6) return NFPROTO_IPV6;
-  return fail(stmt.loc, "ambiguous address: specify `ip' or `ip6' in the nat statement");
+  return fail(firstWord(stmt.loc), NO_FAMILY);
 }
 
 function evaluatePort(
@@ -143,6 +153,7 @@ function evaluatePort(
 }
 
 export function evaluateMasquerade(ctx: RuleContext, stmt: MasqueradeStatement): void {
+  requireNatFamily(ctx, stmt.loc);
   const port = evaluatePort(ctx, stmt.port, stmt);
   const type = stmt.kind === 'masquerade' ? 'masq' : 'redir';
   const flags = flagBits(stmt.flags) | (port === undefined ? 0 : NAT_F_PROTO_SPECIFIED);
@@ -150,14 +161,13 @@ export function evaluateMasquerade(ctx: RuleContext, stmt: MasqueradeStatement):
 }
 
 export function evaluateTproxy(ctx: RuleContext, stmt: TproxyStatement): void {
-  if (ctx.family !== 'ip' && ctx.family !== 'ip6' && ctx.family !== 'inet')
-    fail(stmt.loc, 'tproxy is only supported for IPv4, IPv6 and INET families');
+  if (!isNatFamily(ctx)) fail(stmt.loc, 'tproxy is only supported for IPv4/IPv6/INET');
   const family = natFamily(ctx, stmt, 'tproxy');
   if (ctx.proto.get('th') === undefined && !matchesTransport(ctx))
     fail(stmt.loc, 'Transparent proxy support requires transport protocol match');
   let addr: Node | undefined;
   if (stmt.addr !== undefined) {
-    if (family === 0) fail(stmt.addr.loc, "ambiguous address: specify `ip' or `ip6' in the tproxy statement");
+    if (family === 0) fail(stmt.loc, NO_FAMILY);
     addr = evaluateArgument(ctx, stmt.addr, addressOf(family), stmt.loc);
     if (addr.kind === 'range') fail(stmt.addr.loc, 'Address ranges are not supported for tproxy.');
   }

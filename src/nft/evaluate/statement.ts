@@ -39,6 +39,7 @@ import { type ExthdrNode, isConstant, type Node, type PayloadNode } from './node
 import { objectNumber } from './object_number.js';
 import { evaluateMatch } from './relational.js';
 import type { SetDef } from './ruleset.js';
+import { firstWord } from '../source.js';
 import { evaluateState, stateIr } from './state.js';
 
 /** What ends a rule: nothing may follow it. */
@@ -217,7 +218,7 @@ const IPPROTO_TCP = 6;
 
 function evaluateReject(ctx: RuleContext, stmt: RejectStatement): void {
   const { family } = ctx;
-  if (family === 'arp') fail(stmt.loc, 'reject statement is not supported for this family');
+  if (family === 'arp') fail(stmt.loc, 'cannot use reject with arp');
   const push = (type: number, code: number): void => {
     ctx.stmts.push({ kind: 'instruction', expr: { kind: 'reject', type, code }, loc: stmt.loc });
   };
@@ -255,8 +256,12 @@ function evaluateReject(ctx: RuleContext, stmt: RejectStatement): void {
       : Number(ctx.expecting(expected, () => evaluateValue(ctx, stmt.expr!)).value);
   if (wanted === undefined) {
     if (!either) fail(stmt.loc, 'abstracted ICMP unreachable not supported');
-  } else if (network !== undefined && network !== wanted) {
-    fail(stmt.loc, `conflicting protocols specified: ${network.name} vs. ${wanted.name}`);
+  } else if (
+    (family === 'ip' && wanted === IP6) ||
+    (family === 'ip6' && wanted === IP) ||
+    (network !== undefined && network !== wanted)
+  ) {
+    fail(stmt.expr?.loc ?? stmt.loc, 'conflicting protocols specified: ip vs ip6', firstWord(stmt.loc));
   } else if (network === undefined) {
     if (family === 'inet') dependFirst(ctx, 'nfproto', wanted === IP ? NFPROTO_IPV4 : NFPROTO_IPV6, stmt.loc);
     else dependFirst(ctx, 'protocol', wanted === IP ? 0x0800 : 0x86dd, stmt.loc);

@@ -68,6 +68,7 @@ export function poll(nowLo: u32, nowHi: u32, budget: u32): u32 {
   setNow(nowLo, nowHi);
   portsTxClean();
   timersRun(root().now);
+  root().burstDev = 0;
   let work = <u32>netRxAction(<i32>budget);
   if (root().pktgen !== 0) work += pktgenRun();
   netTxAction();

@@ -75,7 +75,7 @@ export function brForwardRun(br: Bridge, p: BrPort, dev: NetDevice, list: usize,
       if (changetype<BrPort>(entry.dst).burst !== run) {
         if (!qualify(p, changetype<BrPort>(entry.dst), run)) break;
       }
-      FastRun.end(out, head, frames, bytes);
+      FastXmit.end(out, head, frames, bytes);
       frames = 0;
       bytes = 0;
       to = entry.dst;
@@ -102,18 +102,6 @@ export function brForwardRun(br: Bridge, p: BrPort, dev: NetDevice, list: usize,
     frames++;
     bytes += len;
   }
-  FastRun.end(out, head, frames, bytes);
+  FastXmit.end(out, head, frames, bytes);
   return i;
-}
-
-/** A class, because only a method may be marked for inlining. */
-class FastRun {
-  /** The frames for `out` are in its ring. */
-  @inline
-  static end(out: usize, head: u32, frames: u32, bytes: u64): void {
-    if (frames !== 0) {
-      store<u32>(changetype<NetDevice>(out).priv, head, Port.TX_HEAD);
-      FastXmit.count(changetype<NetDevice>(out), frames, bytes);
-    }
-  }
 }

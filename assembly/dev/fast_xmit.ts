@@ -23,6 +23,15 @@ export class FastXmit {
     return head - load<u32>(port, Port.TX_CLEAN) > load<u32>(port, Port.TX_MASK);
   }
 
+  /** The end of a run: frames were put into the ring of `out`, up to `head`. */
+  @inline
+  static end(out: usize, head: u32, frames: u32, bytes: u64): void {
+    if (frames !== 0) {
+      store<u32>(changetype<NetDevice>(out).priv, head, Port.TX_HEAD);
+      FastXmit.count(changetype<NetDevice>(out), frames, bytes);
+    }
+  }
+
   /** Sends a linear skb with `data` at the network header and its Ethernet header, complete, at `eth`; there is room. */
   @inline
   static xmit(skb: SkBuff, out: NetDevice, eth: usize, head: u32): void {

@@ -47,6 +47,8 @@ export const NETDEV_TX_BUSY: i32 = 0x10;
 /** Bytes of frame that fit the linear part of a receive slot. */
 const RX_LINEAR: u32 = SLOT_BYTES - SKB_HEADROOM;
 const ETH_HLEN: u32 = 14;
+/** Frames of a list that nobody merges: their skbs and headers stay in the first-level cache from stage to stage. */
+const RX_LIST: u32 = 64;
 /** Linux: include/uapi/linux/bpf.h. */
 const XDP_PASS: i32 = 2;
 const MAC_MASK: u64 = 0xffffffffffff;
@@ -200,10 +202,21 @@ export function portPoll(dev: NetDevice, budget: i32): i32 {
   return work;
 }
 
-/** What waits in one receive ring, as one list, up the stack. */
+/** What waits in one receive ring, up the stack: as one list where it may be merged, else as short ones. */
 function pollQueue(dev: NetDevice, port: usize, index: u32, budget: i32): i32 {
+  const count = min(<u32>budget, load<u32>(port, Port.RX_HEAD) - load<u32>(port, Port.RX_TAIL));
+  const most = (dev.features & NetifF.GRO) !== 0 ? BURST_MAX : RX_LIST;
+  for (let left = min(count, BURST_MAX); left !== 0; ) {
+    const n = min(left, most);
+    receive(dev, port, index, n);
+    left -= n;
+  }
+  return <i32>min(count, BURST_MAX);
+}
+
+/** The next `count` frames of a receive ring, as one list. */
+function receive(dev: NetDevice, port: usize, index: u32, count: u32): void {
   const tail = load<u32>(port, Port.RX_TAIL);
-  const count = min(<u32>budget, min(BURST_MAX, load<u32>(port, Port.RX_HEAD) - tail));
   const list = scratchList(SCRATCH_RECEIVE);
   let n: u32 = 0;
   if (netifRunning(dev)) n = takeFrames(dev, port, tail, count, list);
@@ -214,7 +227,6 @@ function pollQueue(dev: NetDevice, port: usize, index: u32, budget: i32): i32 {
   // A sink counts frames as they came.
   if ((dev.features & NetifF.GRO) !== 0 && dev.sink === 0) n = groList(dev, list, n);
   if (n !== 0) netifReceiveSkbList(dev, list, n);
-  return <i32>count;
 }
 
 /** Linux: skb_set_hash, skb_record_rx_queue. */

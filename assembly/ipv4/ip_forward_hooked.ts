@@ -17,7 +17,8 @@ import { root } from '../lib/root';
 import { NUD_CONNECTED, Neighbour, neighLookup } from '../neigh/neighbour';
 import { NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, sysctl } from '../net/net';
-import { FibInfo, FibNh, RtType, fibNh } from '../route/fib';
+import { FAST_HEADROOM, FastHop } from '../route/fast_hop';
+import { ALIAS_TAG, FibInfo, FibNh, RtType, fibNh } from '../route/fib';
 import { fibSelectPath } from '../route/fib_select';
 import { flowHashSkb } from '../route/flow_hash';
 import { Nfct } from '../skb/nfct';
@@ -25,7 +26,7 @@ import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SKB_F_FORWARDED, SkBuff } 
 import { ETH_HLEN } from '../wire/ethernet';
 import { ifaddrBucket } from './devinet';
 import { ipTos2prio } from './ip_forward';
-import { ALIAS_TAG, FAST_HEADROOM, isOddAddress } from './ip_forward_fast';
+import { isOddAddress } from './ip_forward_fast';
 import { ipFragMaxSize } from './ip_options';
 import { ipFinishOutput } from './ip_output';
 
@@ -50,11 +51,11 @@ function qualify(info: FibInfo, dev: usize): bool {
  * Forwards the packet, whose hooks of PREROUTING let it pass. NOT_ORDINARY, or the packet is gone, and its length when
  * it came by POSTROUTING (IpForwDatagrams, IpOutTransmits and IpExtOutOctets are the caller's), else 0.
  */
-export function ipForwardHooked(net: Net, dev: usize, skb: SkBuff, daddr: u32, value: u32, burst: u32): i32 {
+export function ipForwardHooked(net: Net, dev: usize, skb: SkBuff, daddr: u32, value: u32): i32 {
   if (value === 0) return NOT_ORDINARY;
   if ((value & ALIAS_TAG) !== 0) return NOT_ORDINARY;
   const info = changetype<FibInfo>(value);
-  if (info.burst !== burst) {
+  if (info.burst !== root().burst) {
     if (!qualify(info, dev)) return NOT_ORDINARY;
   }
   if (skb.pktType !== PACKET_HOST) return NOT_ORDINARY;
@@ -108,8 +109,7 @@ function finish(net: Net, skb: SkBuff, nh: FibNh, out: NetDevice): bool {
   const head = load<u32>(out.priv, Port.TX_HEAD);
   if (FastXmit.full(out.priv, head)) return false;
   const eth = iph - ETH_HLEN;
-  store<u64>(eth - 2, neigh.hh0);
-  store<u64>(eth - 2, neigh.hh1, 8);
+  FastHop.header(neigh, eth);
   Nfct.reset(skb);
   FastXmit.xmit(skb, out, eth, head);
   return true;

@@ -19,11 +19,13 @@ import { SCRATCH_KEYS, SCRATCH_ROUTES, scratchList } from '../dev/scratch';
 import { rawLocalDeliver } from '../inet/raw';
 import { ipFastCsum } from '../lib/checksum';
 import { opIndex } from '../lib/ops';
-import { poptrieLookup4, poptrieLookupBurst4 } from '../lib/poptrie';
+import { poptrieLookup4 } from '../lib/poptrie';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
+import { dstLookupBurst4 } from '../route/dst_cache';
+import { fastBurst } from '../route/fast_hop';
 import { Fib, FibNh, RtType, nhGwPtr, nhInfo } from '../route/fib';
 import { inetPeerErrorAllow } from '../route/inet_peer';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
@@ -33,7 +35,7 @@ import { icmpSend } from './icmp';
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from './ip_fragment';
 import { ipForward } from './ip_forward';
 import { ipForwardHooked } from './ip_forward_hooked';
-import { FastPath, ipForwardFastAllowed } from './ip_forward_fast';
+import { ipForwardFastAllowed, ipForwardRun } from './ip_forward_fast';
 import { ipCb } from './ip_cb';
 import { ipMrInput } from './ipmr';
 import { ipOptionsCompile, ipOptionsRcvSrr, ipOptionsSrrIsHit } from './ip_options';
@@ -98,34 +100,30 @@ function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void
   const routes = scratchList(SCRATCH_ROUTES);
   const fib = changetype<Fib>(net.fib4);
   // Rules are asked of each packet by itself (ipRouteInput).
-  if (net.fibSlow4 === 0) poptrieLookupBurst4(fib.trie, keys, routes, n);
+  if (net.fibSlow4 === 0) dstLookupBurst4(fib, keys, routes, n);
   else memory.fill(routes, 0, n << 2);
   // What an earlier packet of the burst caused (a redirect learned) may change the table under the later ones.
   const genId = fib.genId;
   const short = ipForwardFastAllowed(net, changetype<NetDevice>(dev));
   const hooked = net.hookCount !== 0;
-  const burst = ++root().burst;
+  if (short) fastBurst(dev);
   let forwarded: u32 = 0;
   let octets: u32 = 0;
   for (let i: u32 = 0; i < n; i++) {
+    const current = fib.genId === genId;
+    if (short && !hooked && current) {
+      i = ipForwardRun(net, dev, list, keys, routes, i, n);
+      if (i === n) return;
+    }
     const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     const daddr = load<u32>(keys + (i << 2));
-    const value = fib.genId === genId ? load<u32>(routes + (i << 2)) : poptrieLookup4(fib.trie, daddr);
-    const len = skb.len;
-    if (short) {
-      if (!hooked) {
-        if (FastPath.forward(net, dev, skb, daddr, value, burst)) {
-          forwarded++;
-          octets += len;
-          continue;
-        }
-      } else {
-        const sent = ipForwardHooked(net, dev, skb, daddr, value, burst);
-        if (sent >= 0) {
-          forwarded += <u32>(sent !== 0);
-          octets += sent;
-          continue;
-        }
+    const value = current ? load<u32>(routes + (i << 2)) : poptrieLookup4(fib.trie, daddr);
+    if (short && hooked) {
+      const sent = ipForwardHooked(net, dev, skb, daddr, value);
+      if (sent >= 0) {
+        forwarded += <u32>(sent !== 0);
+        octets += sent;
+        continue;
       }
     }
     rcvFinish(net, skb, daddr, value);

@@ -70,7 +70,8 @@ import {
 import { ipv6DestoptRcv, ipv6ParseHopopts, ipv6RthdrRcv } from './exthdrs';
 import { icmpv6Send } from './icmp';
 import { ip6Forward } from './ip6_forward';
-import { Fast6Path, ip6ForwardFastAllowed } from './ip6_forward_fast';
+import { fastBurst } from '../route/fast_hop';
+import { ip6ForwardFastAllowed, ip6ForwardRun } from './ip6_forward_fast';
 import { ip6cbInit, ip6cbNhoff } from './ip6cb';
 import { vrfIp6Rcv } from './ip6_vrf';
 import { ip6MrInput } from './ip6mr';
@@ -108,25 +109,19 @@ export function ip6ListRcv(list: usize, n: u32): void {
     store<u32>(routes + (i << 2), poptrieLookup6(fib.trie, ipv6Daddr(skb.networkHeader)));
   }
   const short = ip6ForwardFastAllowed(net, changetype<NetDevice>(dev));
-  const burst = ++root().burst;
-  let forwarded: u32 = 0;
-  let sent: u32 = 0;
+  if (short) fastBurst(dev);
   for (let i: u32 = 0; i < kept; i++) {
-    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
     // A packet before this one may have changed the table (an address that failed its duplicate detection).
-    let value = load<u32>(routes + (i << 2));
-    if (fib.genId !== gen) value = poptrieLookup6(fib.trie, ipv6Daddr(skb.networkHeader));
-    const len = skb.len;
-    if (short && Fast6Path.forward(dev, skb, value, burst)) {
-      forwarded++;
-      sent += len;
-    } else {
-      ip6RcvFinish(skb, net, value);
+    const current = fib.genId === gen;
+    if (short && current) {
+      i = ip6ForwardRun(net, dev, list, routes, i, kept);
+      if (i === kept) return;
     }
+    const skb = changetype<SkBuff>(load<u32>(list + (i << 2)));
+    let value = load<u32>(routes + (i << 2));
+    if (!current) value = poptrieLookup6(fib.trie, ipv6Daddr(skb.networkHeader));
+    ip6RcvFinish(skb, net, value);
   }
-  mibAdd(net, Mib.Ip6OutForwDatagrams, forwarded);
-  mibAdd(net, Mib.Ip6OutTransmits, forwarded);
-  mibAdd(net, Mib.Ip6OutOctets, sent);
 }
 
 /** One packet from inside the stack (a multicast looped back), all checks as for one from outside. */

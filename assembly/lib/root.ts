@@ -90,6 +90,8 @@ export class Root {
   fragBytes: usize;
   /** Bitmap of the op ids that chains have for generated code (netfilter/nft/nft_jit), or 0. */
   nftJitSlots: usize;
+  /** Device whose packets the burst is of (route/fast_hop), 0: none yet in this poll. */
+  burstDev: usize;
 }
 
 let base: usize = 0;

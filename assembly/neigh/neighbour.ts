@@ -94,7 +94,7 @@ export class Neighbour {
   refs: u32;
   /** NetDevice; not to be looked at once `dead`. */
   dev: usize;
-  /** Two unused bytes, then the Ethernet header for packets of this family; right in every NUD_VALID state. */
+  /** Bytes 0 to 7 and 6 to 13 of the Ethernet header for packets of this family; right in every NUD_VALID state. */
   hh0: u64;
   hh1: u64;
   /** The address, network order; an IPv4 address is in the first four bytes. */
@@ -229,8 +229,9 @@ function drawReachableTime(neigh: Neighbour): void {
 function setHa(neigh: Neighbour, mac: u64): void {
   neigh.ha = mac;
   const type = neigh.family === AF_INET ? ETH_P_IP : ETH_P_IPV6;
-  neigh.hh0 = mac << 16;
-  neigh.hh1 = (changetype<NetDevice>(neigh.dev).addr & MAC_MASK) | ((<u64>bswap<u16>(type)) << 48);
+  const own = changetype<NetDevice>(neigh.dev).addr & MAC_MASK;
+  neigh.hh0 = (mac & MAC_MASK) | (own << 48);
+  neigh.hh1 = own | ((<u64>bswap<u16>(type)) << 48);
 }
 
 /**
@@ -304,8 +305,8 @@ function neighHhOutput(neigh: Neighbour, skb: SkBuff): void {
     return;
   }
   const eth = skb.data - ETH_HLEN;
-  store<u64>(eth - 2, neigh.hh0);
-  store<u64>(eth - 2, neigh.hh1, 8);
+  store<u64>(eth, neigh.hh0);
+  store<u64>(eth, neigh.hh1, 6);
   skb.data = eth;
   skb.macHeader = eth;
   skb.len += ETH_HLEN;

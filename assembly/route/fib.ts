@@ -68,6 +68,9 @@ export class Fib {
   id: u32;
   /** Raised by every change: caches of lookups compare it. */
   genId: u32;
+  /** Destinations looked up lately (route/dst_cache), 0: none yet; the genId that they are of. */
+  dstCache: usize;
+  dstGenId: u32;
   /** Next table of the namespace and family; FibNet (route/fib_table). */
   next: usize;
   owner: usize;
@@ -203,7 +206,8 @@ class FibAlias {
   info: usize;
 }
 
-const ALIAS_TAG: u32 = 1;
+/** In what a trie holds: the rest is the address of a FibAlias. */
+export const ALIAS_TAG: u32 = 1;
 export const FIB_ROUTES_MAX: u32 = 2_000_000;
 
 export function fibNh(info: FibInfo, i: u32): FibNh {
@@ -244,6 +248,7 @@ export function fibDestroy(p: usize): void {
   const fib = changetype<Fib>(p);
   if (fib.trie !== 0) poptrieDestroy(fib.trie);
   kfree(fib.trie);
+  kfree(fib.dstCache);
   kfree(p);
 }
 

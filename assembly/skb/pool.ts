@@ -218,15 +218,35 @@ export function skbFreeSent(
   const base = r.smallBase;
   const bytes = r.smallEnd - base;
   const refs = r.smallRefs;
+  // Tops of the pools' stacks: a count in memory would be waited for, packet by packet.
+  let skbTop = skbs.stack + (skbs.free << 2);
+  let slotTop = slots.stack + (slots.free << 2);
   let at = from;
   for (let i: u32 = 0; i < count; i++) {
     const skb = changetype<SkBuff>(load<u32>(at + skbOffset));
     at += step;
     if (at === end) at = ring;
-    if (skb.frags !== 0) fragTableFree(skb.frags);
-    SlotRef.put(skb.head, base, bytes, refs, slots);
-    poolFree(skbs, changetype<usize>(skb));
+    const slot = skb.head;
+    const offset = slot - base;
+    const ref = refs + ((offset / SLOT_STRIDE) << 1);
+    // Of a slot that is not small nothing is read: `ref` is behind the table.
+    let odd = skb.frags | <u32>(offset >= bytes);
+    if (odd === 0) odd = load<u16>(ref) ^ 1;
+    if (odd !== 0) {
+      slots.free = (slotTop - slots.stack) >> 2;
+      if (skb.frags !== 0) fragTableFree(skb.frags);
+      slotPut(slot);
+      slotTop = slots.stack + (slots.free << 2);
+    } else {
+      store<u32>(slotTop, slot);
+      slotTop += 4;
+    }
+    store<u32>(skbTop, changetype<usize>(skb));
+    skbTop += 4;
   }
+  slots.free = (slotTop - slots.stack) >> 2;
+  skbs.free = (skbTop - skbs.stack) >> 2;
+  assert(skbs.free <= skbs.count, 'skbFreeSent: freed twice');
 }
 
 /** Moves a whole packet from one record to another that has none, and gives the first back to the pool. */

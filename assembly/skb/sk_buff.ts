@@ -138,4 +138,10 @@ export class SkbWord {
   static protocols(skb: SkBuff): u32 {
     return load<u32>(changetype<usize>(skb), offsetof<SkBuff>('protocol'));
   }
+
+  /** `pktType` with `ipSummed` above it. */
+  @inline
+  static types(skb: SkBuff): u32 {
+    return <u32>load<u16>(changetype<usize>(skb), offsetof<SkBuff>('pktType'));
+  }
 }

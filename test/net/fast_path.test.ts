@@ -212,6 +212,32 @@ test('the short way of IPv6 sends the same frames and counts the same as the who
   expect(short6).toBeGreaterThan(500);
 });
 
+test('a burst follows the table: destinations seen before, as many as there are, and a route that changes', async () => {
+  const r = await router();
+  await r.router.addRoute({ to: '10.0.0.0/9', via: '198.51.100.2' });
+  await r.router.addRoute({ to: '10.128.0.0/9', via: '198.51.100.3' });
+  // More than the cache of destinations holds, so that they push each other out.
+  const hosts = [...Array(12_000).keys()].map((i) => `10.${(i * 37) % 256}.${i >> 8}.${i & 255}`);
+  const frames = hosts.map((dst) => ethernet(ip4({ src: '192.0.2.2', dst }, udp())));
+  const ways = () => {
+    const sent: string[] = [];
+    for (let i = 0; i < frames.length; i += 100)
+      for (const frame of r.send(frames.slice(i, i + 100)).filter((each) => each[12] === 8 && each[13] === 0))
+        sent.push(`${[...frame.subarray(30, 34)].join('.')} ${frame[5]!.toString(16)}`);
+    return sent.sort();
+  };
+  const by = (way: (host: string) => string) => hosts.map((host) => `${host} ${way(host)}`).sort();
+  const halves = (host: string) => (Number(host.split('.')[1]) < 128 ? '22' : '23');
+  expect(ways()).toEqual(by(halves));
+  expect(ways()).toEqual(by(halves));
+  await r.router.addRoute({ to: '10.0.0.0/8', via: '198.51.100.2' });
+  await r.router.deleteRoute({ to: '10.128.0.0/9', via: '198.51.100.3' });
+  expect(ways()).toEqual(by(() => '22'));
+  await r.router.addRoute({ to: '10.128.0.0/9', via: '198.51.100.3' });
+  expect(ways()).toEqual(by(halves));
+  await r.stack.close();
+});
+
 test('an XDP program decides before there is an skb: PASS forwards, anything else drops as XDP', async () => {
   const r = await router();
   const frame = ethernet(ip4({ src: '192.0.2.2', dst: '203.0.113.1' }, udp()));

@@ -39,6 +39,11 @@ export default defineConfig({
           retry: 1,
         },
       },
+      {
+        extends: true,
+        // Real time: QEMU's boards.
+        test: { name: 'board', include: ['test/board/**/*.test.ts'], fileParallelism: false, retry: 1 },
+      },
       { extends: true, test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false } },
       {
         extends: true,

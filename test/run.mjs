@@ -1,7 +1,7 @@
 /**
  * Runs the tests by tier: `node test/run.mjs [--only TIER|PATTERN]... [--seed N] [--fresh]`
  *
- *   lint ─► unit ─► net ─► kernel ─► guest ─► fuzz ─► product ─► "N passed, N failed, N skipped"
+ *   lint ─► unit ─► net ─► kernel ─► board ─► guest ─► fuzz ─► product ─► "N passed, N failed, N skipped"
  *
  * A tier whose needs are missing is skipped, with the reason; with CI=true a skip is a failure. LONG=true runs the
  * counts that the issues name and can be resumed: tiers that passed, and ranges of seeds that a fuzz test has behind
@@ -64,6 +64,13 @@ const TIERS = {
       isRoot,
       hasTun,
       ...commands('ip', 'ping', 'traceroute', 'iperf3', 'tcpdump', 'nft', 'socat', 'ethtool', 'radvd'),
+    ],
+    run: vitest,
+  },
+  board: {
+    needs: [
+      isLinux,
+      ...commands('riscv64-unknown-elf-gcc', 'qemu-system-riscv64', 'qemu-system-riscv32', 'setpriv'),
     ],
     run: vitest,
   },
@@ -150,7 +157,7 @@ async function vitest(tier, { patterns, seed }, again = false) {
 /** Changes when anything that a test may depend on does. */
 function sourceHash() {
   const hash = createHash('sha256');
-  for (const dir of ['assembly', 'src', 'hil', 'test']) {
+  for (const dir of ['assembly', 'firmware', 'src', 'hil', 'test']) {
     for (const name of readdirSync(dir, { recursive: true }).sort()) {
       const path = join(dir, name);
       if (statSync(path).isFile()) hash.update(`${path}\0`).update(readFileSync(path));

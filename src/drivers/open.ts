@@ -5,6 +5,7 @@
  *   packet:IFACE, packet:IFACE@NETNS   packet:eth0   packet:eth0@blue   packet:eth0@/proc/1234/ns/net
  *   udp:LOCAL-REMOTE              udp:127.0.0.1:7001-127.0.0.1:7002   udp:[::1]:0-[fe80::1%eth0]:7002
  *   pcap:FILE, pcap:FILE>OUT      pcap:in.pcapng>out.pcapng
+ *   serial:LINE                   serial:/dev/ttyUSB0   serial:tcp://HOST:PORT   serial:qemu:virt64   (serial/serial_spec.ts)
  */
 import { isIP } from 'node:net';
 import { NetError } from '../net_error.js';
@@ -13,6 +14,8 @@ import { netnsProblem } from '../sys/netns.js';
 import type { Driver } from './driver.js';
 import { PacketDriver } from './packet.js';
 import { PcapDriver } from './pcap_driver.js';
+import { SerialDriver } from './serial/serial_driver.js';
+import { parseSerial, type SerialSpec } from './serial/serial_spec.js';
 import { TapDriver } from './tap.js';
 import { type UdpEndpoint, UdpWireDriver } from './udp_wire.js';
 
@@ -20,7 +23,8 @@ export type PortSpec =
   | { kind: 'tap'; ifName: string }
   | { kind: 'packet'; ifName: string; netns?: string }
   | { kind: 'udp'; local: UdpEndpoint; remote: UdpEndpoint }
-  | { kind: 'pcap'; file: string; out: string | undefined };
+  | { kind: 'pcap'; file: string; out: string | undefined }
+  | { kind: 'serial'; line: SerialSpec };
 
 /** What any driver understands; each takes what concerns it. */
 export interface PortOptions {
@@ -34,7 +38,7 @@ export interface PortOptions {
   out?: string | undefined;
 }
 
-const KINDS = "'tap:NAME', 'packet:IFACE', 'udp:LOCAL-REMOTE' or 'pcap:FILE' would be right";
+const KINDS = "'tap:NAME', 'packet:IFACE', 'udp:LOCAL-REMOTE', 'pcap:FILE' or 'serial:LINE' would be right";
 const UDP_RIGHT = "'udp:127.0.0.1:7001-127.0.0.1:7002' would be right, or '[::1]:7001' for IPv6";
 const ENDPOINT = /(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,6})/.source;
 const UDP = new RegExp(`^${ENDPOINT}-${ENDPOINT}$`);
@@ -52,6 +56,8 @@ export function parsePort(spec: string): PortSpec {
       return parseUdp(spec, rest);
     case 'pcap':
       return parsePcap(spec, rest);
+    case 'serial':
+      return { kind: 'serial', line: parseSerial(rest) };
     default:
       throw wrong(spec, `no such kind of port; ${KINDS}`);
   }
@@ -69,6 +75,8 @@ export function openPort(spec: string, options: PortOptions = {}): Driver {
       return new UdpWireDriver(port.local, port.remote, options);
     case 'pcap':
       return new PcapDriver(port.file, { ...options, out: options.out ?? port.out });
+    case 'serial':
+      return new SerialDriver(spec, port.line, options);
     default:
       return assertNever(port);
   }

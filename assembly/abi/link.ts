@@ -1,0 +1,266 @@
+/**
+ * What a board and its host say to each other over a serial line (firmware/link/README.md has the pictures). One
+ * definition: firmware/link/generate.mjs makes link_abi.h of this file, and src/drivers/serial reads it as it is.
+ * Offsets in bytes, little-endian, every field at a multiple of its size.
+ *
+ *   00 │ COBS( LinkHeader │ payload │ u32 CRC-32 of both ) │ 00
+ */
+export const LINK_VERSION: u32 = 1;
+/** "WWLK": begins what is said before both sides know each other. */
+export const LINK_MAGIC: u32 = 0x4b4c5757;
+export const LINK_PAYLOAD_MAX: u32 = 2048;
+/** Header, payload, CRC, what COBS adds (one byte, and one more for 254), a delimiter at either end. */
+export const LINK_WIRE_MAX: u32 = 2080;
+/** Both sides say at least so often that they live, and believe the other gone after so much silence. */
+export const LINK_HEARTBEAT_MS: u32 = 100;
+export const LINK_SILENCE_MS: u32 = 1000;
+export const LINK_HELLO_MS: u32 = 300;
+
+export enum LinkType {
+  /** Host to board: LinkHello. The only frame that a board without a session answers. */
+  HELLO = 1,
+  /** Board to host: LinkWelcome, the first frame of a session. */
+  WELCOME = 2,
+  /** Board to host: LinkBoot; after a start, and to whom speaks of a session that is not there. */
+  BOOT = 3,
+  /** Board to host: LinkTrap, the last word before a reboot. */
+  TRAP = 4,
+  /** Both: LinkHeartbeat. */
+  HEARTBEAT = 5,
+  /** Host to board: the session ends; nothing behind it. */
+  BYE = 6,
+  /** Both: LinkFrame and an Ethernet frame. */
+  FRAME = 8,
+  /** Board to host: LinkPort; when it changes, and once a second. */
+  PORT = 9,
+  /** Board to host: text for the log. */
+  LOG = 10,
+  /** Host to board: LinkCall and its data; the same ID again is answered again, but not done again. */
+  CALL = 16,
+  /** Board to host: LinkResult and its data. */
+  RESULT = 17,
+}
+
+export enum LinkHeader {
+  /** u8 LinkType */
+  TYPE = 0,
+  /** u8, 0; not looked at. */
+  FLAGS = 1,
+  /** u16: number of the frame in the sender's session. */
+  SEQ = 2,
+  /** u32: the nonce of the HELLO that began the session; 0 outside of one. */
+  SESSION = 4,
+  /** u32: bytes of the session that the sender has put on the line before this frame. */
+  POS = 8,
+  /** u32: who receives this may send as long as its own POS behind the frame is not above. */
+  LIMIT = 12,
+  SIZE = 16,
+}
+
+export enum LinkHello {
+  MAGIC = 0,
+  /** u8: the versions that the host speaks. */
+  VERSION_MIN = 4,
+  VERSION_MAX = 5,
+  PAD = 6,
+  /** u32, not 0: a new one in every HELLO. */
+  NONCE = 8,
+  /** u32: LIMIT of the board before the host's first frame. */
+  WINDOW = 12,
+  /** u32: LinkCap bits that the host knows. */
+  CAPS = 16,
+  SIZE = 20,
+}
+
+export enum LinkWelcome {
+  MAGIC = 0,
+  /** u8 each: the version spoken from now on (0: none in common), ports, LinkMode, bits of an address. */
+  VERSION = 4,
+  PORTS = 5,
+  MODE = 6,
+  XLEN = 7,
+  NONCE = 8,
+  /** u32: another one after every start of the board. */
+  BOOT_ID = 12,
+  WINDOW = 16,
+  CAPS = 20,
+  /** u64 ns since the start. */
+  UPTIME = 24,
+  /** 8 bytes: beginning of the SHA-256 of all that the image was made of. */
+  BUILD = 32,
+  /** 16 bytes, filled up with 0: the board's name. */
+  NAME = 40,
+  SIZE = 56,
+}
+
+export enum LinkCap {
+  PORT = 1,
+  CORE = 2,
+  REFLECT = 4,
+  GENERATE = 8,
+  SELFTEST = 16,
+}
+
+export enum LinkMode {
+  /** Frames go between the line and the board's ports. */
+  PORT = 0,
+  /** The core on the board has the ports; the host configures it. */
+  CORE = 1,
+  /** What a port receives it sends back, Ethernet addresses exchanged. */
+  REFLECT = 2,
+}
+
+export enum LinkBoot {
+  MAGIC = 0,
+  BOOT_ID = 4,
+  /** u8 LinkBootReason, u8 bits of an address */
+  REASON = 8,
+  XLEN = 9,
+  PAD = 10,
+  /** u32: starts since power came, this one counted. */
+  STARTS = 12,
+  BUILD = 16,
+  NAME = 24,
+  SIZE = 40,
+}
+
+export enum LinkBootReason {
+  POWER = 0,
+  ASKED = 1,
+  TRAP = 2,
+  WATCHDOG = 3,
+}
+
+export enum LinkTrap {
+  /** u32 LinkTrapKind, u32 BOOT_ID */
+  KIND = 0,
+  BOOT_ID = 4,
+  /** u64 each: mcause, or wasm2c's number of the trap; where; mtval; two registers of who was there. */
+  CAUSE = 8,
+  PC = 16,
+  ADDRESS = 24,
+  RA = 32,
+  SP = 40,
+  SIZE = 48,
+}
+
+export enum LinkTrapKind {
+  MACHINE = 0,
+  WATCHDOG = 1,
+  CORE = 2,
+}
+
+export enum LinkHeartbeat {
+  /** u64 ns of the sender's clock; a host's is 0. */
+  TIME = 0,
+  /** u32: FRAMEs of the session that the sender has put on the line, and that it has received well. */
+  SENT = 8,
+  RECEIVED = 12,
+  SIZE = 16,
+}
+
+export enum LinkFrame {
+  /** u8 port, u8 and u16 0 */
+  PORT = 0,
+  FLAGS = 1,
+  PAD = 2,
+  /** u32: FRAMEs of the session before this one, the same way: a gap is what the line has lost. */
+  NUMBER = 4,
+  /** u64 ns of the board's clock: when it took the frame from its port; from the host 0. */
+  TIME = 8,
+  SIZE = 16,
+}
+
+export enum LinkPort {
+  /** u8 port, u8 1 when its link is up */
+  PORT = 0,
+  UP = 1,
+  MTU = 2,
+  MAC = 4,
+  PAD = 10,
+  SPEED_MBPS = 12,
+  SIZE = 16,
+}
+
+export enum LinkCall {
+  ID = 0,
+  /** u16 LinkOp */
+  OP = 4,
+  PAD = 6,
+  SIZE = 8,
+}
+
+export enum LinkResult {
+  ID = 0,
+  /** i32: 0 or more, or a negative errno */
+  STATUS = 4,
+  SIZE = 8,
+}
+
+export enum LinkOp {
+  /** Data comes back. */
+  ECHO = 1,
+  /** u64 per LinkCounter, then u64 per LinkPortCounter for every port. */
+  COUNTERS = 2,
+  /** The board starts again, at once: no RESULT but a BOOT. */
+  RESET = 3,
+  /** u32 LinkMode. */
+  MODE = 4,
+  /** u32 number of a test, from 0: its name comes back and STATUS says; -ENOENT behind the last. */
+  SELFTEST = 5,
+  /** u32 LinkCrash: for tests of the trap report and the watchdog. */
+  CRASH = 6,
+  /** The core on the board (LinkMode.CORE): an InitConfig; makes an empty core. */
+  CORE_INIT = 16,
+  /** u32 address, u32 bytes: bytes of the core's memory. */
+  CORE_PEEK = 17,
+  /** u32 address and bytes: they are put there. */
+  CORE_POKE = 18,
+  /** u32 bytes: handles the messages in the request area, now. STATUS is how many. */
+  CORE_REQUEST = 19,
+  /** u32 device, u32 port: the core's device has the board's port from now on. */
+  CORE_PORT = 20,
+}
+
+export enum LinkCrash {
+  ILLEGAL = 0,
+  LOAD = 1,
+  HANG = 2,
+}
+
+/** The line, seen from the board. */
+export enum LinkCounter {
+  /** Bytes from and to the line. */
+  RX_BYTES = 0,
+  TX_BYTES = 1,
+  /** Good frames of a session. */
+  RX_FRAMES = 2,
+  TX_FRAMES = 3,
+  /** What lay between two delimiters and was none: too long or short, no COBS, a wrong CRC. */
+  BAD = 4,
+  /** Gaps in SEQ, and numbers that had been there. */
+  LOST = 5,
+  DUPLICATES = 6,
+  /** Good frames of a session that is not there (any more). */
+  STALE = 7,
+  SESSIONS = 8,
+  /** Bytes that the receive ring had no room for, and that the UART lost before. */
+  OVERRUNS = 9,
+  MAX = 10,
+}
+
+/** A port, seen from the board. */
+export enum LinkPortCounter {
+  RX_FRAMES = 0,
+  RX_BYTES = 1,
+  TX_FRAMES = 2,
+  TX_BYTES = 3,
+  /** Received, but the line had no room or no session. */
+  RX_DROPPED = 4,
+  RX_ERRORS = 5,
+  /** From the line, but the port's ring was full or its link down. */
+  TX_DROPPED = 6,
+  /** Gaps in NUMBER: lost on the line. */
+  TX_LOST = 7,
+  MAX = 8,
+}

@@ -1,0 +1,3 @@
+#pragma once
+#define BOARD_NAME "virt32"
+#include "../virt.h"

@@ -1,0 +1,3 @@
+#pragma once
+#define BOARD_NAME "virt64"
+#include "../virt.h"

@@ -1,0 +1,6 @@
+/* Tests that run on the board. Test `n` from 0: its name goes to `result`; 0, -EIO when it failed, -ENOENT behind the last. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+int32_t selftest(uint32_t n, uint8_t *result, size_t max, size_t *result_len);

@@ -1,0 +1,173 @@
+/**
+ * The Ethernet port of a board as a port of ours: frames go over the line to the board's first port and come from it.
+ *
+ *   BoardLink 'frame' ─copy─► queue (a ring of equal places) ─copy─► receive descriptors       rxBurst()
+ *   transmit descriptors ─copy─► LinkSession.sendFrame ─► the line                             txBurst()
+ *
+ * The link is up while the session is and the board says that its port's link is. Frames that the line lost are counted
+ * in RX_MISSED; a frame that finds the line without credit stays in the transmit ring until writable().
+ */
+import { NetifF } from '../../../assembly/abi/features.js';
+import { NetError } from '../../net_error.js';
+import type { Driver, PortNotify, PortRings } from '../driver.js';
+import { randomMac } from '../mac.js';
+import { BoardLink } from './board_link.js';
+import type { BoardPort } from './link_messages.js';
+import type { SerialSpec } from './serial_spec.js';
+
+export interface SerialDriverOptions {
+  mac?: string | undefined;
+  mtu?: number | undefined;
+}
+
+const MTU = 1500;
+const ETH_HEADER_MAX = 22;
+const QUEUE_FRAMES = 256;
+/** The board's port that this port is. */
+const PORT = 0;
+
+export class SerialDriver implements Driver {
+  readonly kind = 'serial';
+  readonly mac: string;
+  readonly mtu: number;
+  readonly features = NetifF.GRO;
+  readonly vnetHdrLen = 0;
+  readonly link: BoardLink;
+
+  private readonly frameBytes: number;
+  private readonly queue: Uint8Array;
+  private readonly queueLengths = new Uint32Array(QUEUE_FRAMES);
+  private readonly out: Uint8Array;
+  private head = 0;
+  private tail = 0;
+  private rings: PortRings | undefined;
+  private notify!: PortNotify;
+  private up = false;
+  private armed = false;
+  private waking = false;
+  private blocked = false;
+  private closed = false;
+
+  constructor(
+    readonly name: string,
+    spec: SerialSpec,
+    options: SerialDriverOptions = {},
+  ) {
+    this.mac = options.mac ?? randomMac();
+    this.mtu = options.mtu ?? MTU;
+    if (this.mtu > MTU)
+      throw new NetError('EINVAL', `${name}: a board's frames have at most ${MTU} bytes, not ${this.mtu}`);
+    this.frameBytes = this.mtu + ETH_HEADER_MAX;
+    this.queue = new Uint8Array(QUEUE_FRAMES * this.frameBytes);
+    this.out = new Uint8Array(this.frameBytes);
+    this.link = new BoardLink(spec, {
+      down: (why) => this.state(false, why),
+      frame: (port, frame, _timeNs, lost) => this.received(port, frame, lost),
+      port: (port) => this.portState(port),
+      writable: () => this.unblock(),
+    });
+  }
+
+  attach(rings: PortRings, notify: PortNotify): void {
+    this.rings = rings;
+    this.notify = notify;
+    this.link.start();
+  }
+
+  rxBurst(max: number): number {
+    const rings = this.rings!;
+    const { frameBytes, queueLengths } = this;
+    const burst = Math.min(max, rings.rxSpace(), this.head - this.tail);
+    let frames = 0;
+    for (let i = 0; i < burst; i++) {
+      const place = this.tail % QUEUE_FRAMES;
+      const at = place * frameBytes;
+      if (rings.putFrame(frames, this.queue.subarray(at, at + queueLengths[place]!))) frames++;
+      else rings.addRxErrors(1);
+      this.tail++;
+    }
+    return frames;
+  }
+
+  txBurst(): number {
+    const rings = this.rings!;
+    const waiting = rings.txReady();
+    let done = 0;
+    let sent = 0;
+    for (; done < waiting; done++) {
+      const length = rings.peekTx(rings.txDesc(done), this.out);
+      if (length < 0) {
+        rings.addTxErrors(1);
+        continue;
+      }
+      if (!this.up || !this.link.ready || !this.link.session.sendFrame(PORT, this.out.subarray(0, length))) {
+        this.blocked = true;
+        break;
+      }
+      sent++;
+    }
+    rings.txAdvance(done);
+    return sent;
+  }
+
+  arm(): void {
+    this.armed = true;
+    if (this.head !== this.tail) this.wake();
+  }
+
+  disarm(): void {
+    this.armed = false;
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.armed = false;
+    await this.link.close();
+  }
+
+  private received(port: number, frame: Uint8Array, lost: number): void {
+    if (lost > 0) this.rings?.addRxMissed(lost);
+    if (port !== PORT) return;
+    if (frame.length > this.frameBytes || frame.length === 0 || this.head - this.tail === QUEUE_FRAMES) {
+      this.rings?.addRxErrors(1);
+      return;
+    }
+    const place = this.head % QUEUE_FRAMES;
+    this.queue.set(frame, place * this.frameBytes);
+    this.queueLengths[place] = frame.length;
+    this.head++;
+    if (this.armed) this.wake();
+  }
+
+  private portState({ port, up }: BoardPort): void {
+    if (port === PORT)
+      this.state(up, new NetError('ENETDOWN', `${this.name}: the board's Ethernet has no link`));
+  }
+
+  private state(up: boolean, why: NetError): void {
+    if (this.closed || (up && this.up)) return;
+    this.up = up;
+    if (up) this.notify.state(true);
+    else this.notify.state(false, why);
+    if (up) this.unblock();
+  }
+
+  /** One readable() soon, so that all frames of this turn of the event loop make one burst. */
+  private wake(): void {
+    if (this.waking) return;
+    this.waking = true;
+    setImmediate(() => {
+      this.waking = false;
+      if (!this.armed || this.closed) return;
+      this.armed = false;
+      this.notify.readable();
+    });
+  }
+
+  private unblock(): void {
+    if (!this.blocked || this.closed || !this.up) return;
+    this.blocked = false;
+    this.notify.writable();
+  }
+}

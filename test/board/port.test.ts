@@ -22,7 +22,7 @@ const word = (value: number): Buffer => {
 
 beforeAll(buildImages);
 
-describe.each(['virt64', 'virt32'])('a port on %s', (board) => {
+describe.each(['virt64', 'virt32', 'sifive_u'])('a port on %s', (board) => {
   let lab: BoardLab;
   beforeAll(async () => {
     lab = await BoardLab.start((ethernet) => `serial:qemu:${board}@${ethernet}`);
@@ -109,9 +109,9 @@ describe('a board with virtio version 1', () => {
   it('is as one with the legacy interface', async () => {
     const proxy = await LineProxy.open(new Random(1));
     let board: VirtualBoard | undefined;
-    const lab = await BoardLab.start((ethernet) => {
+    const lab = await BoardLab.start(async (ethernet) => {
       const [, local, remote] = /^udp:(.*)-(.*)$/.exec(ethernet)!;
-      board = new VirtualBoard({
+      board = await VirtualBoard.start({
         board: 'virt64',
         nets: [{ kind: 'udp', local: local!, remote: remote! }],
         modern: true,
@@ -136,16 +136,16 @@ describe('a board at the end of a bad line', () => {
     const random = new Random(Number(process.env.FUZZ_SEED ?? 1));
     const proxy = await LineProxy.open(random);
     const nets = [] as { kind: 'udp'; local: string; remote: string }[];
-    const start = (): VirtualBoard => {
-      const started = new VirtualBoard({ board: 'virt64', nets });
+    const start = async (): Promise<VirtualBoard> => {
+      const started = await VirtualBoard.start({ board: 'virt64', nets });
       proxy.connect(started.serial);
       return started;
     };
     let board: VirtualBoard | undefined;
-    const lab = await BoardLab.start((ethernet) => {
+    const lab = await BoardLab.start(async (ethernet) => {
       const [, local, remote] = /^udp:(.*)-(.*)$/.exec(ethernet)!;
       nets.push({ kind: 'udp', local: local!, remote: remote! });
-      board = start();
+      board = await start();
       return proxy.spec;
     });
     const answers = (): Promise<unknown> => ping(lab.a, '192.0.2.2', { size: 1000, timeoutMs: 150 });
@@ -177,7 +177,7 @@ describe('a board at the end of a bad line', () => {
           case 'kill':
             board!.kill();
             await board!.exited;
-            board = start();
+            board = await start();
             break;
         }
         const begin = performance.now();

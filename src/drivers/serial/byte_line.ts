@@ -32,10 +32,11 @@ export function openByteLine(spec: SerialSpec): Promise<ByteLine> {
     case 'tcp':
       return openTcp(spec.host, spec.port);
     case 'qemu':
-      return Promise.resolve().then(() => {
-        const board = new VirtualBoard({ board: spec.board, nets: spec.nets });
-        return { stream: board.serial, board, close: () => board.close() };
-      });
+      return VirtualBoard.start({ board: spec.board, nets: spec.nets }).then((board) => ({
+        stream: board.serial,
+        board,
+        close: () => board.close(),
+      }));
   }
 }
 

@@ -1,12 +1,16 @@
 /**
  * A board that is a QEMU of ours. Its serial line and its control channel (QMP) are socket pairs that the child
  * inherits, so there is no name for them anywhere; setpriv makes the kernel end it when this process dies, however.
+ * QEMU's SiFive UART throws bytes away that a socket does not take at once, and a socket pair takes few single bytes:
+ * that board's line is a TCP connection.
  *
  *   virtual board ── serial (fd 3) ── the link          Ethernet ── TAP, UDP or QEMU's own network
  *                 ── QMP (fd 4) ── reset, stop, cont
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { NetError } from '../../net_error.js';
@@ -23,6 +27,8 @@ interface Machine {
   nic(n: number): readonly string[];
   /** Networks at most. */
   readonly nics: number;
+  /** The line is a TCP connection instead of a socket pair. */
+  readonly tcp?: boolean;
 }
 
 const macOf = (n: number): string => `52:54:00:57:57:0${n}`;
@@ -42,6 +48,7 @@ const MACHINES: Readonly<Record<string, { command: string; machine: Machine }>> 
       args: ['-M', 'sifive_u', '-smp', '2', '-m', '128M'],
       nic: (n) => ['-net', `nic,netdev=net${n},model=cadence_gem,macaddr=${macOf(n)}`],
       nics: 1,
+      tcp: true,
     },
   },
 };
@@ -83,8 +90,11 @@ export interface VirtualBoardOptions {
   readonly modern?: boolean;
 }
 
-/** The command that runs it. */
-export function virtualBoardCommand({ board, nets, modern = false }: VirtualBoardOptions): string[] {
+/** The command that runs it; `tcpPort` is where its serial line connects to, if that is TCP. */
+function virtualBoardCommand(
+  { board, nets, modern = false }: VirtualBoardOptions,
+  tcpPort?: number,
+): string[] {
   const { command, machine } = MACHINES[board]!;
   if (nets.length > machine.nics) {
     throw new NetError(
@@ -92,12 +102,13 @@ export function virtualBoardCommand({ board, nets, modern = false }: VirtualBoar
       `${board} has no more than ${machine.nics} Ethernet port(s), not ${nets.length}`,
     );
   }
+  const line = tcpPort === undefined ? `fd=${SERIAL_FD}` : `host=127.0.0.1,port=${tcpPort},nodelay=on`;
   return [
     command,
     ...machine.args,
     ...['-bios', 'none', '-kernel', imageOf(board)],
     ...['-display', 'none', '-nodefaults', '-no-user-config'],
-    ...['-chardev', `socket,id=serial,fd=${SERIAL_FD}`, '-serial', 'chardev:serial'],
+    ...['-chardev', `socket,id=serial,${line}`, '-serial', 'chardev:serial'],
     ...['-chardev', `socket,id=control,fd=${QMP_FD}`, '-mon', 'chardev=control,mode=control'],
     ...(modern ? ['-global', 'virtio-mmio.force-legacy=false'] : []),
     ...nets.flatMap((net, n) => ['-netdev', netdev(net, n), ...machine.nic(n)]),
@@ -106,7 +117,7 @@ export function virtualBoardCommand({ board, nets, modern = false }: VirtualBoar
 
 export class VirtualBoard {
   /** The serial line. */
-  readonly serial: Duplex;
+  serial: Duplex;
   /** How it ended, for an error message. */
   readonly exited: Promise<string>;
   private readonly child: ChildProcess;
@@ -114,8 +125,27 @@ export class VirtualBoard {
   private complaint = '';
   private negotiated = false;
 
-  constructor(options: VirtualBoardOptions) {
-    const [command, ...args] = virtualBoardCommand(options);
+  /** Starts it. Rejects with a NetError when there is no image for it, or QEMU does not come up. */
+  static async start(options: VirtualBoardOptions): Promise<VirtualBoard> {
+    if (MACHINES[options.board]?.machine.tcp !== true) return new VirtualBoard(virtualBoardCommand(options));
+    const server = createServer({ noDelay: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const connected = once(server, 'connection') as Promise<[Socket]>;
+    let board: VirtualBoard;
+    try {
+      board = new VirtualBoard(virtualBoardCommand(options, (server.address() as AddressInfo).port));
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+    const how = await Promise.race([connected, board.exited]);
+    server.close();
+    if (typeof how === 'string') throw new NetError('EIO', `the virtual board ended: ${how}`);
+    board.serial = how[0];
+    return board;
+  }
+
+  private constructor([command, ...args]: readonly string[]) {
     this.child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command!, ...args], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     });

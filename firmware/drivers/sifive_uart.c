@@ -1,0 +1,78 @@
+/*
+ * The SiFive UART (FU540-C000 manual, chapter 13): FIFOs of 8 bytes, an interrupt while more than the watermark waits
+ * to be read or less than the watermark to be sent.
+ */
+#include "../start/csr.h"
+#include "../start/plic.h"
+#include "board.h"
+#include "byte_ring.h"
+#include "uart.h"
+
+#define TXDATA (UART_BASE + 0x00u)
+#define RXDATA (UART_BASE + 0x04u)
+#define TXCTRL (UART_BASE + 0x08u)
+#define RXCTRL (UART_BASE + 0x0cu)
+#define IE (UART_BASE + 0x10u)
+#define DIV (UART_BASE + 0x18u)
+
+#define TX_FULL 0x80000000u
+#define RX_EMPTY 0x80000000u
+#define ENABLE 1u
+#define TX_WATERMARK_1 (1u << 16)
+#define IE_TX 1u
+#define IE_RX 2u
+#define DRAIN_SPINS 20000000u
+
+static uint8_t rx_bytes[UART_RX_BYTES], tx_bytes[UART_TX_BYTES];
+static struct byte_ring rx = {.bytes = rx_bytes, .mask = UART_RX_BYTES - 1};
+static struct byte_ring tx = {.bytes = tx_bytes, .mask = UART_TX_BYTES - 1};
+static volatile uint32_t overruns;
+
+static void transmit(void) {
+    while (ring_used(&tx) != 0 && (read32(TXDATA) & TX_FULL) == 0) write32(TXDATA, ring_take(&tx));
+    write32(IE, ring_used(&tx) != 0 ? IE_RX | IE_TX : IE_RX);
+}
+
+static void irq(void *arg) {
+    (void)arg;
+    for (uint32_t data; ((data = read32(RXDATA)) & RX_EMPTY) == 0;)
+        if (!ring_put(&rx, (uint8_t)data)) overruns++;
+    transmit();
+}
+
+void uart_init(void) {
+    write32(IE, 0);
+    write32(DIV, UART_DIVISOR);
+    write32(TXCTRL, ENABLE | TX_WATERMARK_1);
+    write32(RXCTRL, ENABLE);
+    plic_enable(UART_IRQ, irq, 0);
+    write32(IE, IE_RX);
+}
+
+size_t uart_read(uint8_t *to, size_t max) {
+    size_t n = 0;
+    while (n < max && ring_used(&rx) != 0) to[n++] = ring_take(&rx);
+    return n;
+}
+
+size_t uart_room(void) {
+    return ring_room(&tx);
+}
+
+void uart_write(const uint8_t *bytes, size_t n) {
+    while (n-- != 0) ring_put(&tx, *bytes++);
+    /* The interrupt handler takes from the ring and changes IE as well. */
+    uintptr_t was = csr_read(mstatus) & MSTATUS_MIE;
+    irq_disable();
+    transmit();
+    csr_set(mstatus, was);
+}
+
+uint32_t uart_overruns(void) {
+    return overruns;
+}
+
+void uart_drain(void) {
+    for (uint32_t i = 0; i < DRAIN_SPINS && ring_used(&tx) != 0; i++)
+        if ((read32(TXDATA) & TX_FULL) == 0) write32(TXDATA, ring_take(&tx));
+}

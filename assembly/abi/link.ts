@@ -11,9 +11,12 @@ export const LINK_MAGIC: u32 = 0x4b4c5757;
 export const LINK_PAYLOAD_MAX: u32 = 2048;
 /** Header, payload, CRC, what COBS adds (one byte, and one more for 254), a delimiter at either end. */
 export const LINK_WIRE_MAX: u32 = 2080;
-/** Both sides say at least so often that they live, and believe the other gone after so much silence. */
+/** Both sides say at least so often that they live. */
 export const LINK_HEARTBEAT_MS: u32 = 100;
+/** After so much silence a host believes the board gone, and says HELLO. */
 export const LINK_SILENCE_MS: u32 = 1000;
+/** A board waits longer: nothing is lost by it, for a HELLO is answered at any time. */
+export const LINK_BOARD_SILENCE_MS: u32 = 3000;
 export const LINK_HELLO_MS: u32 = 300;
 
 export enum LinkType {

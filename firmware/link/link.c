@@ -262,7 +262,7 @@ void link_rx(struct link *link, const uint8_t *bytes, size_t n, uint64_t now) {
 void link_tick(struct link *link, uint64_t now) {
     link->now = now;
     if (link->session == 0) return;
-    if (now - link->heard > LINK_SILENCE_MS * MS) end_session(link);
+    if (now - link->heard > LINK_BOARD_SILENCE_MS * MS) end_session(link);
     else if (now - link->beat >= LINK_HEARTBEAT_MS * MS) heartbeat(link);
 }
 

@@ -14,10 +14,14 @@
 /* Header, payload, CRC, what COBS adds (one byte, and one more for 254), a delimiter at either end. */
 #define LINK_WIRE_MAX 2080u
 
-/* Both sides say at least so often that they live, and believe the other gone after so much silence. */
+/* Both sides say at least so often that they live. */
 #define LINK_HEARTBEAT_MS 100u
 
+/* After so much silence a host believes the board gone, and says HELLO. */
 #define LINK_SILENCE_MS 1000u
+
+/* A board waits longer: nothing is lost by it, for a HELLO is answered at any time. */
+#define LINK_BOARD_SILENCE_MS 3000u
 
 #define LINK_HELLO_MS 300u
 

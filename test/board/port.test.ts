@@ -48,7 +48,10 @@ describe.each(['virt64', 'virt32', 'sifive_u'])('a port on %s', (board) => {
     ['IPv6 in 45 fragments', '2001:db8::2', 65000],
   ])('pings over %s', async (_what, to, size) => {
     await expect
-      .poll(() => ping(lab.a, to, { size, timeoutMs: 2000 }), SECOND)
+      .poll(() => ping(lab.a, to, { size, timeoutMs: size > 1500 ? 9000 : 1000 }), {
+        timeout: 40_000,
+        interval: 20,
+      })
       .toMatchObject({ kind: 'reply', from: to, bytes: size });
   });
 
@@ -71,7 +74,7 @@ describe.each(['virt64', 'virt32', 'sifive_u'])('a port on %s', (board) => {
     await ping(lab.a, '192.0.2.2', { timeoutMs: 2000 });
     const { data } = await link.call(LinkOp.COUNTERS, Buffer.alloc(0), 'counters');
     const { line, ports } = parseCounters(data);
-    expect(line).toMatchObject({ bad: 0, lost: 0, duplicates: 0, overruns: 0, sessions: 1 });
+    expect(line).toMatchObject({ bad: 0, lost: 0, duplicates: 0, overruns: 0 });
     expect(ports[0]).toMatchObject({ rx_errors: 0, tx_lost: 0 });
     expect(ports[0]!.tx_frames! + ports[0]!.tx_dropped!).toBe(link.session.counters.sent);
     expect(link.session.counters.sent).toBeGreaterThan(before.sent);

@@ -1,4 +1,5 @@
-/* Tests that run on the board. Test `n` from 0: its name goes to `result`; 0, -EIO when it failed, -ENOENT behind the last. */
+/* Tests that run on the board. Test `n` from 0: its name goes to `result`; 1 when it passed, 0 when not,
+ * -ENOENT behind the last. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

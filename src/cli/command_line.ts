@@ -47,6 +47,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./conntrack.js')).makeConntrackCommand,
   },
   {
+    name: 'board',
+    summary: 'boards behind a serial line: find, ask, watch, test, reset',
+    load: async () => (await import('./board.js')).makeBoardCommand,
+  },
+  {
     name: 'pktgen',
     summary: 'send frames and count them: rates, loss, order, latency',
     load: async () => (await import('./pktgen.js')).makePktgenCommand,

@@ -83,6 +83,8 @@ export async function runCommandLine(
     .usage('COMMAND [options]')
     .configureOutput({ writeOut: output.out, writeErr: output.err })
     .showHelpAfterError('(ww --help lists the commands)')
+    // What stands behind the name of a command is its own: `ww nft test --json` is not an option of nft.
+    .enablePositionalOptions()
     .exitOverride();
   // `ww help up` and `ww up --help` both need the options of `up`.
   const wanted = args.filter((arg) => !arg.startsWith('-'));
@@ -98,6 +100,11 @@ export async function runCommandLine(
         exitCode = code;
       });
       command.copyInheritedSettings(program).description(command.description() || subcommand.summary);
+      for (const inner of command.commands) {
+        inner
+          .copyInheritedSettings(command)
+          .showHelpAfterError(`(ww ${name} ${inner.name()} --help shows the options)`);
+      }
       command.showHelpAfterError(`(ww ${name} --help shows the options)`);
       program.addCommand(command);
     }

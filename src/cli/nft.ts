@@ -10,8 +10,6 @@ const collect = (value: string, before: readonly string[]) => [...before, value]
 export const makeNftCommand: MakeCommand = (report) =>
   new Command('nft')
     .usage("[options] [-f FILE | -i | 'command'] | test RULES.nft TESTS.yaml | run RULES.nft --in PORT=FILE")
-    // What stands behind test is an option of test.
-    .enablePositionalOptions()
     .description('packet filtering and classification rules, in the language of nft(8)')
     .argument(
       '[command...]',

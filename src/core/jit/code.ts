@@ -31,6 +31,7 @@ export enum Op {
   i64_le_u = 0x58,
   i64_ge_u = 0x5a,
   i32_add = 0x6a,
+  i32_sub = 0x6b,
   i32_mul = 0x6c,
   i32_and = 0x71,
   i32_or = 0x72,

@@ -1,15 +1,16 @@
 /**
  * Code for lookups. The few elements of a constant set are compared one by one. A table of tags (lib/tag_table) is asked
- * in line: what is not there costs a hash and one load, what is there and plain its element. What is left (chains,
+ * in line: what is not there costs a hash and one load, what is there and plain its element; short intervals are
+ * searched in line. What is left (chains,
  * elements with times, counters or objects, the element of `*`) is the interpreter's.
  *
  *   hash ─► tags of the bucket ─ none like ours ─► not there
  *                │ one is
  *                └─► its element: key equal, live, plain ─► found        otherwise ─► nftEvaluate
  */
-import { NFT_CONTINUE, NftCmpOp } from '../../../assembly/abi/nf_tables.js';
+import { NFT_CONTINUE, NFT_SET_ELEM_INTERVAL_END, NftCmpOp } from '../../../assembly/abi/nf_tables.js';
 import { NftFrame } from '../../../assembly/abi/nft_frame.js';
-import { NftElemRec, NftSetRec } from '../../../assembly/abi/nft_set.js';
+import { NftElemRec, NftIntervals, NftSetRec, SetBackend } from '../../../assembly/abi/nft_set.js';
 import { TagTableRec } from '../../../assembly/abi/tag_table.js';
 import { type Code, I32, I64, Mem, Op } from './code.js';
 import { FRAME, type ValueEmitter } from './emit_value.js';
@@ -83,17 +84,37 @@ export class LookupEmitter {
   }
 
   /**
-   *   block found │ block slow │ hash; tags; none: rule ends, or, inverted, br found │ element; br found │ end │ evaluate │ end
+   *   block found │ block slow │ block missing │ find; plain? data; br found │ end │ `*`? rule ends, or br found │ end │ evaluate │ end
    */
   private table(lookup: Lookup): void {
     const { code, values, rule } = this;
+    const { key, set, inverted } = lookup;
+    for (const { value } of key) values.load(value, value.source.len);
+    const elem = values.temporary(I32);
+    code.block().block().block();
+    if (set.backend === SetBackend.HASH) this.probe(lookup, elem);
+    else this.search(lookup, elem);
+    code.localGet(elem).mem(Mem.i32_load8_u, NftElemRec.STATE);
+    code.localGet(elem).mem(Mem.i32_load, NftElemRec.MORE).op(Op.i32_or).brIf(1);
+    this.hit(lookup, elem);
+    code.end();
+    code.i32Const(set.at).mem(Mem.i32_load, NftSetRec.CATCHALL).brIf(0);
+    code.br(inverted ? 1 : 2).end();
+    for (const { register, value } of key) values.store(register, value);
+    code.localGet(FRAME).i32Const(lookup.at).call(rule.evaluate).localTee(rule.result);
+    code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
+    rule.decided(1);
+    code.end().end();
+    values.free(I32, elem);
+  }
+
+  /** The element of a table of tags: br 0 when there is none, br 1 when that is not so easily said. */
+  private probe(lookup: Lookup, elem: number): void {
+    const { code, values } = this;
     const { table } = lookup.set;
-    for (const { value } of lookup.key) values.load(value, value.source.len);
     const bucket = values.temporary(I32);
     const hits = values.temporary(I64);
     const tags = values.temporary(I64);
-    const elem = values.temporary(I32);
-    code.block().block();
     this.hash(lookup);
     code.localTee(elem);
     code.i32Const(table).mem(Mem.i32_load, TagTableRec.MASK).op(Op.i32_and);
@@ -105,39 +126,60 @@ export class LookupEmitter {
     // Bytes that are 0 (Mycroft); those above one may be said to be, too: the element decides.
     code.i64Const(LOW, LOW).op(Op.i64_sub);
     code.localGet(hits).i64Const(ALL, ALL).op(Op.i64_xor).op(Op.i64_and).i64Const(HIGH, HIGH).op(Op.i64_and);
-    code.localTee(hits).localGet(tags).i64Const(56, 0).op(Op.i64_shr_u).op(Op.i64_or).op(Op.i64_eqz);
-    // Not there. The element of `*` is one that is always there.
-    code.if().i32Const(lookup.set.at).mem(Mem.i32_load, NftSetRec.CATCHALL).brIf(1);
-    code.br(lookup.inverted ? 2 : 3).end();
-    code.localGet(hits).i64Const(ALL, HIGH_NODES).op(Op.i64_and).localTee(hits).op(Op.i64_eqz).brIf(0);
+    code.localTee(hits).localGet(tags).i64Const(56, 0).op(Op.i64_shr_u).op(Op.i64_or).op(Op.i64_eqz).brIf(0);
+    code.localGet(hits).i64Const(ALL, HIGH_NODES).op(Op.i64_and).localTee(hits).op(Op.i64_eqz).brIf(1);
     code.i32Const(table).mem(Mem.i32_load, TagTableRec.SLOTS);
     code.localGet(bucket).i32Const(2).op(Op.i32_shl).op(Op.i32_add);
     // The number of the bit is 8 i + 7: 4 i bytes.
     code.localGet(hits).op(Op.i64_ctz).op(Op.i32_wrap_i64).i32Const(1).op(Op.i32_shr_u);
-    code.i32Const(0x1c).op(Op.i32_and).op(Op.i32_add).mem(Mem.i32_load, 0).localTee(elem);
-    code.mem(Mem.i32_load8_u, NftElemRec.STATE);
-    code.localGet(elem).mem(Mem.i32_load, NftElemRec.MORE).op(Op.i32_or).brIf(0);
+    code.i32Const(0x1c).op(Op.i32_and).op(Op.i32_add).mem(Mem.i32_load, 0).localSet(elem);
     for (const { wide, push, at } of values.pieces(lookup.key)) {
       push();
       code.localGet(elem).mem(wide ? Mem.i64_load : Mem.i32_load, NftElemRec.KEY + at);
-      code.op(wide ? Op.i64_ne : Op.i32_ne).brIf(0);
+      code.op(wide ? Op.i64_ne : Op.i32_ne).brIf(1);
     }
-    this.hit(lookup, elem);
-    code.end();
-    for (const { register, value } of lookup.key) values.store(register, value);
-    code.localGet(FRAME).i32Const(lookup.at).call(rule.evaluate).localTee(rule.result);
-    code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
-    rule.decided(1);
-    code.end().end();
-    values.free(I32, bucket, elem);
+    values.free(I32, bucket);
     values.free(I64, hits, tags);
   }
 
-  /** Two blocks inside the rule: found is 1 out. */
+  /**
+   * The element of the interval that holds the key, or br 0. Halving without branches: of n keys from `at` on, of which the
+   * first is not larger, the upper half is looked at when its first is not larger either.
+   */
+  private search({ key, set }: Lookup, elem: number): void {
+    const { code, values } = this;
+    const wanted = values.temporary(I32);
+    const look = values.temporary(I32);
+    const at = values.temporary(I32);
+    const n = values.temporary(I32);
+    const half = values.temporary(I32);
+    values.number(key[0]!.value);
+    code.localSet(wanted);
+    code.i32Const(set.at).mem(Mem.i32_load, NftSetRec.LOOK).localTee(look).op(Op.i32_eqz).brIf(0);
+    code.localGet(look).mem(Mem.i32_load, NftIntervals.COUNT).localTee(n).op(Op.i32_eqz).brIf(0);
+    code.localGet(look).localTee(at).mem(Mem.i32_load, NftIntervals.KEYS);
+    code.localGet(wanted).op(Op.i32_gt_u).brIf(0);
+    code.block().loop();
+    code.localGet(n).i32Const(2).op(Op.i32_lt_u).brIf(1);
+    code.localGet(n).i32Const(1).op(Op.i32_shr_u).localSet(half);
+    code.localGet(n).localGet(half).op(Op.i32_sub).localSet(n);
+    code.localGet(at).localGet(half).i32Const(2).op(Op.i32_shl).op(Op.i32_add).localTee(half);
+    code.localGet(at);
+    code.localGet(half).mem(Mem.i32_load, NftIntervals.KEYS).localGet(wanted).op(Op.i32_le_u);
+    code.op(Op.select).localSet(at).br(0);
+    code.end().end();
+    // Behind room for all keys.
+    code.localGet(look).mem(Mem.i32_load, NftIntervals.ROOM).i32Const(2).op(Op.i32_shl);
+    code.localGet(at).op(Op.i32_add).mem(Mem.i32_load, NftIntervals.KEYS).localTee(elem);
+    code.mem(Mem.i32_load8_u, NftElemRec.FLAGS).i32Const(NFT_SET_ELEM_INTERVAL_END).op(Op.i32_and).brIf(0);
+    values.free(I32, wanted, look, at, n, half);
+  }
+
+  /** Three blocks inside the rule: found is 2 out. */
   private hit({ inverted, set, register }: Lookup, elem: number): void {
     const { code, rule } = this;
     if (inverted) {
-      code.br(2);
+      code.br(3);
       return;
     }
     if (set.map === 'verdict') {
@@ -148,7 +190,7 @@ export class LookupEmitter {
         .mem(Mem.i32_store, NftFrame.CHAIN);
       code.localGet(elem).mem(Mem.i32_load, set.dataAt).localTee(rule.result);
       code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
-      rule.decided(2);
+      rule.decided(3);
       code.end();
     } else if (register !== 0) {
       for (let at = 0; at < set.dlen; at += 4)
@@ -158,7 +200,7 @@ export class LookupEmitter {
           .mem(Mem.i32_load, set.dataAt + at)
           .mem(Mem.i32_store, register + at);
     }
-    code.br(1);
+    code.br(2);
   }
 
   /** As lib/tag_table tagHash, on the stack. */

@@ -272,6 +272,12 @@ export class ValueEmitter {
     return field.len > 4;
   }
 
+  /** A value of up to four bytes as a number of 32 bits, the first byte the highest, on the stack. */
+  number(value: Value): void {
+    this.chunk(value, fieldsOf(value.source, value.source.len)[0]!);
+    this.swap32(4);
+  }
+
   /** True on the stack when the comparison by order fails. Registers compare as memory does: the first byte decides first. */
   private ordered({ value, op, len, data, to }: Test): void {
     const { code } = this;

@@ -110,6 +110,8 @@ const words = ({ source }: Value) => (source.len + 3) & ~3;
 
 /** Ordered comparisons of more than this are the interpreter's. */
 const ORDERED_MAX = 8;
+/** Bytes of the keys that the core keeps as numbers, for generated code to search. */
+const SEARCHED = 4;
 
 export function liftRule(view: DataView, rule: BlobRule): Rule {
   const lift = new Lift(view);
@@ -239,8 +241,9 @@ class Lift {
     const set = readSet(view, view.getUint32(at + NbLookup.SET, true));
     const key = this.key(view.getUint16(at + NbLookup.SREG, true), set.klen);
     if (key === undefined || set.map === 'object') return false;
-    // Intervals and concatenated ranges that are not code are the interpreter's.
-    const ordered = set.elements !== undefined && set.klen <= ORDERED_MAX && key.length === 1;
+    // Long intervals and concatenated ranges are the interpreter's.
+    const inLine = set.elements === undefined ? set.klen === SEARCHED : set.klen <= ORDERED_MAX;
+    const ordered = set.backend === SetBackend.RBTREE && inLine && key.length === 1;
     if (set.backend !== SetBackend.HASH && !ordered) return false;
     const register = (aux & 2) === 0 ? 0 : view.getUint16(at + NbLookup.DREG, true);
     // Of what the data covers in part the rest stays as it was.

@@ -227,7 +227,8 @@ function upperTruncated(skb: SkBuff): bool {
   let offset = IPV6_FRAG_HDR_LEN;
   while (ipv6ExtHdr(nexthdr)) {
     if (nexthdr === NEXTHDR_NONE) return false;
-    if (offset + 2 > len) return true;
+    // Cut off among its extension headers: Linux takes that for whole, and waits for the rest.
+    if (offset + 2 > len) return false;
     const next = ipv6ExtNexthdr(skb.data + offset);
     offset += ipv6ExtLen(skb.data + offset, nexthdr);
     nexthdr = next;

@@ -330,6 +330,7 @@ function outOfStep(
   if (kind === TCP_SYN_SET && dir === 0) {
     const look = changetype<NfTcpEnd>(scratch(Scratch.NF_CT_L4) + LOOK_OFFSET);
     look.flags = 0;
+    look.scale = 0;
     nfTcpOptions(th, doff, look);
     t.lastFlags = look.flags & (IP_CT_TCP_FLAG_WINDOW_SCALE | IP_CT_TCP_FLAG_SACK_PERM);
     t.lastWscale = look.scale;

@@ -76,6 +76,8 @@ export const NFCT_TCP_INVALID: i32 = 2;
 
 /** Window scale and SACK permitted, from the options of a SYN, into `to`; what was there goes but liberality. */
 export function nfTcpOptions(th: usize, doff: u32, to: NfTcpEnd): void {
+  // A SYN without any leaves what an earlier one said.
+  if (doff <= 20) return;
   to.scale = 0;
   to.flags &= IP_CT_TCP_FLAG_BE_LIBERAL;
   let at: u32 = 20;

@@ -3,7 +3,7 @@
  * compared all the same; with many packets it has to differ, or its line has to go. The aim is an empty list.
  */
 const SUM = 'ICMP errors about packets whose checksum, or whose inner part, is wrong';
-const SACK = 'flags and window scale that tracking keeps of a SYN (CTA_PROTOINFO_TCP_FLAGS_*, _WSCALE_*)';
+const ERRORS = 'an ICMP error that only Linux sends';
 const AH = 'an IPv6 packet of AH, ESP or of a protocol unknown, tracked as something else';
 const SOURCE = 'the address that an ICMP error of the router comes from when its packet was translated';
 const EXPIRES = 'ct expiration counts from another moment';
@@ -11,22 +11,20 @@ const EXPIRES = 'ct expiration counts from another moment';
 export const known: Readonly<Record<string, string>> = {
   'ct: states of ICMP and its errors': SUM,
   'ct: TCP only from the LAN, with its window watched': AH,
-  'ct: a window that is not watched (nf_conntrack_tcp_be_liberal)': SACK,
+  'ct: a window that is not watched (nf_conntrack_tcp_be_liberal)': ERRORS,
   'ct: status bits': AH,
   'ct: a helper is asked for': 'connections that a helper is asked for are tracked differently',
-  'ct: labels': SACK,
+  'ct: labels': ERRORS,
   'ct: timeouts of a policy': EXPIRES,
-  'ct: an expectation that a rule makes': SACK,
+  'ct: an expectation that a rule makes': 'a state of tracking',
   'ct: expirations of every state of TCP': EXPIRES,
-  'ct: fragments are put together before they are tracked': SACK,
+  'ct: fragments are put together before they are tracked': 'a state of tracking',
   'ct: what the router itself sends and gets': SUM,
   'ct: SCTP, DCCP, UDP-Lite, GRE and the rest': AH,
-  'reject: connections that are tracked, each packet of them': SACK,
+  'reject: connections that are tracked, each packet of them': 'a state of tracking',
   'nat: masquerade, with a stateful firewall': SUM,
   'nat: destination, both families in inet': SOURCE,
-  'nat: destination, to a range of addresses and of ports': SACK,
-  'nat: masquerade to a port': SACK,
-  'nat: hairpin': SOURCE,
+  'nat: destination, to a range of addresses and of ports': 'a state of tracking',
   'nat: ICMP errors are translated inside out': SUM,
   'nat: protocols without ports': AH,
   'nat: two chains at one hook: the first that translates wins': 'Linux chooses a port by chance here',

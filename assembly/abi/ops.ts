@@ -140,6 +140,12 @@ export enum Op {
   TIMER_NFT_SET,
   NETDEV_EVENT_NFT,
   NET_EXIT_NFT,
+  // flow tables: the hook (flowtable, skb, state) => i32 of a device; timer: flows that are over go
+  NF_FLOW_OFFLOAD,
+  TIMER_NF_FLOW,
+  // connection tracking of a bridge
+  NF_CONNTRACK_BRIDGE_IN,
+  NF_CONNTRACK_BRIDGE_CONFIRM,
   // timer: a resilient next-hop group is looked after
   TIMER_NH_RES = 380,
   // VRF: what is sent by one; (skb at its network header, dev) => i32 of VrfOutput (dev/vrf); its Ndo block

@@ -119,6 +119,7 @@ export enum MsgType {
   /** abi/nfnl has their record. */
   NFT_EVENTS = 224,
   NFT_EVENTS_READ,
+  NFQUEUE_BIND,
 }
 
 /** In front of the records of a dump: u32 net, u32 family (0: both), u32 cursor[6] (zero to begin), u32 count, out. */
@@ -460,6 +461,14 @@ export enum RawRec {
   SOCKET = 12,
   IFINDEX = 16,
   SIZE = 20,
+}
+
+/** NFQUEUE_BIND: u32 net, u32 number of a queue, u32 1: the host takes what rules queue there, 0: no longer. */
+export enum NfqueueRec {
+  NET = 0,
+  NUM = 4,
+  ON = 8,
+  SIZE = 12,
 }
 
 /** HANDLE_RELEASE: u32 handle. HANDLE_VERDICT: u32 handle, i32 verdict (NF_*). */

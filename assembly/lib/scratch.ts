@@ -121,6 +121,9 @@ export enum Scratch {
   NFT_REJECT_FL,
   NFT_FIB_FLOW,
   NF_DUP_FL,
+  NF_FLOW_TUPLE,
+  NFT_FLOW_FL,
+  NF_CT_BRIDGE_STATE,
   MAX,
 }
 

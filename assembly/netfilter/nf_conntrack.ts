@@ -210,7 +210,8 @@ export class NfCtNet {
   /** Who asked for packets in one piece, per family. */
   defragUsers4: u32;
   defragUsers6: u32;
-  pad: u32;
+  /** Who asked for tracking on bridges. */
+  bridgeUsers: u32;
 }
 
 /** Linux: struct ip_conntrack_stat. */

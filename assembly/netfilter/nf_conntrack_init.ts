@@ -18,6 +18,7 @@ import {
   HOOK_FOR_TRANSLATED,
   HOOK_FOR_UNSETTLED,
   NetfilterHook,
+  NFPROTO_BRIDGE,
   NFPROTO_IPV4,
   NFPROTO_IPV6,
   hookRegister,
@@ -39,6 +40,7 @@ import {
   nfNodeConn,
   nfNodeDir,
 } from './nf_conntrack';
+import { nfConntrackBridgeConfirm, nfConntrackBridgeIn } from './nf_conntrack_bridge';
 import { nfConntrackConfirm, nfConntrackIn } from './nf_conntrack_core';
 import { NF_EXPECT_BUCKETS, nfCtExpectNetExit, nfExpectTimeout } from './nf_conntrack_expect';
 import { nfCtHelperAssign } from './nf_conntrack_helper';
@@ -80,6 +82,8 @@ export function nfConntrackOpsInit(): void {
   nfConntrackAssertLayout();
   opSet(Op.NF_CONNTRACK_IN, nfConntrackIn.index);
   opSet(Op.NF_CONNTRACK_CONFIRM, nfConntrackConfirm.index);
+  opSet(Op.NF_CONNTRACK_BRIDGE_IN, nfConntrackBridgeIn.index);
+  opSet(Op.NF_CONNTRACK_BRIDGE_CONFIRM, nfConntrackBridgeConfirm.index);
   opSet(Op.NF_DEFRAG, nfDefrag.index);
   opSet(Op.NF_NAT, nfNatFn.index);
   opSet(Op.NF_CONNTRACK_TOUCH, nfConntrackTouch.index);
@@ -401,6 +405,39 @@ function trackAndTranslate(net: Net, family: u32): i32 {
 export function nfNatPutFamily(net: Net, family: u32): void {
   nfNatNetPut(net, family);
   nfCtNetnsPut(net, family);
+}
+
+function setBridgeHooks(net: Net, on: bool): i32 {
+  const f = NFPROTO_BRIDGE;
+  const into = Op.NF_CONNTRACK_BRIDGE_IN;
+  const out = Op.NF_CONNTRACK_BRIDGE_CONFIRM;
+  const last = i32.MAX_VALUE;
+  let err = setHook(net, f, NetfilterHook.PRE_ROUTING, NF_IP_PRI_CONNTRACK, into, HOOK_ID_IN, on);
+  err |= setHook(net, f, NetfilterHook.LOCAL_IN, last, out, HOOK_ID_CONFIRM, on);
+  err |= setHook(net, f, NetfilterHook.POST_ROUTING, last, out, HOOK_ID_CONFIRM, on);
+  return err;
+}
+
+/** One more wants what bridges forward tracked, and both IP families with it. 0 or -ENOMEM. */
+export function nfCtBridgeGet(net: Net): i32 {
+  const err = nfCtGetFamilies(net, true, true);
+  if (err !== 0) return err;
+  const ctnet = nfCtNet(net);
+  if (ctnet.bridgeUsers === 0 && setBridgeHooks(net, true) !== 0) {
+    setBridgeHooks(net, false);
+    nfCtNetnsPut(net, NFPROTO_IPV4);
+    nfCtNetnsPut(net, NFPROTO_IPV6);
+    return -Errno.ENOMEM;
+  }
+  ctnet.bridgeUsers++;
+  return 0;
+}
+
+export function nfCtBridgePut(net: Net): void {
+  if (net.ct === 0 || nfCtNet(net).bridgeUsers === 0) return;
+  if (--nfCtNet(net).bridgeUsers === 0) setBridgeHooks(net, false);
+  nfCtNetnsPut(net, NFPROTO_IPV4);
+  nfCtNetnsPut(net, NFPROTO_IPV6);
 }
 
 /** Both families of an `inet` chain, or one. Linux: NFPROTO_INET. */

@@ -104,6 +104,11 @@ export function nfTcpCanEarlyDrop(ct: NfConn): bool {
   );
 }
 
+/** Linux: nf_conntrack_tcp_established. */
+export function nfCtTcpEstablished(ct: NfConn): bool {
+  return established(ct, nfTcpOf(ct));
+}
+
 function established(ct: NfConn, t: NfTcp): bool {
   return <u32>t.state === TCP_CONNTRACK_ESTABLISHED && (ct.status & IPS_ASSURED) !== 0;
 }
@@ -434,6 +439,11 @@ function timeoutOf(net: Net, ct: NfConn, state: u32): u32 {
     const policy = nfCtPolicyTimeout(ct, state);
     if (policy !== 0) return policy;
   }
+  return nfCtTcpTimeout(net, state);
+}
+
+/** Milliseconds by the sysctl of a state. */
+export function nfCtTcpTimeout(net: Net, state: u32): u32 {
   if (state === TCP_CONNTRACK_RETRANS) {
     return nfCtTimeoutSysctl(net, Sysctl.NF_CONNTRACK_TCP_TIMEOUT_MAX_RETRANS);
   }

@@ -64,6 +64,8 @@ const CLOSING_RANGE: u32 = 64;
 /** Nodes in a chain; more is somebody's doing. */
 const CHAIN_MAX: u32 = 64;
 const NS_PER_MS: u64 = 1_000_000;
+/** Linux: NF_CT_DAY. */
+const OFFLOAD_MS: u32 = 86_400_000;
 
 /**
  * The node with this tuple (zone included), 0 when there is none. What has expired on the way goes.
@@ -218,6 +220,8 @@ export function nfCtKillAcct(ct: NfConn, info: u32, skb: SkBuff): void {
 export function nfCtTimer(p: usize): void {
   const ct = changetype<NfConn>(p);
   const now = nfctTimeStamp(nfConnCtNet(ct));
+  // A flow table has it, and says when it is over.
+  if ((ct.status & IPS_OFFLOAD) !== 0) ct.timeout = now + OFFLOAD_MS;
   if (nfCtExpired(ct, now)) {
     nfCtKill(ct);
     return;

@@ -98,7 +98,8 @@ export class FibNet {
   rules: usize;
   ruleCount: u32;
   custom: u32;
-  pad: u32;
+  /** Another with each change of routes, rules or what their next hops are. Linux: rt_genid. */
+  genId: u32;
   /** Timer of fib_gc. */
   gcTimer0: u64;
   gcTimer1: u64;
@@ -388,6 +389,7 @@ export function fibInsert(fib: Fib, key: usize, plen: u32, info: FibInfo, append
   }
   fib.count++;
   ownerOf(fib).routes++;
+  ownerOf(fib).genId++;
   fib.genId++;
   return 0;
 }
@@ -421,6 +423,7 @@ export function fibRemove(fib: Fib, key: usize, plen: u32, info: FibInfo): bool 
   }
   fib.count--;
   ownerOf(fib).routes--;
+  ownerOf(fib).genId++;
   fib.genId++;
   fibInfoPut(fib, info);
   return true;
@@ -517,6 +520,7 @@ export function fibNhsOwned(info: FibInfo): void {
 
 /** Its content has changed: it is found by the new one from now on. */
 export function fibInfoRehash(owner: FibNet, info: FibInfo): void {
+  owner.genId++;
   const infos = changetype<HashTable>(owner.infos);
   const node = changetype<HashNode>(changetype<usize>(info));
   hashRemove(infos, node);

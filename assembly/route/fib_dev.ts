@@ -151,6 +151,7 @@ function forEach(fn: FibNet, every: bool): void {
 
 /** Clears or sets RTNH_F_DEAD and RTNH_F_LINKDOWN on the next hops of `dev`, which came up or whose carrier changed. */
 export function fibSyncLinkState(net: Net, family: u32, dev: NetDevice, up: bool): void {
+  fibNet(net, family).genId++;
   const infos = changetype<HashTable>(fibNet(net, family).infos);
   for (let b: u32 = 0; b <= infos.mask; b++) {
     for (let at = hashBucket(infos, b); at !== 0; at = changetype<FibInfo>(at).hnext) {

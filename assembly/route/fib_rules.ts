@@ -197,6 +197,7 @@ export function fibRuleRemove(net: Net, family: u32, rule: FibRule): void {
 
 /** Devices by name and targets by priority, anew for every rule: after a change of either. */
 function resolve(net: Net, fn: FibNet): void {
+  fn.genId++;
   for (let at = fn.rules; at !== 0; at = changetype<FibRule>(at).next) {
     const rule = changetype<FibRule>(at);
     rule.iif = indexOf(net, at + offsetof<FibRule>('iifName0'));

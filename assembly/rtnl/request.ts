@@ -4,6 +4,7 @@ import { root } from '../lib/root';
 import { Errno } from '../net/errno';
 import { nftJitDump } from '../netfilter/nft/nft_jit';
 import { requestNftEvents } from '../netfilter/nft/nft_notify';
+import { nfqueueRequest } from '../netfilter/nfnetlink_queue';
 import { nfnetlinkRequest } from '../netfilter/nfnetlink';
 import { requestAddr } from './addr';
 import { requestBridge } from './bridge';
@@ -79,6 +80,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.NFT_JIT_DUMP) return nftJitDump(body, len);
   if (type === <u32>MsgType.NFT_EVENTS || type === <u32>MsgType.NFT_EVENTS_READ)
     return requestNftEvents(type, body, len);
+  if (type === <u32>MsgType.NFQUEUE_BIND) return nfqueueRequest(body, len);
   if (type >= <u32>MsgType.CT_ENABLE && type <= <u32>MsgType.CT_STATS)
     return requestConntrack(type, body, len);
   return -Errno.EOPNOTSUPP;

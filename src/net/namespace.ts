@@ -3,9 +3,11 @@
  * question is asked, every list is a dump. Linux: ip-netns(8), and what `ip -n NAME ...` does.
  */
 import { PortData } from '../../assembly/abi/link_data.js';
+import { DeliveryKind } from '../../assembly/abi/event.js';
 import { Mib } from '../../assembly/abi/snmp.js';
 import {
   AddrLabelRec,
+  HandleRec,
   HookRec,
   LinkRec,
   McastRec,
@@ -17,6 +19,7 @@ import {
   NexthopBucketsRec,
   NexthopRec,
   ROUTE_F_APPEND,
+  NfqueueRec,
   ROUTE_F_REPLACE,
   RawRec,
   RouteRec,
@@ -60,6 +63,10 @@ import {
 import { putRule, ruleInfo, type RuleInfo, type RuleSpec } from './rule.js';
 import { type RouterOptionEvent, RouterOptionReader } from './router_option.js';
 import { sysctlPlace } from './sysctl.js';
+
+/** What becomes of a packet that a rule queued. */
+const NF_DROP = 0;
+const NF_ACCEPT = 1;
 
 const KIND_VETH = 2;
 const KIND_PORT = 3;
@@ -583,6 +590,51 @@ export class Namespace {
       this.disposers.delete(stop);
       if (!this.closed) await this.core.request(message(MsgType.RAW_UNBIND), 'raw socket');
     };
+  }
+
+  /**
+   * Takes what rules of the namespace queue to `num`; `judge` answers for each packet, network header first, sooner or later.
+   * A packet without an answer holds one of the core's handles. Returns how to stop; EBUSY when somebody has the queue.
+   */
+  async nfqueue(
+    num: number,
+    judge: (packet: Uint8Array, verdict: (accept: boolean) => Promise<void>) => void,
+  ): Promise<() => Promise<void>> {
+    const message = (on: boolean): Message => ({
+      type: MsgType.NFQUEUE_BIND,
+      bytes: NfqueueRec.SIZE,
+      fill: (v, at) => {
+        v.setUint32(at + NfqueueRec.NET, this.handle, true);
+        v.setUint32(at + NfqueueRec.NUM, num, true);
+        v.setUint32(at + NfqueueRec.ON, on ? 1 : 0, true);
+      },
+    });
+    await this.core.request(message(true), `queue ${num}`);
+    const stop = this.core.onDelivery(({ kind, net, socket, handle, packet }) => {
+      if (kind !== DeliveryKind.QUEUE || net !== this.handle || socket !== num) return false;
+      judge(packet, (accept) => this.queueVerdict(handle, accept ? NF_ACCEPT : NF_DROP));
+      return true;
+    });
+    this.disposers.add(stop);
+    return async () => {
+      stop();
+      this.disposers.delete(stop);
+      if (!this.closed) await this.core.request(message(false), `queue ${num}`);
+    };
+  }
+
+  private async queueVerdict(handle: number, verdict: number): Promise<void> {
+    await this.core.request(
+      {
+        type: MsgType.HANDLE_VERDICT,
+        bytes: HandleRec.SIZE,
+        fill: (v, at) => {
+          v.setUint32(at + HandleRec.HANDLE, handle, true);
+          v.setInt32(at + HandleRec.VERDICT, verdict, true);
+        },
+      },
+      'verdict',
+    );
   }
 
   /** Sends an IP packet, header included (IP_HDRINCL). ENETUNREACH and the like when it cannot go. */

@@ -52,6 +52,8 @@ export class NftNet {
   boundChains: u32;
   /** Notifications for the host (nft_notify); 0: nobody listens. */
   eventRing: usize;
+  /** Bits of the queues that somebody listens to (nfnetlink_queue); 0: none ever was. */
+  queues: usize;
 }
 
 export enum NftKind {
@@ -210,6 +212,9 @@ export class Flowtable extends Named {
   priority: i32;
   flags: u32;
   devs: usize;
+  /** NfFlowTable (nf_flow_table), and what hookUnregister names. */
+  flows: usize;
+  hookId: u32;
 }
 
 /** Namespace's rulesets, or null. */

@@ -103,6 +103,9 @@ function mayHaveDir(key: u32): bool {
 export function ctInit(ctx: Ctx, rec: usize, tb: usize): i32 {
   const key = nlaBe32(tbGet(tb, NftaCt.KEY));
   const len = keyLen(key, ctx.family);
+  // Which family's address it would be.
+  const address = key === <u32>NftCt.SRC || key === <u32>NftCt.DST;
+  if (address && ctx.family === <u32>NfProto.BRIDGE) return -Errno.EAFNOSUPPORT;
   if (len === 0) return -Errno.EOPNOTSUPP;
   const dirAttr = tbGet(tb, NftaCt.DIRECTION);
   let dir: u32 = NO_DIR;

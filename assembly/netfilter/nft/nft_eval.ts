@@ -12,6 +12,7 @@ import { dynsetEval } from './nft_dynset';
 import { Elem, ElemMore } from './nft_elem';
 import { exthdrEval, exthdrResetEval, exthdrSetEval } from './nft_exthdr';
 import { fibEval } from './nft_fib';
+import { flowEval } from './nft_flow_offload';
 import { fwdEval } from './nft_fwd';
 import { logEval } from './nft_log';
 import { masqEval, natEval, redirEval } from './nft_nat';
@@ -99,7 +100,7 @@ export function exprEval(kind: u32, rec: usize, pkt: Pkt): i32 {
     case NftExprKind.TPROXY:
       return tproxyEval(rec, pkt);
     case NftExprKind.FLOW_OFFLOAD:
-      return NFT_CONTINUE;
+      return flowEval(rec, pkt);
   }
   return NFT_BREAK;
 }

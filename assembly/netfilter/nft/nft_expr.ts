@@ -731,6 +731,7 @@ export function exprsDestroy(at: usize, len: u32, commit: bool): void {
       case NftExprKind.REDIR:
       case NftExprKind.CT_HELPER:
       case NftExprKind.CT_EXPECT:
+      case NftExprKind.FLOW_OFFLOAD:
         trackPut(rec);
         break;
       case NftExprKind.CT_TIMEOUT:

@@ -1,11 +1,16 @@
 /**
- * Flowtables: kept, dumped and referred to. Linux: nf_tables_newflowtable in net/netfilter/nf_tables_api.c. Differs: no
- * short way of flows goes through them (`flow add` lets the packet pass on), the core's own fast path is one already.
+ * Flowtables: made and dumped, and their hooks at the devices' ingress; what they do is in nf_flow_table. Linux:
+ * nf_tables_newflowtable in net/netfilter/nf_tables_api.c. Nothing is offloaded to hardware: that flag is kept.
  */
 import { NftMsg, NftaFlowtable, NftaFlowtableHook } from '../../abi/nf_tables';
 import { NLM_F_EXCL, NLM_F_REPLACE, NfProto } from '../../abi/nfnl';
+import { Op } from '../../abi/ops';
+import { NetDevice, devGetByName } from '../../dev/net_device';
 import { kfree, kzalloc } from '../../lib/kmalloc';
 import { Errno } from '../../net/errno';
+import { hookRegister, hookUnregister } from '../../net/hooks';
+import { Net } from '../../net/net';
+import { nfFlowTableAlloc, nfFlowTableFree } from '../nf_flow_table';
 import {
   nlaBe32,
   nlaBe64,
@@ -19,9 +24,11 @@ import {
 } from '../nlattr';
 import {
   Flowtable,
+  HookDev,
   INACTIVE_NEXT,
   Named,
   NftKind,
+  NftNet,
   Table,
   activeNow,
   namedAdd,
@@ -37,12 +44,14 @@ import {
   textPtr,
 } from './nf_tables';
 import { devsDump, devsParse, hookDevsFree } from './nft_chain';
-import { Ctx, badAttr, tbPop, tbPush } from './nft_ctx';
+import { Ctx, badAttr, nftCtx, tbPop, tbPush } from './nft_ctx';
 import { nftMsgBegin, nftMsgEnd, nftMsgFits } from './nft_msg';
 import { TransKind, transAdd } from './nft_trans';
 
 const POLICY = memory.data<u8>([0, 0, 5, 255, 5, 255, 6, 0, 3, 0, 4, 0, 0, 0, 3, 0]);
 const HOOK_POLICY = memory.data<u8>([0, 0, 3, 0, 3, 0, 6, 0]);
+/** Names of our hooks, apart from those of chains. */
+const HOOK_ID_BASE: u32 = 0xf1000000;
 const HW_OFFLOAD: u32 = 1;
 const COUNTER: u32 = 2;
 
@@ -78,14 +87,21 @@ function newTb(ctx: Ctx, tb: usize): i32 {
   ft.flags = flags === 0 ? 0 : nlaBe32(flags);
   let err: i32 = (ft.flags & ~(HW_OFFLOAD | COUNTER)) !== 0 ? -Errno.EOPNOTSUPP : 0;
   if (err === 0) err = hookParse(ctx, hook, ft);
+  if (err === 0) {
+    ft.flows = nfFlowTableAlloc(ctx.net, (ft.flags & COUNTER) !== 0);
+    if (ft.flows === 0) err = -Errno.ENOMEM;
+  }
   const text = err === 0 ? textOf(name) : 0;
   if (err === 0 && (text === 0 || !namedAdd(table, changetype<Named>(p), NftKind.FLOWTABLE, text)))
     err = -Errno.ENOMEM;
-  if (err === 0 && transAdd(ctx.nn, TransKind.FLOW_NEW, p, ctx.seq) === null) {
-    namedRemove(changetype<Named>(p));
-    err = -Errno.ENOMEM;
+  if (err === 0) {
+    err = devsHook(ctx, ft);
+    if (err === 0 && transAdd(ctx.nn, TransKind.FLOW_NEW, p, ctx.seq) === null) err = -Errno.ENOMEM;
+    if (err !== 0) namedRemove(changetype<Named>(p));
   }
   if (err !== 0) {
+    devsUnhook(ctx.net, ft);
+    nfFlowTableFree(ft.flows);
     kfree(text);
     hookDevsFree(ft.devs);
     kfree(p);
@@ -112,11 +128,61 @@ function hookParse(ctx: Ctx, nla: usize, ft: Flowtable): i32 {
   return err;
 }
 
+/** At the ingress of its devices; 0 or -ENOMEM, with some of it done. */
+function devsHook(ctx: Ctx, ft: Flowtable): i32 {
+  ft.hookId = HOOK_ID_BASE + ++ctx.nn.hookIdNext;
+  for (let p = ft.devs; p !== 0; p = changetype<HookDev>(p).next) {
+    const dev = devGetByName(ctx.net, p + offsetof<HookDev>('name0'));
+    if (dev === null) continue;
+    const slot = changetype<usize>(dev) + offsetof<NetDevice>('ingressHooks');
+    const err = hookRegister(slot, ft.priority, Op.NF_FLOW_OFFLOAD, ft.flows, ft.hookId);
+    if (err !== 0) return err;
+    changetype<HookDev>(p).ifindex = dev.ifindex;
+  }
+  return 0;
+}
+
+function devsUnhook(net: Net, ft: Flowtable): void {
+  for (let p = ft.devs; p !== 0; p = changetype<HookDev>(p).next) {
+    if (changetype<HookDev>(p).ifindex === 0) continue;
+    const dev = devGetByName(net, p + offsetof<HookDev>('name0'));
+    if (dev !== null) hookUnregister(changetype<usize>(dev) + offsetof<NetDevice>('ingressHooks'), ft.hookId);
+  }
+}
+
+/** A device is going: flowtables leave it. Linux: nf_tables_flowtable_event. */
+export function flowtablesDevGone(nn: NftNet, dev: NetDevice): void {
+  for (let t = nn.tableHead; t !== 0; t = changetype<Table>(t).next) {
+    for (
+      let p = tableHead(changetype<Table>(t), NftKind.FLOWTABLE);
+      p !== 0;
+      p = changetype<Flowtable>(p).next
+    ) {
+      let link = p + offsetof<Flowtable>('devs');
+      while (load<u32>(link) !== 0) {
+        const hd = changetype<HookDev>(load<u32>(link));
+        if (hd.ifindex !== dev.ifindex) {
+          link = load<u32>(link);
+          continue;
+        }
+        hookUnregister(
+          changetype<usize>(dev) + offsetof<NetDevice>('ingressHooks'),
+          changetype<Flowtable>(p).hookId,
+        );
+        store<u32>(link, hd.next);
+        kfree(changetype<usize>(hd));
+      }
+    }
+  }
+}
+
 /** Nothing of a flowtable changes yet. */
 export function flowtableUpdateCommit(_ft: Flowtable): void {}
 export function flowtableUpdateAbort(_ft: Flowtable): void {}
 
 export function flowtableDestroy(ft: Flowtable): void {
+  devsUnhook(nftCtx().net, ft);
+  nfFlowTableFree(ft.flows);
   hookDevsFree(ft.devs);
   kfree(ft.name);
   kfree(changetype<usize>(ft));

@@ -1,7 +1,8 @@
 /** `queue`: to the host. Linux: net/netfilter/nft_queue.c. */
 import { NftaQueue } from '../../abi/nf_tables';
 import { Errno } from '../../net/errno';
-import { NF_QUEUE } from '../../net/hooks';
+import { NF_ACCEPT, NF_DROP, NF_QUEUE } from '../../net/hooks';
+import { nfqueueBound } from '../nfnetlink_queue';
 import { NlOut, nlaBe16, nlaPutBe16, tbGet } from '../nlattr';
 import { Ctx } from './nft_ctx';
 import { dumpRegister, regLoad } from './nft_data';
@@ -21,7 +22,6 @@ class Queue {
 export const QUEUE_SIZE: u32 = 12;
 const FLAG_BYPASS: u32 = 1;
 const FLAGS_ALL: u32 = 3;
-const VERDICT_BYPASS: i32 = 0x8000;
 
 export function queueInit(ctx: Ctx, rec: usize, tb: usize): i32 {
   const q = changetype<Queue>(rec);
@@ -61,6 +61,7 @@ export function queueEval(rec: usize, pkt: Pkt): i32 {
   let num = <u32>q.num;
   if (q.sreg !== 0) num = load<u16>(changetype<usize>(pkt) + q.sreg);
   else if (q.total > 1) num += hashExprPacket(pkt) % q.total;
-  const bypass = (<u32>q.flags & FLAG_BYPASS) !== 0 ? VERDICT_BYPASS : 0;
-  return NF_QUEUE | bypass | ((<i32>num) << 16);
+  // Linux: nf_queue without a listener: -ESRCH, and then what the rule says.
+  if (!nfqueueBound(pkt.net, num)) return (<u32>q.flags & FLAG_BYPASS) !== 0 ? NF_ACCEPT : NF_DROP;
+  return NF_QUEUE | ((<i32>num) << 16);
 }

@@ -1,6 +1,7 @@
 /**
  * `reject`: the packet ends, and its sender is told: ICMP, ICMPv6, or a reset. Linux: nft_reject.c, nft_reject_inet.c,
- * nf_reject_ipv4.c, nf_reject_ipv6.c. Not there yet: answers of the bridge family, whose packets are dropped.
+ * nf_reject_ipv4.c, nf_reject_ipv6.c; nft_reject_bridge.c, nft_reject_netdev.c, which ask no
+ * routes. Differs: a bridge's answer passes none of the bridge's own hooks on its way out of the port.
  */
 import { NftaReject } from '../../abi/nf_tables';
 import { NfProto } from '../../abi/nfnl';
@@ -87,7 +88,7 @@ export function rejectValidate(ctx: Ctx): i32 {
 export function rejectEval(rec: usize, pkt: Pkt): i32 {
   const ip = pkt.family === <u32>NfProto.IPV4 || pkt.family === <u32>NfProto.IPV6;
   if (!ip) {
-    if (pkt.family === <u32>NfProto.NETDEV) frameEval(rec, pkt);
+    if (pkt.family === <u32>NfProto.NETDEV || pkt.family === <u32>NfProto.BRIDGE) frameEval(rec, pkt);
     return NF_DROP;
   }
   const type = <u32>load<u8>(rec, 1);

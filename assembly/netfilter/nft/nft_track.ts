@@ -6,7 +6,7 @@ import { NbKey, NftExprKind } from '../../abi/nft_bytecode';
 import { NfProto } from '../../abi/nfnl';
 import { Errno } from '../../net/errno';
 import { NFPROTO_IPV4, NFPROTO_IPV6 } from '../../net/hooks';
-import { nfCtGetFamilies, nfCtNetnsPut } from '../nf_conntrack_init';
+import { nfCtBridgeGet, nfCtBridgePut, nfCtGetFamilies, nfCtNetnsPut } from '../nf_conntrack_init';
 import { Ctx, nftCtx } from './nft_ctx';
 
 function tracks(kind: u32): bool {
@@ -19,6 +19,7 @@ function tracks(kind: u32): bool {
     case NftExprKind.CT_HELPER:
     case NftExprKind.CT_TIMEOUT:
     case NftExprKind.CT_EXPECT:
+    case NftExprKind.FLOW_OFFLOAD:
       return true;
   }
   return false;
@@ -31,9 +32,9 @@ export function trackGet(ctx: Ctx, kind: u32, rec: usize): i32 {
   const family = kind === <u32>NftExprKind.NAT ? load<u32>(rec, NAT_FAMILY) : ctx.family;
   const v4 = family === <u32>NfProto.IPV4 || family === <u32>NfProto.INET;
   const v6 = family === <u32>NfProto.IPV6 || family === <u32>NfProto.INET;
-  // Linux has no tracking for the others here: bridges have their own.
-  if (!v4 && !v6) return -Errno.EOPNOTSUPP;
-  const err = nfCtGetFamilies(ctx.net, v4, v6);
+  const bridge = ctx.family === <u32>NfProto.BRIDGE;
+  if (!v4 && !v6 && !bridge) return -Errno.EOPNOTSUPP;
+  const err = bridge ? nfCtBridgeGet(ctx.net) : nfCtGetFamilies(ctx.net, v4, v6);
   if (err === 0) store<u32>(rec + familyAt(kind), family);
   return err;
 }
@@ -44,6 +45,7 @@ function familyAt(kind: u32): u32 {
     case NftExprKind.CT:
     case NftExprKind.CT_SET:
     case NftExprKind.CT_HELPER:
+    case NftExprKind.FLOW_OFFLOAD:
       return NbKey.SIZE;
     case NftExprKind.CT_TIMEOUT:
       return 12;
@@ -59,6 +61,7 @@ const NAT_FAMILY: usize = 4;
 export function trackPut(rec: usize): void {
   const net = nftCtx().net;
   const family = load<u32>(rec + familyAt(load<u8>(rec)));
+  if (family === <u32>NfProto.BRIDGE) nfCtBridgePut(net);
   if (family === <u32>NfProto.IPV4 || family === <u32>NfProto.INET) nfCtNetnsPut(net, NFPROTO_IPV4);
   if (family === <u32>NfProto.IPV6 || family === <u32>NfProto.INET) nfCtNetnsPut(net, NFPROTO_IPV6);
 }

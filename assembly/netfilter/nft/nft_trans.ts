@@ -405,6 +405,7 @@ export function nftNetExit(net: Net): void {
     tableFree(table);
   }
   kfree(nn.eventRing);
+  kfree(nn.queues);
   kfree(net.nft);
   net.nft = 0;
 }

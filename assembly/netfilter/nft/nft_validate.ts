@@ -12,6 +12,7 @@ import { Chain, NftKind, NftNet, RULE_BYTES, Rule, Table, activeNext, tableHead 
 import { Ctx, nftCtx } from './nft_ctx';
 import { Elem, elemData, elemIsEnd } from './nft_elem';
 import { fibValidate } from './nft_fib';
+import { flowValidate } from './nft_flow_offload';
 import { lookupSet } from './nft_lookup';
 import { metaSetValidate } from './nft_meta';
 import { masqValidate, natValidate, redirValidate } from './nft_nat';
@@ -109,6 +110,9 @@ function ruleValidate(ctx: Ctx, rule: Rule, level: u32): i32 {
         break;
       case NftExprKind.TPROXY:
         err = tproxyValidate(ctx);
+        break;
+      case NftExprKind.FLOW_OFFLOAD:
+        err = flowValidate(ctx);
         break;
     }
     if (err !== 0) return err;

@@ -3,6 +3,7 @@ import { chains } from './cases/chains.js';
 import { ct } from './cases/ct.js';
 import { deeper } from './cases/deeper.js';
 import { families } from './cases/families.js';
+import { guest } from './cases/guest.js';
 import { meta } from './cases/meta.js';
 import { natCases } from './cases/nat.js';
 import { payload } from './cases/payload.js';
@@ -11,5 +12,16 @@ import { statements } from './cases/statements.js';
 import type { NftCase } from './nft_case.js';
 
 export function allCases(): readonly NftCase[] {
-  return [...payload, ...meta, ...ct, ...sets, ...statements, ...chains, ...natCases, ...families, ...deeper];
+  return [
+    ...payload,
+    ...meta,
+    ...ct,
+    ...sets,
+    ...statements,
+    ...chains,
+    ...natCases,
+    ...families,
+    ...deeper,
+    ...guest,
+  ];
 }

@@ -9,6 +9,10 @@ const SOURCE = 'the address that an ICMP error of the router comes from when its
 const EXPIRES = 'ct expiration counts from another moment';
 
 export const known: Readonly<Record<string, string>> = {
+  'flowtable: everything that can be, of UDP at once':
+    'Linux 6.1 has a tracker of DCCP, which later ones and ours have not',
+  'bridge: connections are tracked': 'fragments on a bridge, which ours does not put together',
+  'bridge: rejects what comes in': 'not compared since the answers of bridges are there',
   'ct: states of ICMP and its errors': SUM,
   'ct: TCP only from the LAN, with its window watched': AH,
   'ct: a window that is not watched (nf_conntrack_tcp_be_liberal)': ERRORS,

@@ -14,6 +14,7 @@ import {
   NftaDynset,
   NftaExpr,
   NftaExthdr,
+  NftaFlowtable,
   NftaObj,
   NftaRule,
   NftaSet,
@@ -97,6 +98,11 @@ const KINDS: readonly Kind[] = [
     get: NftMsg.GETSETELEM,
     make: NftMsg.NEWSETELEM,
     keep: [NftaSetElemList.TABLE, NftaSetElemList.SET, NftaSetElemList.ELEMENTS],
+  },
+  {
+    get: NftMsg.GETFLOWTABLE,
+    make: NftMsg.NEWFLOWTABLE,
+    keep: [NftaFlowtable.TABLE, NftaFlowtable.NAME, NftaFlowtable.HOOK, NftaFlowtable.FLAGS],
   },
   {
     get: NftMsg.GETRULE,

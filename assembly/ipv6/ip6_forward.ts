@@ -123,8 +123,9 @@ export function ip6Forward(skb: SkBuff, net: Net, nh: FibNh): void {
     traceEvent(TraceKind.FORWARD, 0, changetype<usize>(skb), nh.dev, load<u8>(own, 7), mtu);
   if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV6, NetfilterHook.FORWARD, skb, skb.dev, nh.dev)) return;
   mibInc(net, Mib.Ip6OutForwDatagrams);
+  const indev = skb.dev;
   skb.dev = nh.dev;
-  ip6Output(skb, net, nh);
+  ip6Output(skb, net, nh, indev);
 }
 
 /**
@@ -238,6 +239,7 @@ export function ip6ForwardResume(skb: SkBuff): void {
   }
   const nh = changetype<FibNh>(skb.dst);
   mibInc(net, Mib.Ip6OutForwDatagrams);
+  const indev = skb.dev;
   skb.dev = nh.dev;
-  ip6Output(skb, net, nh);
+  ip6Output(skb, net, nh, indev);
 }

@@ -55,11 +55,14 @@ import { ip6DstMtu } from './route';
 const ETH_P_IPV6: u16 = 0x86dd;
 const ETH_HLEN: u32 = 14;
 
-/** Sends by the next hop `nh`; data at the IPv6 header, skb.dev the device (lo for our own addresses). Owns the skb. */
-export function ip6Output(skb: SkBuff, net: Net, nh: FibNh): void {
+/**
+ * Sends by the next hop `nh`; data at the IPv6 header, skb.dev the device (lo for our own addresses), `indev` the one that
+ * the packet came in by, 0 for our own. Owns the skb.
+ */
+export function ip6Output(skb: SkBuff, net: Net, nh: FibNh, indev: usize): void {
   if (net.hookCount !== 0) {
     skb.dst = changetype<usize>(nh);
-    if (!nfHook(net, NFPROTO_IPV6, NetfilterHook.POST_ROUTING, skb, 0, skb.dev)) return;
+    if (!nfHook(net, NFPROTO_IPV6, NetfilterHook.POST_ROUTING, skb, indev, skb.dev)) return;
   }
   ip6FinishOutput(skb, net, nh);
 }
@@ -252,7 +255,7 @@ export function ip6LocalOutFinish(net: Net, skb: SkBuff, nh: FibNh): void {
     kfreeSkbReason(skb, SkbDropReason.IPV6DISABLED);
     return;
   }
-  ip6Output(skb, net, nh);
+  ip6Output(skb, net, nh, 0);
 }
 
 /**

@@ -179,7 +179,7 @@ function forward2(net: Net, skb: SkBuff, from: NetDevice, table: MrTable, to: u3
     return;
   mibInc(net, Mib.Ip6OutForwDatagrams);
   skb.dev = vif.dev;
-  ip6Output(skb, net, nh);
+  ip6Output(skb, net, nh, skb.dev);
 }
 
 export function ip6mrOpsInit(): void {

@@ -18,6 +18,8 @@ interface Subcommand {
   readonly name: string;
   readonly summary: string;
   readonly load: () => Promise<MakeCommand>;
+  /** Not for people: the help is silent about it. */
+  readonly hidden?: boolean;
 }
 
 const SUBCOMMANDS: readonly Subcommand[] = [
@@ -56,6 +58,12 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     summary: 'send frames and count them: rates, loss, order, latency',
     load: async () => (await import('./pktgen.js')).makePktgenCommand,
   },
+  {
+    name: 'lab-host',
+    summary: 'a host of the lab',
+    load: async () => (await import('./lab_host.js')).makeLabHostCommand,
+    hidden: true,
+  },
 ];
 
 /** Where text goes; a test gives its own. */
@@ -92,7 +100,9 @@ export async function runCommandLine(
   try {
     for (const subcommand of subcommands) {
       if (subcommand.name !== name) {
-        program.command(subcommand.name).description(subcommand.summary);
+        program
+          .command(subcommand.name, { hidden: subcommand.hidden ?? false })
+          .description(subcommand.summary);
         continue;
       }
       const make = await subcommand.load();

@@ -1,16 +1,19 @@
 /**
- * `ww up` without a file: the built-in lab. It proves itself, says what it saw and what to try next, shows live figures
- * until its end, and removes all that it made.
+ * `ww up` without a file: the built-in lab, a home router between a LAN and a WAN. It proves itself, explains a packet that
+ * it dropped, says what to try next, shows live figures until its end, and removes all that it made.
  *
  *   root on Linux      hosts of the kernel, by TAP       lab_with_kernel.ts
  *   everybody else     hosts in this process, by veth    lab_in_process.ts
  *
  * Exit code 1 when a part of the proof failed; the lab runs on meanwhile, so that one can look.
  */
+import { basename, relative } from 'node:path';
 import { NetError } from '../net_error.js';
+import type { ExplainedDrop } from '../replay/explain_drop.js';
 import { EXIT_DONE, EXIT_FAILED } from './command_line.js';
 import { LAB_LAN, LAB_WAN, type LabLinkPlan } from './lab_plan.js';
-import type { ProofResult } from './lab_proof.js';
+import type { ProofOptions, ProofResult } from './lab_proof.js';
+import { proveFirewall } from './lab_proof_firewall.js';
 import type { Lab } from './lab_setup.js';
 import { PortFigures } from './port_figures.js';
 import { runUntilDone } from './run.js';
@@ -29,16 +32,20 @@ export async function runLab(context: UpContext): Promise<number> {
   const seen: ProofResult[] = [];
   const abort = new AbortController();
   let complete = false;
+  let dropped: ExplainedDrop | null = null;
   const proof = (async () => {
-    await lab.prove({
+    const options: ProofOptions = {
       signal: abort.signal,
       onResult: (result) => {
         seen.push(result);
         tellResult(result, context);
       },
-    });
+    };
+    await lab.prove(options);
+    if (!abort.signal.aborted) dropped = (await proveFirewall(lab.peers, lab.router, options)).dropped;
     if (abort.signal.aborted) return;
     complete = true;
+    if (dropped !== null) tellDrop(dropped, context);
     suggest(lab, context);
     lab.startTraffic?.();
   })();
@@ -53,6 +60,8 @@ export async function runLab(context: UpContext): Promise<number> {
       ok: allOk(),
       hosts: lab.hosts,
       proof: { complete, results: seen },
+      dropped,
+      rules: lab.router.rulesFile,
       seconds: seconds(beginMs),
       ...(await figures.totals()),
       rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
@@ -87,7 +96,7 @@ async function openLab(context: UpContext): Promise<Lab> {
   if (pcapDir !== undefined)
     log.warn({}, '--pcap has no effect: in this process there are no ports to capture');
   const { openLabInProcess } = await import('./lab_in_process.js');
-  return await openLabInProcess();
+  return await openLabInProcess(context);
 }
 
 function whyNotKernel(): string | null {
@@ -104,7 +113,7 @@ function introduce(lab: Lab, { screen, log }: UpContext): void {
   const side = (who: string, { host4, host6, link, router4, router6, mtu }: LabLinkPlan) =>
     `  ${who}  ${host4.padEnd(14)} ${host6.padEnd(16)} ── ${link}  ${router4.padEnd(14)} ${router6.padEnd(16)} MTU ${mtu}\n`;
   screen.print(
-    `Wirewright ${VERSION}: a LAN host, a WAN host, and the router between them\n` +
+    `Wirewright ${VERSION}: a LAN host, a WAN host, and the home router between them\n` +
       `${side('LAN', LAB_LAN)}${side('WAN', LAB_WAN)}  ${lab.about}\n\n`,
   );
 }
@@ -119,12 +128,52 @@ function tellResult({ name, ok, detail }: ProofResult, { screen, log }: UpContex
   screen.print(`  ${mark}  ${name}: ${detail}\n`);
 }
 
-function suggest(lab: Lab, { screen, log }: UpContext): void {
+/** A packet that the firewall did not let through: what it was, and the rule that decided. */
+function tellDrop(drop: ExplainedDrop, { screen, log }: UpContext): void {
   if (screen === null) {
-    for (const command of lab.hints) log.info({ command }, 'try next');
+    log.info({ ...drop }, 'a dropped packet, explained');
     return;
   }
-  const lines = lab.hints.map((hint) => `  ${hint}\n`).join('');
+  const { packet, device, hook, chain, rule, place, reason } = drop;
+  const label = (text: string) => paint(text.padEnd(8), 'bold', screen.color);
+  const lines = [
+    `${label('packet')}${packet}`,
+    `${label('way')}in by ${device}${hook === undefined ? '' : `, hook ${hook}`}${chain === undefined ? '' : `, chain ${chain}`}`,
+    ...(rule === undefined ? [] : [`${label('rule')}${rule}`]),
+    ...(place === undefined ? [] : [`${label('')}${place}`]),
+    `${label('dropped')}${reason}`,
+  ];
+  screen.print(
+    `\nOne of the packets that it dropped, explained:\n${lines.map((line) => `  ${line}\n`).join('')}`,
+  );
+}
+
+/** How this process was started, as one types it. */
+function commandName(): string {
+  const script = process.argv[1] ?? 'ww';
+  return basename(script) === 'ww' ? 'ww' : `node ${relative(process.cwd(), script)}`;
+}
+
+/** How to look at the rules and change them. */
+function ruleHints({ router: { rulesFile, controlled } }: Lab): string[] {
+  if (!controlled) return [];
+  const ww = commandName();
+  return [
+    `${ww} nft list ruleset`,
+    ...(rulesFile === null ? [] : [`${ww} nft -f ${rulesFile}`]),
+    `${ww} nft explain`,
+  ];
+}
+
+function suggest(lab: Lab, { screen, log }: UpContext): void {
+  const rules = ruleHints(lab);
+  if (screen === null) {
+    const { rulesFile } = lab.router;
+    if (rulesFile !== null) log.info({ rules: rulesFile }, 'the rules of the router');
+    for (const command of [...lab.hints, ...rules]) log.info({ command }, 'try next');
+    return;
+  }
+  const lines = [...lab.hints, ...rules].map((hint) => `  ${hint}\n`).join('');
   screen.print(`\nTry next, in another terminal:\n${lines}\nCtrl-C ends the lab and removes all of it.\n\n`);
 }
 

@@ -7,9 +7,12 @@ import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import { createStack, type Stack } from '../stack.js';
 import { Pinger, type PingResult } from '../tools/ping.js';
+import { openInProcessHosts } from './lab_hosts_in_process.js';
 import { LAB_LAN, LAB_WAN, type LabLinkPlan } from './lab_plan.js';
 import type { ProofOptions, ProofResult } from './lab_proof.js';
+import { openHomeRouter } from './lab_router.js';
 import { addRouterAddresses, forwardPackets, type Lab, skipDad } from './lab_setup.js';
+import type { UpContext } from './up_context.js';
 
 const ECHOES = 3;
 const PING_EVERY_MS = 20;
@@ -17,7 +20,7 @@ const TRAFFIC_BYTES = 1000;
 const IPV4_HEADERS = 28; // IPv4 and ICMP
 const IPV6_HEADERS = 48;
 
-export async function openLabInProcess(): Promise<Lab> {
+export async function openLabInProcess(context: Pick<UpContext, 'jit' | 'log'>): Promise<Lab> {
   const stack = await createStack();
   try {
     const router = await stack.namespace('router');
@@ -27,6 +30,8 @@ export async function openLabInProcess(): Promise<Lab> {
     const wan = await stack.namespace('wan');
     for (const host of [lan, wan]) await skipDad(host);
     const links = [await join(stack, router, lan, LAB_LAN), await join(stack, router, wan, LAB_WAN)];
+    const home = await openHomeRouter(stack, { namespace: router, links, ports: [] }, context);
+    const peers = await openInProcessHosts({ lan, wan });
     const pinger = await Pinger.open(lan);
     let traffic: NodeJS.Timeout | undefined;
     return {
@@ -34,6 +39,8 @@ export async function openLabInProcess(): Promise<Lab> {
       about: 'hosts in this process: nothing of them is visible outside',
       hints: hints(),
       links,
+      router: home,
+      peers,
       prove: (options) => prove(pinger, options),
       startTraffic() {
         let turn = 0;
@@ -46,6 +53,8 @@ export async function openLabInProcess(): Promise<Lab> {
       async close() {
         clearInterval(traffic);
         await pinger.close();
+        await peers.close();
+        await home.close();
         await stack.close();
       },
     };

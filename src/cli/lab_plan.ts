@@ -43,3 +43,8 @@ export const LAB_WAN: LabLinkPlan = {
   host6: '2001:db8:77::2',
   mtu: 1400,
 };
+
+/** A port of the router, both families, that leads to the LAN host; the hosts serve `to`. */
+export const LAB_FORWARD = { port: 8080, to: 80 };
+/** Where the WAN host knocks without being asked. */
+export const LAB_CLOSED_PORT = 22;

@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import type { LabNames } from './lab_kernel.js';
-import { LAB_LAN, LAB_WAN } from './lab_plan.js';
+import { LAB_FORWARD, LAB_LAN, LAB_WAN } from './lab_plan.js';
 
 export interface ProofResult {
   readonly name: string;
@@ -183,5 +183,6 @@ export function labHints({ lan, wan }: LabNames): string[] {
     `ip netns exec ${lan.namespace} ping ${LAB_WAN.host6}`,
     `ip netns exec ${wan.namespace} iperf3 -s -D -1`,
     `ip netns exec ${lan.namespace} iperf3 -c ${LAB_WAN.host4}`,
+    `ip netns exec ${wan.namespace} curl http://${LAB_WAN.router4}:${LAB_FORWARD.port}`,
   ];
 }

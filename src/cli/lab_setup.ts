@@ -2,7 +2,9 @@
 import type { Link } from '../net/link.js';
 import type { Namespace } from '../net/namespace.js';
 import type { LabLinkPlan } from './lab_plan.js';
+import type { LabHosts } from './lab_hosts.js';
 import type { ProofOptions, ProofResult } from './lab_proof.js';
+import type { HomeRouter } from './lab_router.js';
 
 export interface Lab {
   readonly hosts: 'kernel' | 'in-process';
@@ -12,6 +14,8 @@ export interface Lab {
   readonly hints: readonly string[];
   /** The router's. */
   readonly links: readonly Link[];
+  readonly router: HomeRouter;
+  readonly peers: LabHosts;
   prove(options: ProofOptions): Promise<ProofResult[]>;
   /** Called once the proof is done: traffic of its own, for a lab that nobody else can reach. */
   startTraffic?(): void;

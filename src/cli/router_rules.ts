@@ -15,6 +15,7 @@ import { encodeBatch } from '../nft/encode/message.js';
 import { NftError } from '../nft/error.js';
 import { RulesetErrors } from '../nft/evaluate/command.js';
 import { readSource } from '../nft/grammar/include.js';
+import type { IrCommand } from '../nft/ir.js';
 import { compile, readCommands } from '../nft/nft.js';
 import { lineText, position, type Source } from '../nft/source.js';
 import { createStack } from '../stack.js';
@@ -41,12 +42,16 @@ function readRules({ file, text }: RulesetConfig): Command[] {
   return commands;
 }
 
-/** One transaction: all of the rules, or none of them. Throws RulesetErrors. */
-export async function loadCommands(namespace: Namespace, commands: readonly Command[]): Promise<void> {
+/** One transaction: all of the rules, or none of them. Throws RulesetErrors; returns what was loaded. */
+export async function loadCommands(
+  namespace: Namespace,
+  commands: readonly Command[],
+): Promise<readonly IrCommand[]> {
   const links = new Map((await namespace.links()).map(({ name, ifindex }) => [name, ifindex]));
   const { ir } = compile(commands, { names: systemNames((name) => links.get(name)) });
   const messages = encodeBatch(ir);
   throwRefused(messages, await namespace.nfnl.batch(joinMessages(messages.map(({ bytes }) => bytes))));
+  return ir;
 }
 
 export async function loadRules(namespace: Namespace, rules: RulesetConfig): Promise<void> {

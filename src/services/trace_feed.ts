@@ -31,9 +31,13 @@ export type TraceListener = (frame: TracedFrame, lost: number) => void;
 /** What a rule logs (TraceKind.NFLOG); `timeMs` since 1970. */
 export type LogListener = (record: TraceRecord, timeMs: number, lost: number) => void;
 
+/** Everything that the ring had, in its order. */
+export type RecordListener = (records: readonly TraceRecord[]) => void;
+
 export class TraceFeed {
   private readonly listeners = new Map<TraceListener, number>();
   private readonly logListeners = new Set<LogListener>();
+  private readonly whole = new Map<RecordListener, number>();
   private flags = 0;
   private ring = 0;
   private lost = 0;
@@ -61,6 +65,15 @@ export class TraceFeed {
     };
   }
 
+  /** The records themselves, of what `flags` (TRACE_F_*) ask for and of what others listen to meanwhile. */
+  records(flags: number, listener: RecordListener): () => void {
+    this.whole.set(listener, flags);
+    this.set();
+    return () => {
+      if (this.whole.delete(listener)) this.set();
+    };
+  }
+
   private listen(listener: TraceListener, flag: number): () => void {
     this.listeners.set(listener, flag);
     this.set();
@@ -71,7 +84,8 @@ export class TraceFeed {
 
   private set(): void {
     const log = this.logListeners.size > 0 ? TRACE_F_LOG : 0;
-    const flags = [...this.listeners.values()].reduce((all, flag) => all | flag, log);
+    const wanted = [...this.listeners.values(), ...this.whole.values()];
+    const flags = wanted.reduce((all, flag) => all | flag, log);
     if (flags === this.flags) return;
     this.flags = flags;
     this.stopPolled();
@@ -105,6 +119,7 @@ export class TraceFeed {
     const all = lostRecords(instance, this.ring);
     let lost = all - this.lost;
     this.lost = all;
+    for (const listener of this.whole.keys()) listener(records);
     const epochMs = Date.now() - clock.now() / 1e6;
     for (const record of records) {
       if (record.kind === TraceKind.NFLOG) {

@@ -1,8 +1,10 @@
 /** `ww up` without a file, as root on Linux: hosts of the kernel, and nothing left behind however it ends. */
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LAB_WAN } from '../../src/cli/lab_plan.js';
-import { leftovers, Ww, whyNotNobody } from './ww_process.js';
+import type { ExplainedDrop } from '../../src/replay/explain_drop.js';
+import { CLI, leftovers, Ww, whyNotNobody } from './ww_process.js';
 
 interface Summary {
   readonly ok: boolean;
@@ -12,7 +14,20 @@ interface Summary {
   readonly ports: Record<string, { rxFrames: number; txFrames: number; drops: Record<string, number> }>;
   readonly drops: Record<string, number>;
   readonly versions: Record<string, string>;
+  readonly dropped: ExplainedDrop;
+  readonly rules: string;
 }
+
+const PROOFS = 10;
+/** The one packet that it explains: which rule dropped it, where. */
+const DROPPED = {
+  packet: expect.stringMatching(/^IP 198\.51\.100\.2\.\d+ > 192\.168\.77\.2\.22: Flags \[S\]/) as string,
+  device: LAB_WAN.link,
+  hook: 'FORWARD',
+  chain: 'inet home forward',
+  rule: 'iifname "wan0" counter drop comment "nobody in the LAN asked for it"',
+  reason: 'NETFILTER_DROP',
+};
 
 const running: Ww[] = [];
 function up(...args: string[]): Ww {
@@ -39,7 +54,7 @@ describe('the lab with hosts of the kernel', () => {
     expect(ww.stdout.trimEnd().split('\n')).toHaveLength(1);
     const summary = JSON.parse(ww.stdout) as Summary;
     expect(summary).toMatchObject({ ok: true, hosts: 'kernel', proof: { complete: true } });
-    expect(summary.proof.results.map(({ name, ok }) => ({ name, ok }))).toHaveLength(6);
+    expect(summary.proof.results).toHaveLength(PROOFS);
     expect(summary.proof.results.filter(({ ok }) => !ok)).toEqual([]);
     // Both families: a hop limit that expired, a packet that was too big.
     expect(summary.drops.IP_TTL).toBeGreaterThanOrEqual(2);
@@ -48,6 +63,10 @@ describe('the lab with hosts of the kernel', () => {
     expect(summary.ports.wan0!.txFrames).toBeGreaterThanOrEqual(6);
     expect(summary.seconds).toBeGreaterThanOrEqual(4);
     expect(summary.versions.node).toBe(process.version);
+    expect(summary.dropped).toMatchObject(DROPPED);
+    expect(summary.dropped.place).toMatch(/^\/.*\.nft:\d+$/);
+    expect(summary.rules).toBe(summary.dropped.place!.replace(/:\d+$/, ''));
+    expect(existsSync(summary.rules)).toBe(false);
     expect(leftovers(ww.pid)).toEqual([]);
   });
 
@@ -108,7 +127,27 @@ describe('the lab with hosts of the kernel', () => {
     ww.kill('SIGINT');
     await ww.exited;
     expect(ww.stderr.filter((line) => !line.startsWith('{"level":'))).toEqual([]);
-    expect(ww.log.filter(({ ok }) => ok === true)).toHaveLength(6);
+    expect(ww.log.filter(({ ok }) => ok === true)).toHaveLength(PROOFS);
+    expect(ww.log.find(({ msg }) => msg === 'a dropped packet, explained')).toMatchObject(DROPPED);
+  });
+
+  it('lays its rules out as a file: to be looked at, and loaded again while it runs', async () => {
+    const ww = up();
+    const { rules } = (await ww.line(({ msg }) => msg === 'the rules of the router')) as unknown as Summary;
+    await proven(ww);
+    const nft = (...args: string[]) =>
+      execFileSync(process.execPath, [CLI, 'nft', '--pid', String(ww.pid), ...args], { encoding: 'utf8' });
+    const before = nft('list', 'ruleset');
+    expect(before).toContain('table inet home {');
+    expect(before).toMatch(
+      /counter packets [1-9]\d* bytes \d+ drop comment "nobody in the LAN asked for it"/,
+    );
+    writeFileSync(rules, readFileSync(rules, 'utf8').replace('nobody in the LAN', 'nobody at all'));
+    nft('-f', rules);
+    expect(nft('list', 'ruleset')).toContain('"nobody at all asked for it"');
+    expect(pingWan(ww)).toContain('1 received');
+    ww.kill('SIGINT');
+    await ww.exited;
   });
 });
 
@@ -121,7 +160,8 @@ describe.skipIf(why !== null)(`the lab without root${why === null ? '' : `: ${wh
     const summary = JSON.parse(ww.stdout) as Summary;
     expect(summary).toMatchObject({ ok: true, hosts: 'in-process', proof: { complete: true } });
     expect(summary.proof.results.filter(({ ok }) => !ok)).toEqual([]);
-    expect(summary.proof.results).toHaveLength(6);
+    expect(summary.proof.results).toHaveLength(PROOFS);
+    expect(summary.dropped).toMatchObject(DROPPED);
     // Its own traffic, so that there is something to see.
     expect(summary.ports.lan0!.rxFrames).toBeGreaterThan(20);
   });

@@ -42,7 +42,7 @@ export async function openHomeRouter(
   const rules = await namespaceRules(namespace, rulePlaces(ir));
   const jit = await startJit(stack, namespace, mode, log);
   const feed = new TraceFeed(stack.core);
-  const control = await openControl(stack, router, { log, feed });
+  const control = await openControl(stack, router, { log, feed, jit });
   const names = new Map((await namespace.links()).map(({ handle, name }) => [handle, name]));
   const deviceName = (handle: number) => names.get(handle) ?? `device ${handle}`;
   return {

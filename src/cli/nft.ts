@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { EXIT_WRONG_USE, type MakeCommand } from './command_line.js';
 import { makeNftCaptureCommand } from './nft_capture.js';
+import { makeNftExplainCommand } from './nft_explain.js';
 import { makeNftTestCommand } from './nft_test.js';
 import type { NftOptions } from './nft_run.js';
 
@@ -9,7 +10,9 @@ const collect = (value: string, before: readonly string[]) => [...before, value]
 
 export const makeNftCommand: MakeCommand = (report) =>
   new Command('nft')
-    .usage("[options] [-f FILE | -i | 'command'] | test RULES.nft TESTS.yaml | run RULES.nft --in PORT=FILE")
+    .usage(
+      "[options] [-f FILE | -i | 'command'] | explain [-f FILE] | test RULES.nft TESTS.yaml | run RULES.nft --in PORT=FILE",
+    )
     .description('packet filtering and classification rules, in the language of nft(8)')
     .argument(
       '[command...]',
@@ -50,10 +53,12 @@ Examples:
   ww nft -c -f firewall.nft list ruleset      as a listing prints it; with -j as JSON
   ww nft test firewall.nft tests.yaml         does it do what the tests say?
   ww nft run firewall.nft --in lan0=a.pcapng  what becomes of each packet, and which rule decides
+  ww nft explain                              what a running router made of its chains
 `,
     )
     .addCommand(makeNftTestCommand(report))
     .addCommand(makeNftCaptureCommand(report))
+    .addCommand(makeNftExplainCommand(report))
     .action(async (words: string[], options: NftOptions, command: Command) => {
       if (options.file === undefined && !options.interactive && words.length === 0) {
         command.outputHelp({ error: true });

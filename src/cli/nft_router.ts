@@ -14,6 +14,7 @@ import { readDump } from '../nft/encode/dump.js';
 import { encodeBatch } from '../nft/encode/message.js';
 import type { IrCommand, IrThing } from '../nft/ir.js';
 import {
+  type BuiltCode,
   type ControlAnswer,
   controlFolder,
   controlPath,
@@ -72,6 +73,12 @@ export class RunningRouter {
   async ruleset(elements = true): Promise<IrThing[]> {
     const { ruleset } = await answered(this.path, { ask: 'ruleset', elements });
     return readDump(read(ruleset));
+  }
+
+  /** What its rules were made into. */
+  async built(): Promise<BuiltCode> {
+    const { built } = await answered(this.path, { ask: 'built' });
+    return built ?? { mode: 'off', chains: [] };
   }
 
   /** What is answered to one message of nfnetlink, a dump whole; an error is thrown. */

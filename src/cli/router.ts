@@ -49,7 +49,8 @@ export async function runRouter(config: RouterConfig, context: UpContext): Promi
     const feed = new TraceFeed(stack.core);
     const rules = await logRules(feed, router.namespace, context);
     for (const { driver } of router.ports) driver.release();
-    const control = await openControl(stack, router, { log: context.log, feed, loading: rules.loading });
+    const { loading } = rules;
+    const control = await openControl(stack, router, { log: context.log, feed, loading, jit });
     const faults = new Map(
       router.ports.flatMap(({ faults: counted }, i) =>
         counted === undefined ? [] : [[router.links[i]!.name, counted] as const],

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { NftJit } from '../core/jit/nft_jit.js';
 import type { Namespace } from '../net/namespace.js';
 import type { Stack } from '../stack.js';
+import type { BuiltCode } from '../services/control_protocol.js';
 import type { JitMode } from './jit_mode.js';
 
 /** null: --jit=off. Close it before the stack. */
@@ -20,4 +21,11 @@ export async function startJit(
   const jit = new NftJit(stack.core, mode, tell);
   await jit.sync(namespace.handle).catch(tell);
   return jit;
+}
+
+/** What was made of the namespace's rules. */
+export function builtCode(jit: NftJit | null, namespace: Namespace): BuiltCode {
+  return jit === null
+    ? { mode: 'off', chains: [] }
+    : { mode: jit.mode, chains: jit.describe(namespace.handle) };
 }

@@ -8,6 +8,8 @@
  */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { JitMode } from '../core/jit/emit_chain.js';
+import type { ChainReport } from '../core/jit/nft_jit.js';
 
 export const FRAME_HEAD_BYTES = 28;
 export const DIRECTION_IN = 1;
@@ -19,6 +21,13 @@ export type DumpShow = 'all' | 'frames' | 'drops';
 
 /** Whose notifications: those of nf_tables, or of connection tracking. */
 export type NetfilterEvents = 'nftables' | 'conntrack';
+
+/** What runs for the chains of a ruleset: generated code or the interpreter. */
+export interface BuiltCode {
+  /** --jit */
+  readonly mode: 'off' | JitMode;
+  readonly chains: readonly ChainReport[];
+}
 
 export type ControlRequest =
   | { readonly ask: 'ports' }
@@ -32,6 +41,8 @@ export type ControlRequest =
   | { readonly ask: 'nfnetlink'; readonly message: string }
   /** What happens to the ruleset, or to connections: netlink messages behind the answer until the socket closes. */
   | { readonly ask: 'events'; readonly of: NetfilterEvents }
+  /** What the chains of rules were made into. */
+  | { readonly ask: 'built' }
   | { readonly ask: 'dump'; readonly port: string; readonly filter: string; readonly show?: DumpShow };
 
 export type ControlAnswer =
@@ -41,6 +52,7 @@ export type ControlAnswer =
       readonly links?: Readonly<Record<string, number>>;
       /** Netlink messages, in base64. */
       readonly ruleset?: string;
+      readonly built?: BuiltCode;
       /** The answer to a message, or what a transaction made known; in base64. */
       readonly messages?: string;
       /** Of the transaction: what failed, none when it is done. */

@@ -12,6 +12,7 @@ import { NetError } from '../net_error.js';
 import type { NlAck } from '../netlink/nlmsg.js';
 import { PcapFilter } from '../pcap_filter/pcap_filter.js';
 import {
+  type BuiltCode,
   controlPath,
   type ControlAnswer,
   type ControlRequest,
@@ -64,6 +65,7 @@ export class ControlServer {
     private readonly ports: ReadonlyMap<string, DumpPort>,
     private readonly feed: TraceFeed,
     private readonly rules?: ControlRules,
+    private readonly built?: () => BuiltCode,
   ) {
     this.handles = new Set([...ports.values()].map(({ handle }) => handle));
     server.on('connection', (socket) => this.serve(socket));
@@ -75,6 +77,7 @@ export class ControlServer {
     ports: ReadonlyMap<string, DumpPort>,
     feed: TraceFeed,
     rules?: ControlRules,
+    built?: () => BuiltCode,
   ): Promise<ControlServer> {
     makeControlFolder(folder);
     const path = controlPath(folder, process.pid);
@@ -85,7 +88,7 @@ export class ControlServer {
       server.listen(path, () => resolve());
     });
     chmodSync(path, 0o600);
-    return new ControlServer(server, path, ports, feed, rules);
+    return new ControlServer(server, path, ports, feed, rules, built);
   }
 
   async close(): Promise<void> {
@@ -150,6 +153,8 @@ export class ControlServer {
   ): Promise<ControlAnswer> {
     try {
       switch (request.ask) {
+        case 'built':
+          return { ok: true, ...(this.built && { built: this.built() }) };
         case 'links':
           return { ok: true, links: await rules.links() };
         case 'ruleset':

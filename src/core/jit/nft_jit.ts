@@ -78,7 +78,7 @@ export class NftJit {
   /** `onError` hears of what went wrong: the chains stay interpreted. */
   constructor(
     private readonly core: LocalCore,
-    private readonly mode: JitMode,
+    readonly mode: JitMode,
     private readonly onError: (error: unknown) => void,
   ) {
     this.stop = core.onEvent((event) => {

@@ -83,6 +83,22 @@ export class ConntrackBench {
     this.send(flows);
   }
 
+  /** From now on each packet makes a connection: `count` tuples in turn through a table that holds half of them. */
+  async fresh(count: number): Promise<void> {
+    await this.router.setSysctl('net.netfilter.nf_conntrack_max', count / 2);
+    await this.router.conntrack.enable(2);
+    this.send(this.flows(count));
+  }
+
+  /** Million connections a second: each packet makes one, and one that was never answered gives way to it. */
+  async mconns(packets: number): Promise<number> {
+    const before = (await this.router.conntrack.stats()).insert;
+    const ns = this.ns(packets);
+    const made = (await this.router.conntrack.stats()).insert - before;
+    if (made < packets) throw new Error(`${packets} packets made ${made} connections`);
+    return 1000 / ns;
+  }
+
   async forget(): Promise<void> {
     await this.router.conntrack.flush();
     await this.router.conntrack.disable(2);

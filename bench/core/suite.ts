@@ -19,6 +19,7 @@ const OFFLOAD_TURNS = 10_000;
 const OFFLOAD_FORWARD_TURNS = 400;
 /** Connections that are known, by the figure's name; packets of one round. */
 const CT_FLOWS = { ct_established: 1000, ct_established_100k: 100_000 } as const;
+const CT_NEW_TUPLES = 1 << 17;
 const CT_PACKETS = 1 << 19;
 const CHECKSUM_BYTES = 1500;
 const CHECKSUM_COUNT = 200_000;
@@ -44,6 +45,8 @@ const INCLUDES = {
   ct_established:
     'what tracking adds to a forwarded 64-byte UDP packet of one of 1,000 answered connections, in random order: defragmentation check, checksum, lookup, state, timeout, confirmation; the same frames by hooks that do nothing are subtracted',
   ct_established_100k: 'the same with 100,000 connections',
+  ct_new:
+    'connections made: 64-byte UDP packets of 131,072 tuples in turn, forwarded, through a full table of 65,536, so that each makes one and an unanswered one gives way (early drop); the kernel has no such path in memory',
   alloc_per_packet:
     'bytes of JavaScript heap per packet of forward_hot over 10 million, collected ones included',
   rss_mb: 'resident memory of `ww up`, the lab, while it runs (10^6 bytes)',
@@ -72,6 +75,7 @@ async function run(suite: SuiteRun): Promise<void> {
   await scale(suite, calibration);
   if (wanted('bridge_hot')) await bridge(suite, calibration);
   if (wanted('ct_established', 'ct_established_100k')) await conntrack(suite, calibration);
+  if (wanted('ct_new')) await fresh(suite, calibration);
   if (wanted('rss_mb')) {
     suite.progress('rss_mb: the lab runs for some seconds');
     suite.result(result('rss_mb', 'MB', await labRssMb(), INCLUDES.rss_mb));
@@ -186,6 +190,23 @@ async function conntrack(suite: SuiteRun, calibration: Calibration): Promise<voi
     } finally {
       await bench.close();
     }
+  }
+}
+
+async function fresh(suite: SuiteRun, calibration: Calibration): Promise<void> {
+  const bench = await ConntrackBench.create();
+  try {
+    await bench.fresh(CT_NEW_TUPLES);
+    for (let i = 0; i < 2; i++) bench.ns(CT_NEW_TUPLES);
+    const samples: number[] = [];
+    for (let i = 1; i <= ROUNDS; i++) {
+      suite.progress(`ct_new: round ${i} of ${ROUNDS}`);
+      samples.push(await bench.mconns(CT_NEW_TUPLES));
+      calibration.sample();
+    }
+    suite.result(result('ct_new', 'Mconn/s', samples, INCLUDES.ct_new));
+  } finally {
+    await bench.close();
   }
 }
 

@@ -29,6 +29,8 @@ export const known: Readonly<Record<string, string>> = {
   'nat: masquerade, with a stateful firewall': SUM,
   'nat: destination, both families in inet': SOURCE,
   'nat: destination, to a range of addresses and of ports': 'a state of tracking',
+  'nat: of what the router answers and is told':
+    'an answer that NAT gives its destination back leaves by the link of before',
   'nat: ICMP errors are translated inside out': SUM,
   'nat: protocols without ports': AH,
   'nat: two chains at one hook: the first that translates wins': 'Linux chooses a port by chance here',

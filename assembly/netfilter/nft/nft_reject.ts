@@ -195,7 +195,7 @@ function sumRight(pkt: Pkt, six: bool): bool {
   if (!summedAll(proto)) return true;
   const skb = pkt.skb;
   const at = pkt.nh - skb.data + pkt.thoff;
-  if (at >= skb.len) return true;
+  if (at > skb.len) return true;
   const len = skb.len - at;
   if (proto === IPPROTO_UDP) {
     const check = pktAt(pkt, pkt.thoff + 6, 2, changetype<usize>(pkt) + JUMP_STACK_AT - 8);

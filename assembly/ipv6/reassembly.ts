@@ -36,7 +36,7 @@ import { Net, mibInc, sysctl } from '../net/net';
 import { skbOrphanFrags } from '../skb/foreign';
 import { kfreeSkbReason } from '../skb/free';
 import { FragTable } from '../skb/pool';
-import { CHECKSUM_NONE, SkBuff, skbHeadlen } from '../skb/sk_buff';
+import { CHECKSUM_NONE, SKB_F_IGNORE_DF, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { pskbMayPull, skbCowHead, skbPull, skbPush, skbTrim } from '../skb/skbuff';
 import {
   ICMPV6_EXC_FRAGTIME,
@@ -370,6 +370,8 @@ function reasm(net: Net, q: FragQueue, dev: usize, dst: usize): SkBuff | null {
   ip6cbSetFragMaxSize(whole, maxSize);
   const kept = single && whole.frags !== 0 && changetype<FragTable>(whole.frags).n === pieces - 1;
   if (!local && kept) ip6cbFlag(whole, IP6SKB_FRAGLIST);
+  // It came in pieces that fit, and goes on in such. Linux: nf_ct_frag6_reasm.
+  if (!local) whole.flags |= SKB_F_IGNORE_DF;
   if (local) mibInc(net, Mib.Ip6ReasmOKs);
   return whole;
 }

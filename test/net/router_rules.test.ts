@@ -60,12 +60,12 @@ describe('mistakes in rules', () => {
     [
       'that only nf_tables knows',
       inline('table ip t {', '  chain c { jump nowhere; }', '}'),
-      'router.yaml:9:15: Could not process rule: No such file or directory',
+      'router.yaml:9:20: Could not process rule: No such file or directory',
     ],
     [
       'of a device of a hook',
       inline('table netdev t {', '  chain c { type filter hook ingress device dmz0 priority 0; }', '}'),
-      'router.yaml:9:15: Could not process rule: No such file or directory',
+      'router.yaml:9:47: Could not process rule: No such file or directory',
     ],
     ['of what asks', inline('list ruleset'), "router.yaml:8:3: list asks; a router's rules can only set up"],
     [

@@ -3,7 +3,7 @@
  * port forward that also works from inside. While the lab runs they lie in a file beside its control socket, to be
  * read, changed and loaded again.
  */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeControlFolder } from '../services/control_protocol.js';
 import { LAB_FORWARD, LAB_LAN, LAB_WAN } from './lab_plan.js';
@@ -96,25 +96,11 @@ table inet home {
 }
 `;
 
-/** Of a process that is no more. */
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
-
 /** Puts the rules there for people; null where there is no such place. Returns the path and how to remove it. */
 export function writeLabRules(folder: string | null): { path: string; remove: () => void } | null {
   if (folder === null) return null;
   try {
     makeControlFolder(folder);
-    for (const name of readdirSync(folder)) {
-      const pid = /^(\d+)\.nft$/.exec(name)?.[1];
-      if (pid !== undefined && !alive(Number(pid))) rmSync(join(folder, name), { force: true });
-    }
     const path = join(folder, `${process.pid}.nft`);
     writeFileSync(path, LAB_RULES, { mode: 0o600 });
     return { path, remove: () => rmSync(path, { force: true }) };

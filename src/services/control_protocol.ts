@@ -6,7 +6,7 @@
  *
  * A frame that the router dropped has the reason in its comment.
  */
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JitMode } from '../core/jit/emit_chain.js';
 import type { ChainReport } from '../core/jit/nft_jit.js';
@@ -73,8 +73,22 @@ export function controlFolder(env: NodeJS.ProcessEnv = process.env): string | nu
   return process.getuid?.() === 0 ? '/run/wirewright' : null;
 }
 
+/** Makes it where it is missing, and takes away what processes left there that were killed: PID.sock, PID.nft. */
 export function makeControlFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(folder)) {
+    const pid = /^(\d+)\.(?:sock|nft)$/.exec(name)?.[1];
+    if (pid !== undefined && !alive(Number(pid))) rmSync(join(folder, name), { force: true });
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 export function controlPath(folder: string, pid: number): string {

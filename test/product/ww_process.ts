@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { controlFolder } from '../../src/services/control_protocol.js';
 
 export const CLI = join(import.meta.dirname, '../../dist/cli.js');
 const NOBODY = 65534;
@@ -116,7 +117,7 @@ export function whyNotNobody(): string | null {
   return status === 0 ? null : `the user nobody cannot read ${CLI}`;
 }
 
-/** What a lab of this process would have left behind: namespaces, interfaces, processes in them. */
+/** What a lab of this process would have left behind: namespaces, interfaces, processes in them, its socket and rules. */
 export function leftovers(pid: number): string[] {
   const mark = new RegExp(`^ww-(?:lan|wan)-${pid}-`);
   const namespaces = existsSync('/run/netns')
@@ -132,7 +133,12 @@ export function leftovers(pid: number): string[] {
       const command = commandOf(name);
       return new RegExp(`ww-(?:lan|wan)-${pid}-`).test(command) ? [command] : [];
     });
-  return [...namespaces, ...taps, ...processes];
+  const folder = controlFolder();
+  const files =
+    folder === null || !existsSync(folder)
+      ? []
+      : readdirSync(folder).filter((name) => name.startsWith(`${pid}.`));
+  return [...namespaces, ...taps, ...processes, ...files];
 }
 
 function commandOf(pid: string): string {

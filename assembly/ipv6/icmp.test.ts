@@ -130,7 +130,7 @@ describe('ICMPv6, UDP and TCP of the router itself', () => {
   });
 
   it('learns a path MTU from Packet Too Big and fragments by it until it expires', () => {
-    const quoted = packet({ src: A2, dst: H1, payload: counting(1200) });
+    const quoted = icmpPacket(A2, H1, 128, 0, 9, counting(1200));
     lab.rcv(icmpPacket(H1, A2, 2, 0, 1300, quoted.subarray(0, 1000)));
     expect(lab.call('testException6', lab.net, lab.addr(H1))).toBe(1300);
     const ping = icmpPacket(H1, A1, 128, 0, 9, counting(1400));

@@ -15,6 +15,7 @@ import { joinMessages } from '../netlink/nlmsg.js';
 import type { Command } from '../nft/ast.js';
 import { type SystemNames, systemNames } from '../nft/datatype/names.js';
 import { encodeBatch } from '../nft/encode/message.js';
+import type { IrCommand } from '../nft/ir.js';
 import { compile } from '../nft/nft.js';
 import { createStack, type Stack } from '../stack.js';
 import { MemoryPort } from '../tools/firewall/memory_port.js';
@@ -48,6 +49,7 @@ export class NftBench {
   private ring = 0;
   private loaded: Command[] = [];
   private names: SystemNames = systemNames();
+  private readonly queues = new Set<number>();
 
   static async open(config: RouterConfig, options: BenchOptions = {}): Promise<NftBench> {
     const stack = await createStack({ clock: 'virtual', seed: options.seed ?? 1 });
@@ -84,8 +86,24 @@ export class NftBench {
     const messages = encodeBatch(ir.slice(told));
     const acks = await this.namespace.nfnl.batch(joinMessages(messages.map(({ bytes }) => bytes)));
     throwRefused(messages, acks);
+    await this.listen(ir);
     this.loaded = all;
     this.rules = await RuleNames.of(this.namespace.nfnl, ir);
+  }
+
+  /** A program that takes what is queued and never answers: without one the core drops it. */
+  private async listen(ir: readonly IrCommand[]): Promise<void> {
+    for (const { thing } of ir) {
+      if (thing.kind !== 'rule') continue;
+      for (const expr of thing.exprs) {
+        if (expr.kind !== 'queue') continue;
+        for (let num = expr.num; num < expr.num + expr.total; num++) {
+          if (this.queues.has(num)) continue;
+          this.queues.add(num);
+          await this.namespace.nfqueue(num, () => {});
+        }
+      }
+    }
   }
 
   get portNames(): string[] {

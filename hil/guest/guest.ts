@@ -31,7 +31,7 @@ import { initialFileSystem } from './initrd.js';
 import { type Accel, findPrepared, treeRoot } from './places.js';
 import { Qemu, qemuCommand } from './qemu.js';
 
-const MEMORY_MB = 1024;
+const MEMORY_MB = 2048;
 const CPUS = 2;
 const BOOT_LIMIT_MS = 80_000;
 /** A guest that has not even said that it is alive. */

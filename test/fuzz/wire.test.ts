@@ -159,6 +159,9 @@ const PARSERS: Record<string, Parser> = {
         const later = upper === 44 && (u32At(m, OUT + 4) & 0xfff8) !== 0;
         must(later || call('ipv6ExtHdr', upper) === 0, `ended at extension header ${upper}`);
       }
+      // An extension header is 2048 bytes at most: so far behind the packet may lie what it names.
+      const walked = call('ipv6WalkExthdr', p, length, first, OUT, OUT + 4);
+      must(walked === offset || (offset === -1 && walked <= length + 2048), `walked to ${walked}`);
       for (const target of [0, 43, 44, 51, 60]) {
         const at = call('ipv6FindExthdr', p, length, first, target);
         must(at >= -1 && at + 8 <= length + (at < 0 ? 9 : 0), `found ${target} at ${at} of ${length}`);

@@ -19,7 +19,7 @@ const OFFLOAD_TURNS = 10_000;
 const OFFLOAD_FORWARD_TURNS = 400;
 /** Connections that are known, by the figure's name; packets of one round. */
 const CT_FLOWS = { ct_established: 1000, ct_established_100k: 100_000 } as const;
-const CT_NEW_TUPLES = 1 << 17;
+const CT_NEW_TUPLES = 1 << 16;
 const CT_PACKETS = 1 << 19;
 const CHECKSUM_BYTES = 1500;
 const CHECKSUM_COUNT = 200_000;
@@ -46,7 +46,7 @@ const INCLUDES = {
     'what tracking adds to a forwarded 64-byte UDP packet of one of 1,000 answered connections, in random order: defragmentation check, checksum, lookup, state, timeout, confirmation; the same frames by hooks that do nothing are subtracted',
   ct_established_100k: 'the same with 100,000 connections',
   ct_new:
-    'connections made: 64-byte UDP packets of 131,072 tuples in turn, forwarded, through a full table of 65,536, so that each makes one and an unanswered one gives way (early drop); the kernel has no such path in memory',
+    'connections made: 64-byte UDP packets of 65,536 tuples in turn, forwarded, through a full table of 32,768, so that nearly each makes one and an unanswered one gives way (early drop); the kernel has no such path in memory',
   alloc_per_packet:
     'bytes of JavaScript heap per packet of forward_hot over 10 million, collected ones included',
   rss_mb: 'resident memory of `ww up`, the lab, while it runs (10^6 bytes)',

@@ -18,11 +18,11 @@ import { NUD_CONNECTED, Neighbour, neighLookup } from '../neigh/neighbour';
 import { NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { FAST_HEADROOM, FastHop } from '../route/fast_hop';
-import { ALIAS_TAG, FibInfo, FibNh, RtType, fibNh } from '../route/fib';
+import { ALIAS_TAG, FibInfo, FibNh, fibNh } from '../route/fib';
 import { fibSelectPath } from '../route/fib_select';
 import { flowHashSkb } from '../route/flow_hash';
 import { Nfct } from '../skb/nfct';
-import { CHECKSUM_PARTIAL, PACKET_HOST, SKB_F_CLONED, SKB_F_FORWARDED, SkBuff } from '../skb/sk_buff';
+import { CHECKSUM_PARTIAL, SKB_F_CLONED, SKB_F_FORWARDED, SkBuff } from '../skb/sk_buff';
 import { ETH_HLEN } from '../wire/ethernet';
 import { ifaddrBucket } from './devinet';
 import { ipTos2prio } from './ip_forward';
@@ -35,8 +35,7 @@ const NOT_ORDINARY: i32 = -1;
 
 /** As in ip_forward_fast; holds for the burst. */
 function qualify(info: FibInfo, dev: usize): bool {
-  if (info.type !== <u8>RtType.UNICAST || info.nhCount === 0 || info.mtu !== 0 || info.tos !== 0)
-    return false;
+  if (!FastHop.ordinary(info)) return false;
   for (let i: u32 = 0; i < info.nhCount; i++) {
     const nh = fibNh(info, i);
     if (nh.flags !== 0 || nh.dev === dev || nh.dev === 0) return false;
@@ -58,8 +57,7 @@ export function ipForwardHooked(net: Net, dev: usize, skb: SkBuff, daddr: u32, v
   if (info.burst !== root().burst) {
     if (!qualify(info, dev)) return NOT_ORDINARY;
   }
-  if (skb.pktType !== PACKET_HOST) return NOT_ORDINARY;
-  if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize) !== 0) return NOT_ORDINARY;
+  if (!FastHop.plain(skb)) return NOT_ORDINARY;
   const iph = skb.data;
   const saddr = bswap<u32>(load<u32>(iph, 12));
   const word = load<u32>(iph, 8);
@@ -72,7 +70,6 @@ export function ipForwardHooked(net: Net, dev: usize, skb: SkBuff, daddr: u32, v
   const outdev = nh.dev;
   const out = changetype<NetDevice>(outdev);
   if (skb.len > out.mtu) return NOT_ORDINARY;
-  if (skb.data - skb.head < FAST_HEADROOM) return NOT_ORDINARY;
 
   // RFC 1141: TTL one less, checksum one more.
   const sum = (word >> 16) + 1;

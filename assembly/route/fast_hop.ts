@@ -17,9 +17,7 @@ export const FAST_HEADROOM: u32 = 32;
  * now, out of another device, which is an idle port. Holds for the burst, and is remembered in the route until its end.
  */
 function qualify(info: FibInfo, dev: usize): bool {
-  if (info.type !== <u8>RtType.UNICAST || info.nhCount === 0 || info.mtu !== 0 || info.tos !== 0)
-    return false;
-  if (info.expires !== 0) return false;
+  if (!FastHop.ordinary(info)) return false;
   for (let i: u32 = 0; i < info.nhCount; i++) if (!fitHop(fibNh(info, i), info.family, dev)) return false;
   info.burst = root().burst;
   return true;
@@ -50,6 +48,12 @@ export class FastHop {
     if ((value & ALIAS_TAG) !== 0) return false;
     if (changetype<FibInfo>(value).burst === burst) return true;
     return qualify(changetype<FibInfo>(value), dev);
+  }
+
+  /** Unicast, and nothing of its own to be heeded. */
+  static ordinary(info: FibInfo): bool {
+    if (info.type !== <u8>RtType.UNICAST || info.nhCount === 0) return false;
+    return info.mtu === 0 && info.tos === 0 && info.expires === 0;
   }
 
   /** Whether a packet is for this host, linear, nobody else's, one frame, with its checksum made. */

@@ -206,15 +206,7 @@ export function traceNames(
   ptr2: usize,
   len2: u32,
 ): void {
-  const rec = begin(kind, detail, skb, dev, len + 1 + len2);
-  if (rec === 0) return;
-  store<u32>(rec, a, TraceRec.A);
-  store<u32>(rec, b, TraceRec.B);
-  store<u32>(rec, c, TraceRec.C);
-  store<u32>(rec, len + 1 + len2, TraceRec.CAPTURED);
-  memory.copy(rec + TraceRec.DATA, ptr, len);
-  store<u8>(rec + len, 0, TraceRec.DATA);
-  memory.copy(rec + TraceRec.DATA + len + 1, ptr2, len2);
+  namesRecord(kind, detail, skb, dev, a, b, c, ptr, len, ptr2, len2, 0);
 }
 
 /** The same, with a third piece of bytes behind the names. */
@@ -233,18 +225,38 @@ export function traceThree(
   ptr3: usize,
   len3: u32,
 ): void {
-  const rec = begin(kind, detail, skb, dev, len + len2 + 2 + len3);
-  if (rec === 0) return;
+  const at = namesRecord(kind, detail, skb, dev, a, b, c, ptr, len, ptr2, len2, 1 + len3);
+  if (at === 0) return;
+  store<u8>(at, 0);
+  memory.copy(at + 1, ptr3, len3);
+}
+
+/** Where `more` bytes behind the second name go; 0: the ring is full. */
+function namesRecord(
+  kind: TraceKind,
+  detail: u32,
+  skb: usize,
+  dev: usize,
+  a: u32,
+  b: u32,
+  c: u32,
+  ptr: usize,
+  len: u32,
+  ptr2: usize,
+  len2: u32,
+  more: u32,
+): usize {
+  const rec = begin(kind, detail, skb, dev, len + 1 + len2 + more);
+  if (rec === 0) return 0;
   store<u32>(rec, a, TraceRec.A);
   store<u32>(rec, b, TraceRec.B);
   store<u32>(rec, c, TraceRec.C);
-  store<u32>(rec, len + len2 + 2 + len3, TraceRec.CAPTURED);
+  store<u32>(rec, len + 1 + len2 + more, TraceRec.CAPTURED);
   const at = rec + TraceRec.DATA;
   memory.copy(at, ptr, len);
   store<u8>(at + len, 0);
   memory.copy(at + len + 1, ptr2, len2);
-  store<u8>(at + len + 1 + len2, 0);
-  memory.copy(at + len + len2 + 2, ptr3, len3);
+  return at + len + 1 + len2;
 }
 
 /**

@@ -3,10 +3,8 @@
  * rests, and one when the transmit FIFO is empty.
  */
 #include "board.h"
-#include "byte_ring.h"
-#include "../start/csr.h"
 #include "../start/plic.h"
-#include "uart.h"
+#include "uart_rings.h"
 
 #define REG(n) (UART_BASE + (n) * UART_STRIDE)
 #define RBR REG(0) /* receive buffer; transmit holding register when written */
@@ -34,22 +32,17 @@
 #define FIFO_BYTES 16
 #define DRAIN_SPINS 20000000u
 
-static uint8_t rx_bytes[UART_RX_BYTES], tx_bytes[UART_TX_BYTES];
-static struct byte_ring rx = {.bytes = rx_bytes, .mask = UART_RX_BYTES - 1};
-static struct byte_ring tx = {.bytes = tx_bytes, .mask = UART_TX_BYTES - 1};
-static volatile uint32_t overruns;
-
 static void receive(void) {
     for (uint8_t lsr; ((lsr = read8(LSR)) & LSR_DR) != 0;) {
-        if ((lsr & LSR_OE) != 0) overruns++;
-        if (!ring_put(&rx, read8(RBR))) overruns++;
+        if ((lsr & LSR_OE) != 0) uart_lost++;
+        if (!ring_put(&uart_rx, read8(RBR))) uart_lost++;
     }
 }
 
 static void transmit(void) {
     if ((read8(LSR) & LSR_THRE) == 0) return;
-    for (int i = 0; i < FIFO_BYTES && ring_used(&tx) != 0; i++) write8(THR, ring_take(&tx));
-    write8(IER, ring_used(&tx) != 0 ? IER_RX | IER_TX : IER_RX);
+    for (int i = 0; i < FIFO_BYTES && ring_used(&uart_tx) != 0; i++) write8(THR, ring_take(&uart_tx));
+    write8(IER, ring_used(&uart_tx) != 0 ? IER_RX | IER_TX : IER_RX);
 }
 
 static void irq(void *arg) {
@@ -72,31 +65,12 @@ void uart_init(void) {
     write8(IER, IER_RX);
 }
 
-size_t uart_read(uint8_t *to, size_t max) {
-    size_t n = 0;
-    while (n < max && ring_used(&rx) != 0) to[n++] = ring_take(&rx);
-    return n;
-}
-
-size_t uart_room(void) {
-    return ring_room(&tx);
-}
-
-void uart_write(const uint8_t *bytes, size_t n) {
-    while (n-- != 0) ring_put(&tx, *bytes++);
-    /* The interrupt handler changes IER as well. */
-    uintptr_t was = csr_read(mstatus) & MSTATUS_MIE;
-    irq_disable();
+void uart_kick(void) {
     write8(IER, IER_RX | IER_TX);
-    csr_set(mstatus, was);
-}
-
-uint32_t uart_overruns(void) {
-    return overruns;
 }
 
 void uart_drain(void) {
-    for (uint32_t i = 0; i < DRAIN_SPINS && ring_used(&tx) != 0; i++)
-        if ((read8(LSR) & LSR_THRE) != 0) write8(THR, ring_take(&tx));
+    for (uint32_t i = 0; i < DRAIN_SPINS && ring_used(&uart_tx) != 0; i++)
+        if ((read8(LSR) & LSR_THRE) != 0) write8(THR, ring_take(&uart_tx));
     for (uint32_t i = 0; i < DRAIN_SPINS && (read8(LSR) & LSR_TEMT) == 0; i++) continue;
 }

@@ -2,11 +2,9 @@
  * The SiFive UART (FU540-C000 manual, chapter 13): FIFOs of 8 bytes, an interrupt while more than the watermark waits
  * to be read or less than the watermark to be sent.
  */
-#include "../start/csr.h"
 #include "../start/plic.h"
 #include "board.h"
-#include "byte_ring.h"
-#include "uart.h"
+#include "uart_rings.h"
 
 #define TXDATA (UART_BASE + 0x00u)
 #define RXDATA (UART_BASE + 0x04u)
@@ -23,20 +21,15 @@
 #define IE_RX 2u
 #define DRAIN_SPINS 20000000u
 
-static uint8_t rx_bytes[UART_RX_BYTES], tx_bytes[UART_TX_BYTES];
-static struct byte_ring rx = {.bytes = rx_bytes, .mask = UART_RX_BYTES - 1};
-static struct byte_ring tx = {.bytes = tx_bytes, .mask = UART_TX_BYTES - 1};
-static volatile uint32_t overruns;
-
 static void transmit(void) {
-    while (ring_used(&tx) != 0 && (read32(TXDATA) & TX_FULL) == 0) write32(TXDATA, ring_take(&tx));
-    write32(IE, ring_used(&tx) != 0 ? IE_RX | IE_TX : IE_RX);
+    while (ring_used(&uart_tx) != 0 && (read32(TXDATA) & TX_FULL) == 0) write32(TXDATA, ring_take(&uart_tx));
+    write32(IE, ring_used(&uart_tx) != 0 ? IE_RX | IE_TX : IE_RX);
 }
 
 static void irq(void *arg) {
     (void)arg;
     for (uint32_t data; ((data = read32(RXDATA)) & RX_EMPTY) == 0;)
-        if (!ring_put(&rx, (uint8_t)data)) overruns++;
+        if (!ring_put(&uart_rx, (uint8_t)data)) uart_lost++;
     transmit();
 }
 
@@ -49,30 +42,11 @@ void uart_init(void) {
     write32(IE, IE_RX);
 }
 
-size_t uart_read(uint8_t *to, size_t max) {
-    size_t n = 0;
-    while (n < max && ring_used(&rx) != 0) to[n++] = ring_take(&rx);
-    return n;
-}
-
-size_t uart_room(void) {
-    return ring_room(&tx);
-}
-
-void uart_write(const uint8_t *bytes, size_t n) {
-    while (n-- != 0) ring_put(&tx, *bytes++);
-    /* The interrupt handler takes from the ring and changes IE as well. */
-    uintptr_t was = csr_read(mstatus) & MSTATUS_MIE;
-    irq_disable();
+void uart_kick(void) {
     transmit();
-    csr_set(mstatus, was);
-}
-
-uint32_t uart_overruns(void) {
-    return overruns;
 }
 
 void uart_drain(void) {
-    for (uint32_t i = 0; i < DRAIN_SPINS && ring_used(&tx) != 0; i++)
-        if ((read32(TXDATA) & TX_FULL) == 0) write32(TXDATA, ring_take(&tx));
+    for (uint32_t i = 0; i < DRAIN_SPINS && ring_used(&uart_tx) != 0; i++)
+        if ((read32(TXDATA) & TX_FULL) == 0) write32(TXDATA, ring_take(&uart_tx));
 }

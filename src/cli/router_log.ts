@@ -14,7 +14,8 @@ import { PcapngWriter } from '../drivers/pcapng.js';
 import type { Namespace } from '../net/namespace.js';
 import { dumpRuleset } from '../services/ruleset_dump.js';
 import type { TraceFeed } from '../services/trace_feed.js';
-import { type LoggedPacket, type LogLevel, logLine, readLog } from '../tools/firewall/log_line.js';
+import type { LogLevel } from '../nft/datatype/log.js';
+import { type LoggedPacket, logLine, readLog } from '../tools/firewall/log_line.js';
 
 /** Lines at once, and a second. */
 const BURST = 200;

@@ -14,6 +14,7 @@ import { isIP } from 'node:net';
 import { NetifF } from '../../assembly/abi/features.js';
 import { NetError } from '../net_error.js';
 import type { Driver, PortNotify, PortRings } from './driver.js';
+import { FrameQueue } from './frame_queue.js';
 import { randomMac } from './mac.js';
 
 export interface UdpEndpoint {
@@ -44,17 +45,12 @@ export class UdpWireDriver implements Driver {
   readonly vnetHdrLen = 0;
 
   private readonly frameBytes: number;
-  private readonly queue: Uint8Array;
-  private readonly queueLengths: Uint32Array;
-  private head = 0;
-  private tail = 0;
+  private readonly queue: FrameQueue;
   private readonly places: Buffer[] = [];
   private socket: Socket | undefined;
   private rings: PortRings | undefined;
   private notify!: PortNotify;
   private connected = false;
-  private armed = false;
-  private waking = false;
   private blocked = false;
   private closed = false;
   private retry: NodeJS.Timeout | undefined;
@@ -70,10 +66,7 @@ export class UdpWireDriver implements Driver {
     this.mac = options.mac ?? randomMac();
     this.mtu = options.mtu ?? 1500;
     this.frameBytes = this.mtu + ETH_HEADER_MAX;
-    const frames = options.queueFrames ?? 1024;
-    if ((frames & (frames - 1)) !== 0) throw new Error(`queueFrames ${frames} is no power of two`);
-    this.queue = new Uint8Array(frames * this.frameBytes);
-    this.queueLengths = new Uint32Array(frames);
+    this.queue = new FrameQueue(options.queueFrames ?? 1024, this.frameBytes, () => this.notify.readable());
   }
 
   /** The local port in use once the link is up: of interest when 0 was asked for. */
@@ -83,25 +76,14 @@ export class UdpWireDriver implements Driver {
 
   attach(rings: PortRings, notify: PortNotify): void {
     this.rings = rings;
+    this.queue.rings = rings;
     this.notify = notify;
     for (let i = 0; i < TX_IN_FLIGHT; i++) this.places.push(Buffer.allocUnsafeSlow(this.frameBytes));
     this.start();
   }
 
   rxBurst(max: number): number {
-    const rings = this.rings!;
-    const { frameBytes, queueLengths } = this;
-    const mask = queueLengths.length - 1;
-    const burst = Math.min(max, rings.rxSpace(), this.head - this.tail);
-    let frames = 0;
-    for (let i = 0; i < burst; i++) {
-      const place = this.tail & mask;
-      const at = place * frameBytes;
-      if (rings.putFrame(frames, this.queue.subarray(at, at + queueLengths[place]!))) frames++;
-      else rings.addRxErrors(1);
-      this.tail++;
-    }
-    return frames;
+    return this.queue.rxBurst(max);
   }
 
   txBurst(): number {
@@ -135,36 +117,22 @@ export class UdpWireDriver implements Driver {
   }
 
   arm(): void {
-    this.armed = true;
-    if (this.head !== this.tail) this.wake();
+    this.queue.arm();
   }
 
   disarm(): void {
-    this.armed = false;
+    this.queue.disarm();
   }
 
   close(): Promise<void> {
     this.closed = true;
     this.connected = false;
-    this.armed = false;
+    this.queue.close();
     clearTimeout(this.retry);
     const socket = this.socket;
     this.socket = undefined;
     if (socket === undefined) return Promise.resolve();
     return new Promise((resolve) => closeSocket(socket, resolve));
-  }
-
-  private received(datagram: Buffer): void {
-    const mask = this.queueLengths.length - 1;
-    if (datagram.length > this.frameBytes || datagram.length === 0 || this.head - this.tail > mask) {
-      this.rings?.addRxErrors(1);
-      return;
-    }
-    const place = this.head & mask;
-    this.queue.set(datagram, place * this.frameBytes);
-    this.queueLengths[place] = datagram.length;
-    this.head++;
-    if (this.armed) this.wake();
   }
 
   private start(): void {
@@ -175,7 +143,7 @@ export class UdpWireDriver implements Driver {
       lookup: (address, _options, done) => done(null, address, isIP(address)),
     });
     this.socket = socket;
-    socket.on('message', (datagram) => this.received(datagram));
+    socket.on('message', (datagram) => this.queue.push(datagram));
     socket.on('error', (error) => {
       if (this.socket === socket) this.failed(error);
     });
@@ -194,18 +162,6 @@ export class UdpWireDriver implements Driver {
     this.failure = '';
     this.notify.state(true);
     if (this.blocked) this.unblock();
-  }
-
-  /** One readable() soon, so that all datagrams of this turn of the event loop make one burst. */
-  private wake(): void {
-    if (this.waking) return;
-    this.waking = true;
-    setImmediate(() => {
-      this.waking = false;
-      if (!this.armed || this.closed) return;
-      this.armed = false;
-      this.notify.readable();
-    });
   }
 
   private done(place: Buffer, error: Error | null): void {

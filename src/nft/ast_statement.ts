@@ -17,6 +17,7 @@ import type {
   SetReference,
   TcpOptionExpr,
 } from './ast_expression.js';
+import type { LogFlag, LogLevel } from './datatype/log.js';
 import type { Loc } from './source.js';
 
 /** `in`: no operator was written, so it depends on the right side what it means. `!`: none of the flags. */
@@ -101,10 +102,6 @@ export interface LastStatement {
   readonly usedMs?: Count;
   readonly loc: Loc;
 }
-
-export type LogLevel = 'emerg' | 'alert' | 'crit' | 'err' | 'warn' | 'notice' | 'info' | 'debug' | 'audit';
-
-export type LogFlag = 'tcp sequence' | 'tcp options' | 'ip options' | 'skuid' | 'ether' | 'all';
 
 export interface LogStatement {
   readonly kind: 'log';

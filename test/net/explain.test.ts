@@ -23,6 +23,31 @@ import { address } from './lab.js';
 
 const PEER = '02:00:00:00:00:55';
 
+interface Input {
+  port: string;
+  path: string;
+}
+
+/** A capture for each port that a frame comes in by: its port, second, bytes. */
+function captures(folder: string, frames: readonly [string, number, Uint8Array][]): Input[] {
+  return [...new Set(frames.map(([port]) => port))].map((port) => {
+    const path = join(folder, `${port}.pcapng`);
+    const writer = new PcapngWriter(fileSink(path));
+    writer.addInterface(port);
+    for (const [name, n, bytes] of frames) if (name === port) writer.write(0, 1_700_000_000 + n, 0, bytes);
+    writer.close();
+    return { port, path };
+  });
+}
+
+/** The way of frame `explain` through the router of `yaml`, without the times. */
+async function told(yaml: string, inputs: readonly Input[], explain: number): Promise<string[]> {
+  const config = readRouterConfig(yaml, 'router.yaml');
+  if (config.kind === 'wrong') throw new Error(JSON.stringify(config.errors));
+  const { explained } = await replay(config.config, { seed: 1, neighbour: 'none', inputs, explain });
+  return explained!.map((line) => line.replace(/^\S+ +/, ''));
+}
+
 class GroDriver extends ScriptDriver {
   override readonly features = NetifF.GRO;
 }
@@ -128,23 +153,11 @@ neighbours:
       ['wan0', 5, frame(WAN, PEER, ping('203.0.113.9', '192.168.50.2'), be16(0x8100), be16(0xa007))],
       ['lan2', 6, frame('ff:ff:ff:ff:ff:ff', B, ping('192.168.50.3', '255.255.255.255'))],
     ];
-    for (const port of new Set(frames.map(([name]) => name))) {
-      const path = join(folder, `${port}.pcapng`);
-      const writer = new PcapngWriter(fileSink(path));
-      writer.addInterface(port);
-      for (const [name, n, bytes] of frames) if (name === port) writer.write(0, 1_700_000_000 + n, 0, bytes);
-      writer.close();
-      inputs.push({ port, path });
-    }
+    inputs.push(...captures(folder, frames));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function way(explain: number): Promise<string[]> {
-    const config = readRouterConfig(YAML, 'router.yaml');
-    if (config.kind === 'wrong') throw new Error(JSON.stringify(config.errors));
-    const { explained } = await replay(config.config, { seed: 1, neighbour: 'none', inputs, explain });
-    return explained!.map((line) => line.replace(/^\S+ +/, ''));
-  }
+  const way = (explain: number) => told(YAML, inputs, explain);
 
   test('learns the sender, floods what it does not know, and says by which ports', async () => {
     const told = await way(1);
@@ -236,23 +249,13 @@ nftables: |
       ['lan0', 2, frame(LAN, HOST, '192.168.50.2', '203.0.113.77')],
       ['wan0', 3, frame(WAN, PEER, '203.0.113.99', '192.168.50.2')],
     ];
-    for (const port of ['lan0', 'wan0']) {
-      const path = join(folder, `${port}.pcapng`);
-      const writer = new PcapngWriter(fileSink(path));
-      writer.addInterface(port);
-      for (const [name, n, bytes] of frames) if (name === port) writer.write(0, 1_700_000_000 + n, 0, bytes);
-      writer.close();
-      inputs.push({ port, path });
-    }
+    inputs.push(...captures(folder, frames));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   async function rulesOf(explain: number): Promise<string[]> {
-    const config = readRouterConfig(YAML, 'router.yaml');
-    if (config.kind === 'wrong') throw new Error(JSON.stringify(config.errors));
-    const { explained } = await replay(config.config, { seed: 1, neighbour: 'none', inputs, explain });
-    const told = explained!.map((line) => line.replace(/^\S+ +/, ''));
-    return told.filter((line) => /inet fw|logged|dropped|^sent/.test(line));
+    const lines = await told(YAML, inputs, explain);
+    return lines.filter((line) => /inet fw|logged|dropped|^sent/.test(line));
   }
 
   test('names the rules of an accepted packet, and the chain that it went through', async () => {

@@ -10,6 +10,7 @@
 import { NetifF } from '../../../assembly/abi/features.js';
 import { NetError } from '../../net_error.js';
 import type { Driver, PortNotify, PortRings } from '../driver.js';
+import { FrameQueue } from '../frame_queue.js';
 import { randomMac } from '../mac.js';
 import { BoardLink } from './board_link.js';
 import type { BoardPort } from './link_messages.js';
@@ -34,17 +35,11 @@ export class SerialDriver implements Driver {
   readonly vnetHdrLen = 0;
   readonly link: BoardLink;
 
-  private readonly frameBytes: number;
-  private readonly queue: Uint8Array;
-  private readonly queueLengths = new Uint32Array(QUEUE_FRAMES);
+  private readonly queue: FrameQueue;
   private readonly out: Uint8Array;
-  private head = 0;
-  private tail = 0;
   private rings: PortRings | undefined;
   private notify!: PortNotify;
   private up = false;
-  private armed = false;
-  private waking = false;
   private blocked = false;
   private closed = false;
 
@@ -57,9 +52,9 @@ export class SerialDriver implements Driver {
     this.mtu = options.mtu ?? MTU;
     if (this.mtu > MTU)
       throw new NetError('EINVAL', `${name}: a board's frames have at most ${MTU} bytes, not ${this.mtu}`);
-    this.frameBytes = this.mtu + ETH_HEADER_MAX;
-    this.queue = new Uint8Array(QUEUE_FRAMES * this.frameBytes);
-    this.out = new Uint8Array(this.frameBytes);
+    const frameBytes = this.mtu + ETH_HEADER_MAX;
+    this.queue = new FrameQueue(QUEUE_FRAMES, frameBytes, () => this.notify.readable());
+    this.out = new Uint8Array(frameBytes);
     this.link = new BoardLink(spec, {
       down: (why) => this.state(false, why),
       frame: (port, frame, _timeNs, lost) => this.received(port, frame, lost),
@@ -70,23 +65,13 @@ export class SerialDriver implements Driver {
 
   attach(rings: PortRings, notify: PortNotify): void {
     this.rings = rings;
+    this.queue.rings = rings;
     this.notify = notify;
     this.link.start();
   }
 
   rxBurst(max: number): number {
-    const rings = this.rings!;
-    const { frameBytes, queueLengths } = this;
-    const burst = Math.min(max, rings.rxSpace(), this.head - this.tail);
-    let frames = 0;
-    for (let i = 0; i < burst; i++) {
-      const place = this.tail % QUEUE_FRAMES;
-      const at = place * frameBytes;
-      if (rings.putFrame(frames, this.queue.subarray(at, at + queueLengths[place]!))) frames++;
-      else rings.addRxErrors(1);
-      this.tail++;
-    }
-    return frames;
+    return this.queue.rxBurst(max);
   }
 
   txBurst(): number {
@@ -111,33 +96,23 @@ export class SerialDriver implements Driver {
   }
 
   arm(): void {
-    this.armed = true;
-    if (this.head !== this.tail) this.wake();
+    this.queue.arm();
   }
 
   disarm(): void {
-    this.armed = false;
+    this.queue.disarm();
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.armed = false;
+    this.queue.close();
     await this.link.close();
   }
 
   private received(port: number, frame: Uint8Array, lost: number): void {
     if (lost > 0) this.rings?.addRxMissed(lost);
-    if (port !== PORT) return;
-    if (frame.length > this.frameBytes || frame.length === 0 || this.head - this.tail === QUEUE_FRAMES) {
-      this.rings?.addRxErrors(1);
-      return;
-    }
-    const place = this.head % QUEUE_FRAMES;
-    this.queue.set(frame, place * this.frameBytes);
-    this.queueLengths[place] = frame.length;
-    this.head++;
-    if (this.armed) this.wake();
+    if (port === PORT) this.queue.push(frame);
   }
 
   private portState({ port, up }: BoardPort): void {
@@ -151,18 +126,6 @@ export class SerialDriver implements Driver {
     if (up) this.notify.state(true);
     else this.notify.state(false, why);
     if (up) this.unblock();
-  }
-
-  /** One readable() soon, so that all frames of this turn of the event loop make one burst. */
-  private wake(): void {
-    if (this.waking) return;
-    this.waking = true;
-    setImmediate(() => {
-      this.waking = false;
-      if (!this.armed || this.closed) return;
-      this.armed = false;
-      this.notify.readable();
-    });
   }
 
   private unblock(): void {

@@ -5,22 +5,22 @@
  *   meta l4proto tcp ── remembered at th ──►  @th,16,16 22  ── is tcp dport, forgets the first ──►  tcp dport 22
  */
 import type { Family, Statement } from '../ast.js';
-import { ARP, ETH_P_8021Q, ETHER, INET, IP, IP6, NETDEV, VLAN } from '../proto/network.js';
+import {
+  ETH_P_8021Q,
+  ETHER,
+  FAMILY_PROTO,
+  INET,
+  INET_SERVICE_PROTO,
+  IP,
+  IP6,
+  NETDEV,
+  VLAN,
+} from '../proto/network.js';
 import { type HeaderBase, nextProto, type Proto } from '../proto/proto.js';
-import { INET_SERVICE_PROTO } from '../proto/network.js';
 import type { SetIndex } from './index_sets.js';
 import type { ListNames } from './value.js';
 
 export const BASES: readonly HeaderBase[] = ['ll', 'nh', 'th', 'ih'];
-
-const FAMILY_PROTO: Readonly<Record<Family, Proto>> = {
-  ip: IP,
-  ip6: IP6,
-  inet: INET,
-  arp: ARP,
-  bridge: ETHER,
-  netdev: NETDEV,
-};
 
 /** A match that named the header of a base. */
 export interface Dependency {

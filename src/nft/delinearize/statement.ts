@@ -1,13 +1,5 @@
 /** Instructions that are statements by themselves: log, reject, queue, synproxy, updates of sets and so on. */
-import type {
-  Expression,
-  LogFlag,
-  LogLevel,
-  RejectStatement,
-  SetElement,
-  Statement,
-  Verdict,
-} from '../ast.js';
+import type { Expression, RejectStatement, SetElement, Statement, Verdict } from '../ast.js';
 import {
   type Datatype,
   ICMP_CODE,
@@ -19,6 +11,7 @@ import {
   IPADDR,
   typeById,
 } from '../datatype/datatype.js';
+import { LOG_FLAGS, LOG_LEVELS } from '../datatype/log.js';
 import { OBJECT_NUMBER } from '../evaluate/object_number.js';
 import type { ObjectType } from '../ast.js';
 import type { VerdictData } from '../expr/data.js';
@@ -40,32 +33,13 @@ import type { RegisterFile } from './registers.js';
 import { stateStatements } from './state.js';
 import { constant, number, symbol } from './value.js';
 
-const LEVELS: readonly LogLevel[] = [
-  'emerg',
-  'alert',
-  'crit',
-  'err',
-  'warn',
-  'notice',
-  'info',
-  'debug',
-  'audit',
-];
-const LOG_FLAGS: readonly (readonly [number, LogFlag])[] = [
-  [1, 'tcp sequence'],
-  [2, 'tcp options'],
-  [4, 'ip options'],
-  [8, 'skuid'],
-  [32, 'ether'],
-];
-
 export function verdictOf({ verdict, chain }: VerdictData): Verdict {
   return { verdict, ...(chain !== undefined && { target: chain }) };
 }
 
 export function logStatement({ prefix, group, snaplen, qthreshold, level, flags = 0 }: LogIr): Statement {
-  const words = LOG_FLAGS.flatMap(([bit, name]) => ((flags & bit) === 0 ? [] : [name]));
-  const word = LEVELS[level ?? 4];
+  const words = LOG_FLAGS.flatMap(({ bit, word }) => ((flags & bit) === 0 ? [] : [word]));
+  const word = LOG_LEVELS[level ?? 4];
   return {
     kind: 'log',
     ...(prefix !== undefined && prefix !== '' && { prefix }),

@@ -7,7 +7,7 @@ import type { ByteOrder, Datatype } from '../datatype/datatype.js';
 import { INTEGER, INVALID } from '../datatype/datatype.js';
 import type { SystemNames } from '../datatype/names.js';
 import { NftError } from '../error.js';
-import { ARP, ETHER, INET, IP, IP6, NETDEV } from '../proto/network.js';
+import { ETHER, FAMILY_PROTO } from '../proto/network.js';
 import type { HeaderBase, Proto } from '../proto/proto.js';
 import type { ElementNode, Node } from './node.js';
 import type { KnownRuleset, MapDef, SetDef, TableDef } from './ruleset.js';
@@ -26,16 +26,6 @@ export const NOTHING_EXPECTED: Expected = { dtype: INVALID, bits: 0, order: 'non
 interface Layer {
   proto: Proto;
 }
-
-/** The base that a family's packets begin with, and what is known to be there. */
-const FAMILY_PROTO: Readonly<Record<Family, Proto>> = {
-  ip: IP,
-  ip6: IP6,
-  inet: INET,
-  arp: ARP,
-  bridge: ETHER,
-  netdev: NETDEV,
-};
 
 export class ProtoContext {
   readonly layers = new Map<HeaderBase, Layer>();

@@ -3,7 +3,6 @@ import { NFT_SET_EVAL, NFT_SET_TIMEOUT } from '../../../assembly/abi/nf_tables.j
 import type {
   DupStatement,
   FwdStatement,
-  LogLevel,
   LogStatement,
   MangleStatement,
   MeterStatement,
@@ -15,6 +14,7 @@ import type {
   Statement,
   VerdictStatement,
 } from '../ast.js';
+import { LOG_LEVELS } from '../datatype/log.js';
 import {
   ICMP_CODE,
   ICMPV6_CODE,
@@ -171,17 +171,6 @@ function evaluateObjref(ctx: RuleContext, stmt: ObjrefStatement): void {
   });
 }
 
-const LEVELS: readonly LogLevel[] = [
-  'emerg',
-  'alert',
-  'crit',
-  'err',
-  'warn',
-  'notice',
-  'info',
-  'debug',
-  'audit',
-];
 const MAX_PREFIX = 127;
 
 function evaluateLog(ctx: RuleContext, stmt: LogStatement): void {
@@ -201,7 +190,7 @@ function evaluateLog(ctx: RuleContext, stmt: LogStatement): void {
       ...(toGroup && { group: group ?? 0 }),
       ...(snaplen !== undefined && { snaplen }),
       ...(queueThreshold !== undefined && { qthreshold: queueThreshold }),
-      ...(level !== undefined && { level: LEVELS.indexOf(level) }),
+      ...(level !== undefined && { level: LOG_LEVELS.indexOf(level) }),
       ...(flags !== undefined && { flags: logFlagBits(flags) }),
     },
     loc: stmt.loc,

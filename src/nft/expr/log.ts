@@ -1,21 +1,11 @@
 /** A line for the log, or a packet for nfnetlink_log. Linux: net/netfilter/nft_log.c */
 import { NftaLog } from '../../../assembly/abi/nf_tables.js';
-import type { LogFlag } from '../ast.js';
+import { LOG_FLAGS, type LogFlag, NF_LOG_MASK } from '../datatype/log.js';
 import type { ExprOps } from './expr.js';
-
-/** NF_LOG_*: bit, word of the language, word of the debug text. */
-const FLAGS: readonly (readonly [number, LogFlag, string])[] = [
-  [1, 'tcp sequence', 'tcpseq'],
-  [2, 'tcp options', 'tcpopt'],
-  [4, 'ip options', 'ipopt'],
-  [8, 'skuid', 'uid'],
-  [32, 'ether', 'macdecode'],
-];
-const NF_LOG_MASK = 0x2f;
 
 export function logFlagBits(flags: readonly LogFlag[]): number {
   if (flags.includes('all')) return NF_LOG_MASK;
-  return FLAGS.filter(([, word]) => flags.includes(word)).reduce((bits, [bit]) => bits | bit, 0);
+  return LOG_FLAGS.reduce((bits, { bit, word }) => (flags.includes(word) ? bits | bit : bits), 0);
 }
 
 export interface LogIr {
@@ -37,7 +27,7 @@ export const log: ExprOps<LogIr> = {
     if (group !== undefined)
       parts.push(`group ${group} snaplen ${snaplen ?? 0} qthreshold ${qthreshold ?? 0}`);
     else if (level !== undefined) parts.push(`level ${level}`);
-    for (const [bit, , word] of FLAGS) if ((flags & bit) !== 0) parts.push(word);
+    for (const { bit, debug } of LOG_FLAGS) if ((flags & bit) !== 0) parts.push(debug);
     return parts.join(' ');
   },
   encode({ prefix, group, snaplen, qthreshold, level, flags }, attrs) {

@@ -18,14 +18,14 @@ import type {
   SynproxyStatement,
   TproxyStatement,
 } from '../ast.js';
+import { LOG_FLAGS, LOG_LEVELS } from '../datatype/log.js';
 import { MANGLED } from '../grammar/vocabulary.js';
 import { bodyOf, type Cursor, present } from './cursor.js';
 import { elementFrom, expressionFrom, isVerdict, mapData, verdictFrom } from './expression_in.js';
 import { stateFrom } from './state_in.js';
 
 const NAT_FLAGS = ['random', 'fully-random', 'persistent', 'netmap'] as const;
-const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug', 'audit'] as const;
-const LOG_FLAGS = ['tcp sequence', 'tcp options', 'ip options', 'skuid', 'ether', 'all'] as const;
+const LOG_WORDS = [...LOG_FLAGS.map(({ word }) => word), 'all'] as const;
 const REJECTS = ['tcp reset', 'icmp', 'icmpv6', 'icmpx'] as const;
 
 const optional = (c: Cursor | undefined) => (c === undefined ? undefined : expressionFrom(c));
@@ -50,8 +50,8 @@ function logFrom(c: Cursor, loc: Loc): LogStatement {
     group: body.opt('group')?.number(),
     snaplen: body.opt('snaplen')?.number(),
     queueThreshold: body.opt('queue-threshold')?.number(),
-    level: body.opt('level')?.word(LEVELS),
-    flags: body.opt('flags')?.words(LOG_FLAGS),
+    level: body.opt('level')?.word(LOG_LEVELS),
+    flags: body.opt('flags')?.words(LOG_WORDS),
     loc,
   });
 }

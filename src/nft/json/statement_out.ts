@@ -1,5 +1,6 @@
 /** Statements as JSON: libnftables-json(5), the way nft 1.0.6 writes them. */
 import type { LogStatement, MatchStatement, NatStatement, Statement } from '../ast.js';
+import { everyLogFlag } from '../datatype/log.js';
 import { BITMASK, isBitmask } from '../datatype/datatype.js';
 import { typeOf } from '../print/type_of.js';
 import { elementJson, elementKey, expressionJson, verdictJson } from './expression_out.js';
@@ -26,8 +27,6 @@ const objectOrNull = (object: { readonly [key: string]: Json }): Json =>
   Object.keys(object).length === 0 ? null : object;
 
 function logJson(log: LogStatement): Json {
-  const every = ['tcp sequence', 'tcp options', 'ip options', 'skuid', 'ether'] as const;
-  const all = every.every((flag) => log.flags?.includes(flag));
   return {
     log: objectOrNull(
       fields({
@@ -36,7 +35,7 @@ function logJson(log: LogStatement): Json {
         snaplen: log.snaplen || undefined,
         'queue-threshold': log.queueThreshold || undefined,
         level: log.level === 'warn' ? undefined : log.level,
-        flags: all ? 'all' : flagsOf(log.flags),
+        flags: everyLogFlag(log.flags ?? []) ? 'all' : flagsOf(log.flags),
       }),
     ),
   };

@@ -12,6 +12,7 @@ import type {
   SynproxyStatement,
   TproxyStatement,
 } from '../ast.js';
+import { everyLogFlag } from '../datatype/log.js';
 import { BITMASK, IFNAME, isBitmask, STRING } from '../datatype/datatype.js';
 import { elementText, expressionText, keyType, mapDataText, valueTypeOf, verdictText } from './expression.js';
 import type { PrintOptions } from './options.js';
@@ -46,8 +47,7 @@ function logText(log: LogStatement): string {
   if (log.queueThreshold) text += ` queue-threshold ${log.queueThreshold}`;
   if (log.level !== undefined && log.level !== 'warn') text += ` level ${log.level}`;
   const flags = new Set(log.flags);
-  const all = ['tcp sequence', 'tcp options', 'ip options', 'skuid', 'ether'] as const;
-  if (flags.has('all') || all.every((flag) => flags.has(flag))) return `${text} flags all`;
+  if (everyLogFlag(log.flags ?? [])) return `${text} flags all`;
   const tcp = ['sequence', 'options'].filter((flag) => flags.has(`tcp ${flag}` as 'tcp sequence'));
   if (tcp.length > 0) text += ` flags tcp ${tcp.join(',')}`;
   for (const flag of ['ip options', 'skuid', 'ether'] as const) if (flags.has(flag)) text += ` flags ${flag}`;

@@ -1,4 +1,5 @@
 /** Link and network headers, and what leads to them. IEEE 802.3 and 802.1Q, RFC 826, 791, 8200. */
+import type { Family } from '../ast.js';
 import {
   ARPOP,
   DSCP,
@@ -187,3 +188,13 @@ const byName = new Map(PROTOS.map((proto) => [proto.name, proto]));
 export function protoByName(name: string): Proto | undefined {
   return byName.get(name);
 }
+
+/** The base that a family's packets begin with, and what is known to be there. */
+export const FAMILY_PROTO: Readonly<Record<Family, Proto>> = {
+  ip: IP,
+  ip6: IP6,
+  inet: INET,
+  arp: ARP,
+  bridge: ETHER,
+  netdev: NETDEV,
+};

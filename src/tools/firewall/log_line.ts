@@ -5,25 +5,14 @@
 import { TRACE_NO_DEVICE } from '../../../assembly/abi/trace.js';
 import { formatIpv4, formatMac } from '../../config/ip_address.js';
 import type { TraceRecord } from '../../core/trace_ring.js';
-
-/** NF_LOG_* */
-const TCP_SEQUENCE = 0x01;
-const TCP_OPTIONS = 0x02;
-const IP_OPTIONS = 0x04;
-const MAC_DECODE = 0x20;
-
-export const LOG_LEVELS = [
-  'emerg',
-  'alert',
-  'crit',
-  'err',
-  'warn',
-  'notice',
-  'info',
-  'debug',
-  'audit',
-] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+import {
+  LOG_LEVELS,
+  type LogLevel,
+  NF_LOG_IPOPT,
+  NF_LOG_MACDECODE,
+  NF_LOG_TCPOPT,
+  NF_LOG_TCPSEQ,
+} from '../../nft/datatype/log.js';
 
 export interface LoggedPacket {
   readonly prefix: string;
@@ -132,7 +121,7 @@ export function logLine(log: LoggedPacket, deviceName: (handle: number) => strin
 }
 
 function macText(frame: Uint8Array, linkBytes: number, flags: number): string {
-  if ((flags & MAC_DECODE) !== 0 && linkBytes >= 14) {
+  if ((flags & NF_LOG_MACDECODE) !== 0 && linkBytes >= 14) {
     const type = Buffer.from(frame.subarray(12, 14)).toString('hex');
     return `MACSRC=${formatMac(frame.subarray(6, 12))} MACDST=${formatMac(frame.subarray(0, 6))} MACPROTO=${type} `;
   }
@@ -164,7 +153,7 @@ function ip4Text(r: Reader, at: number, outer: boolean): string {
   if ((frag & 0x2000) !== 0) text += 'MF ';
   const offset = frag & 0x1fff;
   if (offset !== 0) text += `FRAG:${offset} `;
-  if ((r.flags & IP_OPTIONS) !== 0 && head > 20) text += `OPT (${r.hex(at + 20, at + head)}) `;
+  if ((r.flags & NF_LOG_IPOPT) !== 0 && head > 20) text += `OPT (${r.hex(at + 20, at + head)}) `;
   const protocol = r.u8(at + 9);
   if (protocol === 1) return text + icmpText(r, at + head, offset !== 0, outer);
   return text + transportText(r, at + head, protocol, offset !== 0);
@@ -196,7 +185,7 @@ function ip6Text(r: Reader, at: number, outer: boolean): string {
       continue;
     }
     const bytes = (r.u8(p + 1) + 1) * 8;
-    if ((r.flags & IP_OPTIONS) !== 0) text += 'OPT ( ) ';
+    if ((r.flags & NF_LOG_IPOPT) !== 0) text += 'OPT ( ) ';
     next = r.u8(p);
     p += bytes;
   }
@@ -214,13 +203,13 @@ function transportText(r: Reader, at: number, protocol: number, fragment: boolea
       if (fragment) return 'PROTO=TCP ';
       if (!r.has(at, 20)) return `PROTO=TCP ${incomplete}`;
       let text = `PROTO=TCP SPT=${r.u16(at)} DPT=${r.u16(at + 2)} `;
-      if ((r.flags & TCP_SEQUENCE) !== 0) text += `SEQ=${r.u32(at + 4)} ACK=${r.u32(at + 8)} `;
+      if ((r.flags & NF_LOG_TCPSEQ) !== 0) text += `SEQ=${r.u32(at + 4)} ACK=${r.u32(at + 8)} `;
       text += `WINDOW=${r.u16(at + 14)} RES=${hex2((r.u8(at + 12) & 15) << 2)} `;
       const flags = r.u8(at + 13);
       for (const [i, word] of FLAG_WORDS.entries()) if ((flags & (0x80 >> i)) !== 0) text += `${word} `;
       text += `URGP=${r.u16(at + 18)} `;
       const head = (r.u8(at + 12) >> 4) * 4;
-      if ((r.flags & TCP_OPTIONS) !== 0 && head > 20) text += `OPT (${r.hex(at + 20, at + head)}) `;
+      if ((r.flags & NF_LOG_TCPOPT) !== 0 && head > 20) text += `OPT (${r.hex(at + 20, at + head)}) `;
       return text;
     }
     case 17:

@@ -91,6 +91,7 @@ export class Stack {
   /** A link of `namespace` behind which a driver stands: a spec like "tap:ww0" or a Driver. The link is set up. */
   async port(namespace: Namespace, spec: string | Driver, options: PortOptions): Promise<Link> {
     const driver = typeof spec === 'string' ? openPort(spec, { mac: options.mac }) : spec;
+    await driver.prepare?.();
     const mtu = options.mtu ?? driver.mtu;
     const large = options.large ?? (driver.vnetHdrLen !== 0 && driver.mapped !== true);
     let info: LinkInfo;

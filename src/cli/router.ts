@@ -204,6 +204,7 @@ async function makeLink(
   const first = new Promise<PortState>((resolve) => {
     tellFirst = resolve;
   });
+  await port.driver.prepare();
   const mtu = link.mtu ?? port.driver.mtu;
   const settings: (readonly [string, number])[] = [];
   settings.push(...link.conf6);

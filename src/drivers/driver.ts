@@ -78,6 +78,8 @@ export interface Driver {
   readonly queues?: number | undefined;
   /** Frames that rxBurst is asked for at a time; without it the loop's own choice. */
   readonly burst?: number;
+  /** Finds out `mac` and `mtu` where that takes time; awaited before the link is made. What fails is told by state(). */
+  prepare?(): Promise<void>;
   /** Takes the rings and starts; called once. Throws a NetError when the port cannot be had. */
   attach(rings: PortRings, notify: PortNotify): void;
   /**

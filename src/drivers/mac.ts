@@ -1,9 +1,8 @@
 /** MAC addresses of ports: made for those that bring none, and as text. */
-import { randomBytes } from 'node:crypto';
 
 /** A random locally administered unicast address. */
 export function randomMac(): string {
-  const bytes = randomBytes(6);
+  const bytes = crypto.getRandomValues(new Uint8Array(6));
   bytes[0] = (bytes[0]! & 0xfc) | 0x02;
   return macText(bytes);
 }

@@ -43,6 +43,10 @@ export abstract class Middleware implements Driver {
     return this.inner.vnetHdrLen;
   }
 
+  async prepare(): Promise<void> {
+    await this.inner.prepare?.();
+  }
+
   abstract attach(rings: PortRings, notify: PortNotify): void;
   abstract rxBurst(max: number): number;
   abstract txBurst(): number;

@@ -6,6 +6,7 @@
  *   udp:LOCAL-REMOTE              udp:127.0.0.1:7001-127.0.0.1:7002   udp:[::1]:0-[fe80::1%eth0]:7002
  *   pcap:FILE, pcap:FILE>OUT      pcap:in.pcapng>out.pcapng
  *   serial:LINE                   serial:/dev/ttyUSB0   serial:tcp://HOST:PORT   serial:qemu:virt64   (serial/serial_spec.ts)
+ *   usb:DEVICE                    usb:auto   usb:0b95:1790   usb:SERIAL   usb:enx0050b6a1c2d3     (usb/usb_spec.ts)
  */
 import { isIP } from 'node:net';
 import { NetError } from '../net_error.js';
@@ -18,13 +19,16 @@ import { SerialDriver } from './serial/serial_driver.js';
 import { parseSerial, type SerialSpec } from './serial/serial_spec.js';
 import { TapDriver } from './tap.js';
 import { type UdpEndpoint, UdpWireDriver } from './udp_wire.js';
+import { UsbPort } from './usb/usb_port.js';
+import { parseUsb, type UsbSpec } from './usb/usb_spec.js';
 
 export type PortSpec =
   | { kind: 'tap'; ifName: string }
   | { kind: 'packet'; ifName: string; netns?: string }
   | { kind: 'udp'; local: UdpEndpoint; remote: UdpEndpoint }
   | { kind: 'pcap'; file: string; out: string | undefined }
-  | { kind: 'serial'; line: SerialSpec };
+  | { kind: 'serial'; line: SerialSpec }
+  | { kind: 'usb'; device: UsbSpec };
 
 /** What any driver understands; each takes what concerns it. */
 export interface PortOptions {
@@ -38,7 +42,8 @@ export interface PortOptions {
   out?: string | undefined;
 }
 
-const KINDS = "'tap:NAME', 'packet:IFACE', 'udp:LOCAL-REMOTE', 'pcap:FILE' or 'serial:LINE' would be right";
+const KINDS =
+  "'tap:NAME', 'packet:IFACE', 'udp:LOCAL-REMOTE', 'pcap:FILE', 'serial:LINE' or 'usb:DEVICE' would be right";
 const UDP_RIGHT = "'udp:127.0.0.1:7001-127.0.0.1:7002' would be right, or '[::1]:7001' for IPv6";
 const ENDPOINT = /(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,6})/.source;
 const UDP = new RegExp(`^${ENDPOINT}-${ENDPOINT}$`);
@@ -58,6 +63,8 @@ export function parsePort(spec: string): PortSpec {
       return parsePcap(spec, rest);
     case 'serial':
       return { kind: 'serial', line: parseSerial(rest) };
+    case 'usb':
+      return { kind: 'usb', device: parseUsb(rest) };
     default:
       throw wrong(spec, `no such kind of port; ${KINDS}`);
   }
@@ -77,6 +84,8 @@ export function openPort(spec: string, options: PortOptions = {}): Driver {
       return new PcapDriver(port.file, { ...options, out: options.out ?? port.out });
     case 'serial':
       return new SerialDriver(spec, port.line, options);
+    case 'usb':
+      return new UsbPort(spec, port.device, options);
     default:
       return assertNever(port);
   }

@@ -41,6 +41,18 @@ export default defineConfig({
       },
       {
         extends: true,
+        // The same with USB: gadgets, QEMU's adapter (hil/usb).
+        test: {
+          name: 'usb',
+          include: ['test/usb/**/*.test.ts'],
+          pool: guestPool('guest-usb', { usb: true }),
+          isolate: false,
+          fileParallelism: false,
+          retry: 1,
+        },
+      },
+      {
+        extends: true,
         // Real time: QEMU's boards.
         test: { name: 'board', include: ['test/board/**/*.test.ts'], fileParallelism: false, retry: 1 },
       },

@@ -1,7 +1,7 @@
 /**
  * Runs the tests by tier: `node test/run.mjs [--only TIER|PATTERN]... [--seed N] [--fresh]`
  *
- *   lint ─► unit ─► net ─► kernel ─► board ─► guest ─► fuzz ─► product ─► "N passed, N failed, N skipped"
+ *   lint ─► unit ─► net ─► kernel ─► board ─► guest ─► usb ─► fuzz ─► product ─► "N passed, N failed, N skipped"
  *
  * A tier whose needs are missing is skipped, with the reason; with CI=true a skip is a failure. LONG=true runs the
  * counts that the issues name and can be resumed: tiers that passed, and ranges of seeds that a fuzz test has behind
@@ -75,6 +75,10 @@ const TIERS = {
     run: vitest,
   },
   guest: { needs: [isLinux, ...commands('qemu-system-x86_64', 'ip'), hasGuest], run: vitest },
+  usb: {
+    needs: [isLinux, ...commands('qemu-system-x86_64', 'ip', 'ping', 'iperf3', 'tcpdump'), hasGuest],
+    run: vitest,
+  },
   fuzz: { needs: [], run: vitest },
   product: { needs: [isLinux, isRoot, hasTun, ...commands('ip', 'ping', 'radvd')], run: vitest },
 };

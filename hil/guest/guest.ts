@@ -30,6 +30,7 @@ import {
 import { initialFileSystem } from './initrd.js';
 import { type Accel, findPrepared, treeRoot } from './places.js';
 import { Qemu, qemuCommand } from './qemu.js';
+import { usbDevices } from './usb_devices.js';
 
 const MEMORY_MB = 2048;
 const CPUS = 2;
@@ -43,6 +44,8 @@ export interface GuestOptions {
   readonly accel?: Accel;
   readonly memoryMb?: number;
   readonly cpus?: number;
+  /** With udev, gadgets, QEMU's USB controller and its monitor (usb_devices.ts). */
+  readonly usb?: boolean;
   /** More of QEMU's arguments. */
   readonly devices?: readonly string[];
   /** Also gets what comes over the console. */
@@ -301,13 +304,13 @@ async function command(folder: string, options: GuestOptions): Promise<string[]>
   if (prepared === undefined) throw new GuestError('the guest is not prepared: npm run setup');
   await bundle();
   const initrd = join(folder, 'initrd');
-  writeFileSync(initrd, initialFileSystem(prepared, treeRoot()));
+  writeFileSync(initrd, initialFileSystem(prepared, treeRoot(), options.usb));
   return qemuCommand({
     accel: options.accel ?? prepared.accel,
     kernel: join(prepared.folder, 'vmlinux'),
     initrd,
     memoryMb: options.memoryMb ?? MEMORY_MB,
     cpus: options.cpus ?? CPUS,
-    devices: options.devices ?? [],
+    devices: [...(options.usb === true ? usbDevices(folder) : []), ...(options.devices ?? [])],
   });
 }

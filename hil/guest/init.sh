@@ -20,6 +20,7 @@ echo /run/guest/bin/modprobe > /proc/sys/kernel/modprobe
 echo guest > /proc/sys/kernel/hostname
 /run/guest/bin/modprobe tun # /dev/net/tun, which no alias asks for
 "$bb" ip link set lo up
+[ -z "$USB" ] || . "$TREE/hil/guest/init_usb.sh"
 export PATH="/run/guest/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$HOME_DIR" LC_ALL=C.UTF-8
 "$NODE" "$TREE/build/guest/agent.mjs" < /dev/null
 echo "guest: the agent ended with $?"

@@ -12,7 +12,7 @@ function quoted(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`;
 }
 
-export function initialFileSystem({ folder, release }: Prepared, tree: string): Buffer {
+export function initialFileSystem({ folder, release }: Prepared, tree: string, usb = false): Buffer {
   const modules = join(folder, 'modules', release);
   const paths = dependencies(readFileSync(join(modules, 'modules.dep'), 'utf8'), BOOT_MODULES);
   const settings = {
@@ -21,6 +21,7 @@ export function initialFileSystem({ folder, release }: Prepared, tree: string): 
     RELEASE: release,
     NODE: process.execPath,
     HOME_DIR: homedir(),
+    USB: usb ? 'yes' : '',
     BOOT_MODULES: paths.map((path) => basename(path, '.ko')).join(' '),
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${quoted(value)}\n`);

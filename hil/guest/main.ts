@@ -7,15 +7,16 @@ import { Guest } from './guest.js';
 import { findPrepared } from './places.js';
 import { prepare } from './prepare.js';
 
-const USAGE = `usage: npm run guest -- [--console] [--prepare] [command [argument...]]
+const USAGE = `usage: npm run guest -- [--console] [--prepare] [--usb] [command [argument...]]
 
   without a command   a shell
   --prepare           get Debian's kernel; npm run setup does this too
   --check             whether that has been done: exit code 0
   --console           show the guest's console
+  --usb               with udev, gadgets and QEMU's USB controller
 `;
 
-const FLAGS = ['--prepare', '--check', '--console', '--help'] as const;
+const FLAGS = ['--prepare', '--check', '--console', '--usb', '--help'] as const;
 type Flag = (typeof FLAGS)[number];
 
 interface Options {
@@ -41,8 +42,11 @@ function shell(): string[] {
   return stdin.isTTY ? ['script', '-qc', `${size} exec bash -i`, '/dev/null'] : ['bash'];
 }
 
-async function inGuest(command: readonly string[], showConsole: boolean): Promise<number> {
-  const guest = await Guest.boot(showConsole ? { onConsole: (text) => stderr.write(text) } : {});
+async function inGuest({ flags, command }: Options): Promise<number> {
+  const guest = await Guest.boot({
+    usb: flags.includes('--usb'),
+    ...(flags.includes('--console') && { onConsole: (text) => stderr.write(text) }),
+  });
   const raw = command.length === 0 && stdin.isTTY;
   try {
     stderr.write(`${guest.kernel.split(' (')[0]}, up in ${(guest.bootMs / 1000).toFixed(1)} s\n`);
@@ -73,7 +77,7 @@ async function main({ flags, command }: Options): Promise<number> {
     await prepare((text) => stdout.write(`${text}\n`));
     if (command.length === 0) return 0;
   }
-  return await inGuest(command, flags.includes('--console'));
+  return await inGuest({ flags, command });
 }
 
 try {

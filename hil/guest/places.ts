@@ -3,7 +3,7 @@
  * `npm run setup` made is complete when `ready.json` is there, written last; its folder is named after the recipe, so a
  * tree with another list of modules has another one.
  *
- *   ~/.cache/wirewright/guest-<recipe>/   vmlinux  busybox  modules/<release>/  ready.json
+ *   ~/.cache/wirewright/guest-<recipe>/   vmlinux  busybox  udev/{udevadm,rules.d/}  modules/<release>/  ready.json
  *
  * WW_GUEST_CACHE names another folder.
  */
@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { MODULES, PACKAGES } from './recipe.js';
+import { MODULES, PACKAGES, UDEV_RULES } from './recipe.js';
 
 export type Accel = 'kvm' | 'tcg';
 
@@ -39,7 +39,7 @@ export function treeRoot(): string {
 
 export function cacheFolder(): string {
   if (process.env.WW_GUEST_CACHE !== undefined) return process.env.WW_GUEST_CACHE;
-  const recipe = JSON.stringify([PACKAGES, MODULES.map(String)]);
+  const recipe = JSON.stringify([PACKAGES, MODULES.map(String), UDEV_RULES]);
   const hash = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'wirewright', `guest-${hash}`);
 }

@@ -12,14 +12,13 @@ import { deserialize, serialize } from 'node:v8';
 import type { PoolOptions, PoolRunnerInitializer, PoolWorker, WorkerRequest } from 'vitest/node';
 import { WORKER } from './bundle.js';
 import { emitMessage, MessageReader } from './frames.js';
-import { Guest, type Program } from './guest.js';
+import { Guest, type GuestOptions, type Program } from './guest.js';
 import { treeRoot } from './places.js';
 
 /** Of one test file: each test has vitest's own limit, but a worker that spins cannot see it. */
 const FILE_LIMIT_MS = 600_000;
 
 class GuestPoolWorker implements PoolWorker {
-  readonly name = 'guest';
   private readonly events = new EventEmitter();
   private readonly reader = new MessageReader((message) => this.take(deserialize(message)));
   private guest: Guest | undefined;
@@ -27,7 +26,11 @@ class GuestPoolWorker implements PoolWorker {
   private limit: NodeJS.Timeout | undefined;
   private stopped = false;
 
-  constructor(private readonly options: PoolOptions) {}
+  constructor(
+    private readonly options: PoolOptions,
+    readonly name: string,
+    private readonly guestOptions: GuestOptions,
+  ) {}
 
   on(event: string, callback: (value: unknown) => void): void {
     this.events.on(event, callback);
@@ -44,7 +47,7 @@ class GuestPoolWorker implements PoolWorker {
   async start(): Promise<void> {
     const { outputStream, errorStream } = this.options.project.vitest.logger;
     const { project, execArgv, env } = this.options;
-    const guest = await Guest.boot();
+    const guest = await Guest.boot(this.guestOptions);
     this.guest = guest;
     outputStream.write(
       `guest: up in ${(guest.bootMs / 1000).toFixed(1)} s, ${guest.kernel.split(' (')[0]}\n`,
@@ -105,6 +108,7 @@ function guestPath(path: string | undefined): string {
   return ['/run/guest/bin', path ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':');
 }
 
-export function guestPool(): PoolRunnerInitializer {
-  return { name: 'guest', createPoolWorker: (options) => new GuestPoolWorker(options) };
+/** Each name is a guest of its own. */
+export function guestPool(name = 'guest', guestOptions: GuestOptions = {}): PoolRunnerInitializer {
+  return { name, createPoolWorker: (options) => new GuestPoolWorker(options, name, guestOptions) };
 }

@@ -22,7 +22,7 @@ import { dirname, join } from 'node:path';
 import { Guest, GuestError } from './guest.js';
 import { selectModules } from './modules.js';
 import { type Accel, cacheFolder, findPrepared, type Prepared, READY } from './places.js';
-import { MODULES, PACKAGES } from './recipe.js';
+import { MODULES, PACKAGES, UDEV_RULES } from './recipe.js';
 
 const KVM_LIMIT_MS = 15_000;
 const XZ_MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
@@ -94,6 +94,15 @@ function keepModules(from: string, to: string, release: string, busybox: string)
   tool(busybox, ['depmod', '-b', to, release]);
 }
 
+function keepUdev(from: string, to: string): void {
+  mkdirSync(join(to, 'rules.d'), { recursive: true });
+  copyFileSync(join(from, 'bin/udevadm'), join(to, 'udevadm'));
+  chmodSync(join(to, 'udevadm'), 0o755);
+  for (const name of UDEV_RULES) {
+    copyFileSync(join(from, `lib/udev/rules.d/${name}.rules`), join(to, `rules.d/${name}.rules`));
+  }
+}
+
 /** Whether KVM is of use is known only when a guest has come up with it: within another virtual machine it may hang. */
 async function bestAccel(): Promise<Accel> {
   try {
@@ -128,8 +137,9 @@ export async function prepare(say: (text: string) => void): Promise<Prepared> {
   const work = mkdtempSync(`${folder}.`);
   try {
     const kernel = findKernelPackage();
-    say(`getting ${kernel} and ${PACKAGES.busybox} from Debian for the guest, 72 MB`);
-    download([kernel, PACKAGES.busybox], work);
+    const names = [kernel, PACKAGES.busybox, PACKAGES.udev];
+    say(`getting ${names.join(', ')} from Debian for the guest, 74 MB`);
+    download(names, work);
     const packages = versionsOf(work);
     for (const file of readdirSync(work).filter((name) => name.endsWith('.deb'))) {
       tool('dpkg-deb', ['-x', file, 'unpacked'], work);
@@ -142,6 +152,7 @@ export async function prepare(say: (text: string) => void): Promise<Prepared> {
     copyFileSync(join(unpacked, 'bin/busybox'), busybox);
     chmodSync(busybox, 0o755);
     unpackKernel(join(unpacked, 'boot', `vmlinuz-${release}`), join(made, 'vmlinux'));
+    keepUdev(unpacked, join(made, 'udev'));
     keepModules(unpacked, work, release, busybox);
     renameSync(join(work, 'lib/modules'), join(made, 'modules'));
     writeReady(made, { release, packages, accel: 'tcg' });

@@ -1,0 +1,111 @@
+/**
+ * QEMU's monitor from within the guest, over a virtio serial port (hil/guest/usb_devices.ts): plugs devices into the
+ * controller and pulls them out. One command at a time; events between are passed over. The port is read without
+ * waiting: a read that waits in libuv's pool would keep the process from ending.
+ */
+import { constants, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { PEER_MAC, QMP_PORT, USB_NETDEV } from '../guest/usb_devices.js';
+import { findDevice, until } from './sysfs.js';
+
+const PORTS = '/sys/class/virtio-ports';
+const CHUNK_BYTES = 4096;
+
+interface Answer {
+  readonly return?: unknown;
+  readonly error?: { readonly class: string; readonly desc: string };
+  readonly QMP?: unknown;
+  readonly event?: string;
+}
+
+export class Qmp {
+  private text = '';
+  private readonly chunk = Buffer.alloc(CHUNK_BYTES);
+
+  private constructor(private readonly fd: number) {}
+
+  static async open(): Promise<Qmp> {
+    const port = readdirSync(PORTS).find(
+      (name) => readFileSync(`${PORTS}/${name}/name`, 'utf8').trim() === QMP_PORT,
+    );
+    if (port === undefined) throw new Error(`no serial port ${QMP_PORT}: not a guest with USB`);
+    const qmp = new Qmp(openSync(`/dev/${port}`, constants.O_RDWR | constants.O_NONBLOCK));
+    await qmp.call('qmp_capabilities');
+    return qmp;
+  }
+
+  async call(execute: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    writeSync(this.fd, `${JSON.stringify({ execute, arguments: args })}\n`);
+    const answer = await until(`QEMU's answer to ${execute}`, () => this.answer());
+    if (answer.error !== undefined) throw new Error(`QEMU: ${answer.error.desc}`);
+    return answer.return;
+  }
+
+  private answer(): Answer | undefined {
+    this.read();
+    for (;;) {
+      const end = this.text.indexOf('\n');
+      if (end < 0) return undefined;
+      const answer = JSON.parse(this.text.slice(0, end)) as Answer;
+      this.text = this.text.slice(end + 1);
+      if (answer.QMP === undefined && answer.event === undefined) return answer;
+    }
+  }
+
+  private read(): void {
+    try {
+      for (;;) {
+        const bytes = readSync(this.fd, this.chunk);
+        if (bytes === 0) return;
+        this.text += this.chunk.toString('utf8', 0, bytes);
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+/** QEMU's usb-net adapter, and its peer: a network card of the guest at the other end of its wire. */
+export class UsbNet {
+  /** Vendor and product, whatever the configuration. */
+  readonly id = '0525:a4a2';
+
+  constructor(
+    private readonly qmp: Qmp,
+    readonly mac: string,
+    readonly port = '1',
+  ) {}
+
+  async plug(): Promise<string> {
+    await this.plugNow();
+    return until('usb-net on the bus', () => this.device);
+  }
+
+  async plugNow(): Promise<void> {
+    const device = {
+      driver: 'usb-net',
+      id: 'un0',
+      bus: 'xhci.0',
+      port: this.port,
+      netdev: USB_NETDEV,
+      mac: this.mac,
+    };
+    await this.qmp.call('device_add', device);
+  }
+
+  async unplug(): Promise<void> {
+    await this.qmp.call('device_del', { id: 'un0' });
+  }
+
+  get device(): string | undefined {
+    return findDevice({ id: this.id });
+  }
+
+  /** The interface of the card at the other end, in this network namespace. */
+  static peer(): string {
+    const name = readdirSync('/sys/class/net').find(
+      (link) => readFileSync(`/sys/class/net/${link}/address`, 'utf8').trim() === PEER_MAC,
+    );
+    if (name === undefined) throw new Error(`no interface ${PEER_MAC} here`);
+    return name;
+  }
+}

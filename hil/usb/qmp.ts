@@ -3,7 +3,7 @@
  * controller and pulls them out. One command at a time; events between are passed over. The port is read without
  * waiting: a read that waits in libuv's pool would keep the process from ending.
  */
-import { constants, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { PEER_MAC, QMP_PORT, USB_NETDEV } from '../guest/usb_devices.js';
 import { findDevice, until } from './sysfs.js';
 
@@ -29,8 +29,16 @@ export class Qmp {
     );
     if (port === undefined) throw new Error(`no serial port ${QMP_PORT}: not a guest with USB`);
     const qmp = new Qmp(openSync(`/dev/${port}`, constants.O_RDWR | constants.O_NONBLOCK));
-    await qmp.call('qmp_capabilities');
+    // The monitor outlives us; who was here before may have said it already.
+    await qmp.call('qmp_capabilities').catch((error: Error) => {
+      if (!error.message.includes('already complete')) throw error;
+    });
     return qmp;
+  }
+
+  /** The port can be opened once at a time. */
+  close(): void {
+    closeSync(this.fd);
   }
 
   async call(execute: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {

@@ -80,7 +80,9 @@ it.each([
   [2, 'rndis_host'],
 ])("QEMU's adapter in configuration %i, %s, reaches the card at the other end", async (value, driver) => {
   netns();
-  const adapter = new UsbNet(await Qmp.open(), HOST_MAC);
+  const qmp = await Qmp.open();
+  undo.push(() => qmp.close());
+  const adapter = new UsbNet(qmp, HOST_MAC);
   const device = await adapter.plug();
   undo.push(async () => {
     await adapter.unplug();

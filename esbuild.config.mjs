@@ -3,6 +3,7 @@
  *
  *   assembly/index.ts ── asc, targets of asconfig.json ──► build/core.wasm, build/core.scalar.wasm ──► dist/
  *   assembly/replay/index.ts ── the same ──► build/replay.wasm, build/replay.scalar.wasm ──► dist/
+ *   assembly/board_test/index.ts ── the same ──► build/board_test.wasm, build/board_test.scalar.wasm
  *   src/cli/main.ts, src/index.ts ── esbuild, ESM with splitting ──► dist/cli.js, dist/index.js, dist/chunks/
  *   bench/index.ts, bench/assembly/ (--bench) ──► build/bench.js, build/bench_nic.wasm, build/bench_offload.wasm
  *   hil/guest/main.ts ──► build/guest.js; with --guest nothing else
@@ -59,9 +60,10 @@ function coreHash(targets) {
   return hash.digest('hex');
 }
 
-function asc(target, outFile, entry = 'assembly/index.ts') {
+function asc(target, outFile, entry = 'assembly/index.ts', options = []) {
   const script = 'node_modules/assemblyscript/bin/asc.js';
   const args = [script, entry, '--config', 'asconfig.json', '--target', target, '--outFile', outFile];
+  args.push(...options);
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, args, { stdio: 'inherit' });
     child.once('error', fail);
@@ -104,6 +106,31 @@ async function buildCore() {
   }
   if (!fresh)
     notice(outFiles.map((path) => `${path} ${(statSync(path).size / 1024).toFixed(0)} KB`).join(', '));
+}
+
+/**
+ * The tests that run where the core runs. Their constants lie above the core's memory (abi/board_test), whose ABI is
+ * all that they know of it, so that they are compiled when they or it change.
+ */
+async function buildBoardTest() {
+  const sources = coreSources().filter((name) => /^(board_test|abi|lib|wire)\//.test(name));
+  const hash = createHash('sha256').update(readFileSync('asconfig.json'));
+  for (const name of sources) hash.update(`${name}\0`).update(readFileSync(join('assembly', name)));
+  hash.update(readJson('node_modules/assemblyscript/package.json').version);
+  const wanted = hash.digest('hex');
+  const stamp = 'build/board_test.hash';
+  const outFiles = { simd: 'build/board_test.wasm', scalar: 'build/board_test.scalar.wasm' };
+  const there = Object.values(outFiles).every((path) => existsSync(path));
+  if (there && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  const place = ['--memoryBase', '2097152', '--initialMemory', '36'];
+  await Promise.all(
+    Object.entries(outFiles).map(async ([target, outFile]) => {
+      const temporary = `${outFile}.${process.pid}.wasm`;
+      await asc(target, temporary, 'assembly/board_test/index.ts', place);
+      renameSync(temporary, outFile);
+    }),
+  );
+  replaceFile(stamp, (path) => writeFileSync(path, wanted));
 }
 
 /** A module of the benchmarks (bench/assembly), compiled as the core is; `sources` are what it is made of. */
@@ -181,7 +208,11 @@ mkdirSync('dist', { recursive: true });
 try {
   const jobs = [bundle({ guest: 'hil/guest/main.ts' }, 'build', 'guest-chunks')];
   if (!process.argv.includes('--guest')) {
-    jobs.push(buildCore(), bundle({ cli: 'src/cli/main.ts', index: 'src/index.ts' }, 'dist', 'chunks'));
+    jobs.push(
+      buildCore(),
+      buildBoardTest(),
+      bundle({ cli: 'src/cli/main.ts', index: 'src/index.ts' }, 'dist', 'chunks'),
+    );
   }
   if (process.argv.includes('--bench')) {
     const entries = {

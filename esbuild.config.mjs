@@ -1,5 +1,5 @@
 /**
- * The build. `node esbuild.config.mjs [--bench] [--guest]`
+ * The build. `node esbuild.config.mjs [--bench] [--guest] [--hil]`
  *
  *   assembly/index.ts ── asc, targets of asconfig.json ──► build/core.wasm, build/core.scalar.wasm ──► dist/
  *   assembly/replay/index.ts ── the same ──► build/replay.wasm, build/replay.scalar.wasm ──► dist/
@@ -7,6 +7,7 @@
  *   src/cli/main.ts, src/index.ts ── esbuild, ESM with splitting ──► dist/cli.js, dist/index.js, dist/chunks/
  *   bench/index.ts, bench/assembly/ (--bench) ──► build/bench.js, build/bench_nic.wasm, build/bench_offload.wasm
  *   hil/guest/main.ts ──► build/guest.js; with --guest nothing else
+ *   hil/main.ts (--hil) ──► build/hil.js
  *
  * asc takes seconds, so it runs only when the hash over assembly/** and its settings has changed. Everything is
  * written beside its place and renamed, so that two builds at once, or a build beside a running `ww`, do not
@@ -214,6 +215,7 @@ try {
       bundle({ cli: 'src/cli/main.ts', index: 'src/index.ts' }, 'dist', 'chunks'),
     );
   }
+  if (process.argv.includes('--hil')) jobs.push(bundle({ hil: 'hil/main.ts' }, 'build', 'hil-chunks'));
   if (process.argv.includes('--bench')) {
     const entries = {
       bench: 'bench/index.ts',

@@ -10,9 +10,9 @@ import { VirtualBoard } from '../../src/drivers/serial/virtual_board.js';
 import { ping } from '../../src/tools/ping.js';
 import { Random } from '../random.js';
 import { BoardLab, freeUdpPort } from './board_lab.js';
-import { DAMAGES } from './damaged_line.js';
+import { DAMAGES } from '../../hil/line/damaged_line.js';
 import { buildImages } from './images.js';
-import { LineProxy } from './line_proxy.js';
+import { LineProxy } from '../../hil/line/line_proxy.js';
 
 const SECOND = { timeout: 10_000, interval: 20 };
 const word = (value: number): Buffer => {

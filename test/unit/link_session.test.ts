@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LinkOp } from '../../assembly/abi/link.js';
 import { LinkSession } from '../../src/drivers/serial/link_session.js';
 import { NetError } from '../../src/net_error.js';
-import { DAMAGES, type Damage, damage } from '../board/damaged_line.js';
+import { DAMAGES, type Damage, damage } from '../../hil/line/damaged_line.js';
 import { NativeLink } from '../board/native_link.js';
 import { Random } from '../random.js';
 

@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Random } from '../random.js';
+import type { Random } from '../../test/random.js';
 import { type Damage, damage } from './damaged_line.js';
 
 export class LineProxy {

@@ -1,5 +1,5 @@
 /** What a line can do to bytes on their way, one kind at a time. */
-import type { Random } from '../random.js';
+import type { Random } from '../../test/random.js';
 
 export const DAMAGES = ['drop', 'flip', 'insert', 'duplicate', 'repeat', 'cut', 'zero'] as const;
 export type Damage = (typeof DAMAGES)[number];

@@ -165,10 +165,23 @@ export enum MdbRec {
   ADDR = 16,
   /** u32, out: hundredths of a second until it goes; 0 for permanent ones. */
   TIMER = 32,
-  SIZE = 40,
+  /** u8, out: 1 INCLUDE, 0 EXCLUDE; u8 MDB_KIND_* */
+  FILTER_MODE = 36,
+  KIND = 37,
+  /** The source of an (S,G), 0 of a (*,G). */
+  SRC = 40,
+  SIZE = 56,
 }
 export const MDB_PERMANENT: u32 = 1;
 export const MDB_FAST_LEAVE: u32 = 2;
+/** Of an (S,G): the port is in it because it excludes other sources; the port excludes this one. */
+export const MDB_STAR_EXCL: u32 = 4;
+export const MDB_BLOCKED: u32 = 8;
+/** From a request, not from a report ("proto static"). */
+export const MDB_USER: u32 = 64;
+/** KIND of a record of MDB_DUMP: a membership, or one of the sources of the membership told before it (SRC, TIMER). */
+export const MDB_KIND_GROUP: u32 = 0;
+export const MDB_KIND_SOURCE: u32 = 1;
 
 /** Event FDB (abi/event): ADDR is MAC, u16 VLAN, i32 ifindex of the bridge, u16 NUD_* state. */
 export enum FdbEvent {

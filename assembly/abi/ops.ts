@@ -121,6 +121,8 @@ export enum Op {
   TIMER_BR_GROUP,
   TIMER_BR_PORT_GROUP,
   TIMER_BR_QUERY,
+  TIMER_BR_SOURCE,
+  TIMER_BR_REXMIT,
   // packet sockets: napi poll of a port with a mapped ring; a foreign slot is given back: (slot: usize) => void
   POLL_TPACKET = 460,
   FOREIGN_TPACKET,

@@ -30,7 +30,9 @@ import {
 } from './br_forward';
 import { brAddIf, brDelIf, brFree, brInit, brPortEvent, brPortOf, brSetAddress } from './br_if';
 import { brHandleFrames, brNetifReceive, brPreRoutingResume } from './br_input';
-import { groupExpired, portGroupExpired, queryTimer } from './br_mdb';
+import { groupExpired, queryTimer } from './br_mdb';
+import { groupSourceExpired, portGroupExpired } from './br_mdb_source';
+import { portGroupRexmit } from './br_multicast_report';
 import {
   MCAST_DROP,
   MCAST_FLOOD,
@@ -209,6 +211,8 @@ export function bridgeOpsInit(): void {
   opSet(Op.TIMER_BR_GC, fdbGc.index);
   opSet(Op.TIMER_BR_GROUP, groupExpired.index);
   opSet(Op.TIMER_BR_PORT_GROUP, portGroupExpired.index);
+  opSet(Op.TIMER_BR_SOURCE, groupSourceExpired.index);
+  opSet(Op.TIMER_BR_REXMIT, portGroupRexmit.index);
   opSet(Op.TIMER_BR_QUERY, queryTimerExpired.index);
   brStpOpsInit();
 }

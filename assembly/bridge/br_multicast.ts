@@ -5,10 +5,10 @@
  *   report ──► the port is in the group until the membership interval ends     leave ──► asked again, then out
  *   query ───► another querier: its port leads to a multicast router           PIM hello ─► likewise
  *
- * Sources of IGMPv3 and MLDv2 are not told apart: a listener of any source is one of the group (Linux's default, too:
- * mcast_igmp_version 2, mcast_mld_version 1).
+ * Sources are told apart (br_multicast_report) with mcast_igmp_version 3 and mcast_mld_version 2. With 2 and 1, the
+ * defaults, a listener of any source is one of the group.
  */
-import { BrAttr, BrState, MDB_FAST_LEAVE, MDB_PERMANENT } from '../abi/bridge';
+import { BrAttr, BrState, MDB_PERMANENT } from '../abi/bridge';
 import { csumFold, csumIpv6Nofold, csumPartial } from '../lib/checksum';
 import { root } from '../lib/root';
 import { Scratch, scratch } from '../lib/scratch';
@@ -71,6 +71,8 @@ import {
 } from '../wire/icmpv6';
 import { MLDV2_RECORD_LEN, MLD_LEN, checkMld, mldGroup, mldMaxResponse, mldQuerySources } from '../wire/mld';
 import {
+  MCAST_EXCLUDE,
+  MCAST_INCLUDE,
   MdbEntry,
   PortGroup,
   hostTimer,
@@ -80,13 +82,16 @@ import {
   mdbHostJoin,
   mdbLookup,
   mdbPortGroupOf,
-  mdbPortJoin,
+  mdbPortGet,
+  mdbLookupSource,
+  mdbTellsSources,
   mdbPortLeave,
   portGroupTimer,
   queryTimer,
 } from './br_mdb';
 import { BR_MULTICAST_FAST_LEAVE, BrPort, Bridge, brAttr } from './br_private';
 import { multicastSendQueries } from './br_multicast_query';
+import { SourceRecord, multicastRecord, sourceRecord } from './br_multicast_report';
 
 /** What multicastRcv says: flood where nobody is known, to routers only, or the frame is broken. */
 export const MCAST_FLOOD: u32 = 0;
@@ -102,6 +107,8 @@ const LOCAL_NET: u32 = 0x000000e0;
 const ALL_PIM_ROUTERS: u32 = 0x0d0000e0;
 /** Set in skb.cb0 of IGMP and MLD messages: they are not looked up. */
 const CB_IGMP: u32 = 1;
+/** RFC 3376 4.1.5. */
+const QUERY_SUPPRESS: u32 = 8;
 /** Linux: MDB_RTR_TYPE_*. */
 export const MDB_RTR_DISABLED: u32 = 0;
 export const MDB_RTR_TEMP_QUERY: u32 = 1;
@@ -145,11 +152,11 @@ function ipv4Rcv(br: Bridge, p: BrPort | null, skb: SkBuff, vid: u32): u32 {
   skb.cb0 = CB_IGMP;
   const type = igmpType(igmp);
   if (type === IGMP_HOST_MEMBERSHIP_REPORT || type === IGMPV2_HOST_MEMBERSHIP_REPORT) {
-    join4(br, p, vid, igmpGroup(igmp));
+    if (isGroup4(igmpGroup(igmp))) join(br, p, AF_INET, vid, igmpGroup(igmp), 0, MCAST_EXCLUDE);
     return MCAST_ROUTERS;
   }
   if (type === IGMPV3_HOST_MEMBERSHIP_REPORT) {
-    report3(br, p, vid, igmp);
+    report3(br, p, vid, igmp, ipv4SaddrBe(skb.data));
   } else if (type === IGMP_HOST_LEAVE_MESSAGE) {
     leave(br, p, AF_INET, vid, igmpGroup(igmp), 0);
   } else if (type === IGMP_HOST_MEMBERSHIP_QUERY) {
@@ -158,19 +165,45 @@ function ipv4Rcv(br: Bridge, p: BrPort | null, skb: SkBuff, vid: u32): u32 {
   return MCAST_FLOOD;
 }
 
-function join4(br: Bridge, p: BrPort | null, vid: u32, group: u32): void {
-  if ((group & LOCAL_MASK) === LOCAL_NET || (group & 0xf0) !== 0xe0) return;
-  join(br, p, AF_INET, vid, group, 0);
+function isGroup4(group: u32): bool {
+  return (group & LOCAL_MASK) !== LOCAL_NET && (group & 0xf0) === 0xe0;
 }
 
-function report3(br: Bridge, p: BrPort | null, vid: u32, igmp: usize): void {
+function report3(br: Bridge, p: BrPort | null, vid: u32, igmp: usize, host: u32): void {
+  const sources = p !== null && mdbTellsSources(br, AF_INET);
   let at = igmp + IGMP_LEN;
   for (let n = reportRecords(igmp); n > 0; n--) {
     const group = load<u32>(at, 4);
-    if (recordLeaves(at)) leave(br, p, AF_INET, vid, group, 0);
-    else if (recordJoins(at)) join4(br, p, vid, group);
+    const leaves = recordLeaves(at);
+    if (leaves && !sources) leave(br, p, AF_INET, vid, group, 0);
+    else if (!leaves && recordJoins(at) && isGroup4(group))
+      join(br, p, AF_INET, vid, group, 0, sources ? MCAST_INCLUDE : MCAST_EXCLUDE);
+    if (sources && p !== null && recordJoins(at))
+      record(br, p, AF_INET, vid, group, 0, at, at + IGMPV3_RECORD_LEN, 4, host, 0);
     at += recordLen(at, IGMPV3_RECORD_LEN, 4);
   }
+}
+
+/** What a record says of sources. Linux: br_ip4_multicast_igmp3_report. */
+function record(
+  br: Bridge,
+  p: BrPort,
+  family: u32,
+  vid: u32,
+  addr0: u64,
+  addr1: u64,
+  at: usize,
+  srcs: usize,
+  size: u32,
+  host0: u64,
+  host1: u64,
+): void {
+  const entry = mdbLookup(br, family, vid, addr0, addr1);
+  const pg = entry === 0 ? 0 : mdbPortGroupOf(entry, p, mcast(br).source);
+  if (pg === 0 || (changetype<PortGroup>(pg).flags & MDB_PERMANENT) !== 0) return;
+  const r = changetype<SourceRecord>(scratch(Scratch.BR_SOURCE_RECORD));
+  sourceRecord(r, br, recordType(at), host0, host1, srcs, recordSources(at), size);
+  multicastRecord(changetype<PortGroup>(pg), r);
 }
 
 /** RFC 3376 4.2.12: to INCLUDE of nothing is to leave. */
@@ -184,18 +217,19 @@ function recordJoins(at: usize): bool {
   return recordType(at) >= MODE_IS_INCLUDE && recordType(at) <= BLOCK_OLD_SOURCES;
 }
 
-/** Linux: br_multicast_add_group. */
-function join(br: Bridge, p: BrPort | null, family: u32, vid: u32, addr0: u64, addr1: u64): void {
+/** Linux: br_multicast_add_group. MCAST_INCLUDE: the record's sources say more. */
+function join(br: Bridge, p: BrPort | null, family: u32, vid: u32, addr0: u64, addr1: u64, mode: u32): void {
   if (p !== null && p.state === <u8>BrState.DISABLED) return;
-  const entry = mdbGet(br, family, vid, addr0, addr1);
+  const entry = mdbGet(br, family, vid, addr0, addr1, 0, 0);
   if (entry === 0) return;
   const until = root().now + csNs(br, BrAttr.MCAST_MEMBERSHIP_INTERVAL);
   if (p === null) {
     mdbHostJoin(entry, until);
     return;
   }
-  const fast = (p.flags & BR_MULTICAST_FAST_LEAVE) !== 0 ? MDB_FAST_LEAVE : 0;
-  mdbPortJoin(entry, p, fast, until, mcast(br).source);
+  const pg = mdbPortGet(entry, p, 0, mcast(br).source, mode);
+  if (pg === 0 || mode === MCAST_INCLUDE) return;
+  if ((changetype<PortGroup>(pg).flags & MDB_PERMANENT) === 0) timerAdd(portGroupTimer(pg), until);
 }
 
 /** Linux: br_multicast_leave_group. */
@@ -216,7 +250,10 @@ function leave(br: Bridge, p: BrPort | null, family: u32, vid: u32, addr0: u64, 
     return;
   }
   if (brAttr(br, BrAttr.MCAST_QUERIER) !== 0) multicastSendQueries(br, p, family, vid, addr0, addr1);
-  if (pg !== 0 && (changetype<PortGroup>(pg).flags & MDB_PERMANENT) === 0) shorten(portGroupTimer(pg), time);
+  if (pg === 0 || (changetype<PortGroup>(pg).flags & MDB_PERMANENT) !== 0) return;
+  const timer = portGroupTimer(pg);
+  if (timerPending(timer)) shorten(timer, time);
+  else timerAdd(timer, time);
 }
 
 /** A timer runs out at `time` at the latest. */
@@ -248,6 +285,8 @@ function query4(
     }
   } else {
     if (igmpQuerySources(igmp) !== 0) return;
+    // Another querier that goes on asking (RFC 3376 6.6.1): what is known stays.
+    if (group !== 0 && mdbTellsSources(br, AF_INET) && (load<u8>(igmp, 8) & QUERY_SUPPRESS) !== 0) return;
     delayNs = <u64>max(igmpDelay(igmpCode(igmp)), 1) * 10 * NS_PER_CS;
   }
   if (group !== 0) {
@@ -272,8 +311,12 @@ function groupQueried(br: Bridge, family: u32, vid: u32, addr0: u64, addr1: u64,
   if (entry === 0) return;
   const time = root().now + delayNs * <u64>brAttr(br, BrAttr.MCAST_LAST_MEMBER_COUNT);
   if (changetype<MdbEntry>(entry).hostJoined !== 0) shorten(hostTimer(entry), time);
-  for (let pg = changetype<MdbEntry>(entry).ports; pg !== 0; pg = changetype<PortGroup>(pg).next)
-    shorten(portGroupTimer(pg), time);
+  const all = !mdbTellsSources(br, family);
+  for (let pg = changetype<MdbEntry>(entry).ports; pg !== 0; pg = changetype<PortGroup>(pg).next) {
+    const timer = portGroupTimer(pg);
+    if (timerPending(timer)) shorten(timer, time);
+    else if (all || <u32>changetype<PortGroup>(pg).filterMode === MCAST_EXCLUDE) timerAdd(timer, time);
+  }
 }
 
 function ipv6Rcv(br: Bridge, p: BrPort | null, skb: SkBuff, vid: u32): u32 {
@@ -298,10 +341,11 @@ function ipv6Rcv(br: Bridge, p: BrPort | null, skb: SkBuff, vid: u32): u32 {
   if (csumFold(sum) !== 0 || checkMld(mld, len) !== WIRE_OK) return MCAST_DROP;
   skb.cb0 = CB_IGMP;
   if (type === ICMPV6_MGM_REPORT) {
-    join6(br, p, vid, mldGroup(mld));
+    const group = mldGroup(mld);
+    if (isGroup6(group)) join(br, p, AF_INET6, vid, load<u64>(group), load<u64>(group, 8), MCAST_EXCLUDE);
     return MCAST_ROUTERS;
   }
-  if (type === ICMPV6_MLD2_REPORT) report2(br, p, vid, mld);
+  if (type === ICMPV6_MLD2_REPORT) report2(br, p, vid, mld, ipv6Saddr(ip));
   else if (type === ICMPV6_MGM_REDUCTION) leave6(br, p, vid, mldGroup(mld));
   else query6(br, p, vid, ipv6Saddr(ip), mld, len);
   return MCAST_FLOOD;
@@ -312,20 +356,28 @@ function allNodes(addr: usize): bool {
   return load<u64>(addr) === 0x02ff && load<u64>(addr, 8) === 0x01000000_00000000;
 }
 
-function join6(br: Bridge, p: BrPort | null, vid: u32, group: usize): void {
-  if (load<u8>(group) !== 0xff || allNodes(group)) return;
-  join(br, p, AF_INET6, vid, load<u64>(group), load<u64>(group, 8));
+function isGroup6(group: usize): bool {
+  return load<u8>(group) === 0xff && !allNodes(group);
 }
 
 function leave6(br: Bridge, p: BrPort | null, vid: u32, group: usize): void {
   leave(br, p, AF_INET6, vid, load<u64>(group), load<u64>(group, 8));
 }
 
-function report2(br: Bridge, p: BrPort | null, vid: u32, mld: usize): void {
+function report2(br: Bridge, p: BrPort | null, vid: u32, mld: usize, host: usize): void {
+  const sources = p !== null && mdbTellsSources(br, AF_INET6);
   let at = mld + 8;
   for (let n = reportRecords(mld); n > 0; n--) {
-    if (recordLeaves(at)) leave6(br, p, vid, at + 4);
-    else if (recordJoins(at)) join6(br, p, vid, at + 4);
+    const addr0 = load<u64>(at, 4);
+    const addr1 = load<u64>(at, 12);
+    const leaves = recordLeaves(at);
+    if (leaves && !sources) leave6(br, p, vid, at + 4);
+    else if (!leaves && recordJoins(at) && isGroup6(at + 4))
+      join(br, p, AF_INET6, vid, addr0, addr1, sources ? MCAST_INCLUDE : MCAST_EXCLUDE);
+    if (sources && p !== null && recordJoins(at)) {
+      const srcs = at + MLDV2_RECORD_LEN;
+      record(br, p, AF_INET6, vid, addr0, addr1, at, srcs, 16, load<u64>(host), load<u64>(host, 8));
+    }
     at += recordLen(at, MLDV2_RECORD_LEN, 16);
   }
 }
@@ -334,9 +386,12 @@ function query6(br: Bridge, p: BrPort | null, vid: u32, saddr: usize, mld: usize
   const group = mldGroup(mld);
   const v2 = len > MLD_LEN;
   if (v2 && mldQuerySources(mld) !== 0) return;
+  const general = (load<u64>(group) | load<u64>(group, 8)) === 0;
+  const suppresses = v2 && (load<u8>(mld, 24) & QUERY_SUPPRESS) !== 0;
+  if (!general && suppresses && mdbTellsSources(br, AF_INET6)) return;
   const ms = v2 ? mldDelay(mldMaxResponse(mld)) : mldMaxResponse(mld);
   const delayNs = <u64>max(ms, 1) * NS_PER_MS;
-  if ((load<u64>(group) | load<u64>(group, 8)) !== 0) {
+  if (!general) {
     groupQueried(br, AF_INET6, vid, load<u64>(group), load<u64>(group, 8), delayNs);
     return;
   }
@@ -385,9 +440,24 @@ export function multicastQuerierExists(br: Bridge, skb: SkBuff, mdst: usize): bo
 /** The entry that a frame to a group is for, or 0. Linux: br_mdb_entry_skb_get. */
 export function mdbFind(br: Bridge, skb: SkBuff, vid: u32): usize {
   if (br.snooping === 0 || skb.cb0 === CB_IGMP) return 0;
-  if (<u32>skb.protocol === ETH_P_IP) return mdbLookup(br, AF_INET, vid, load<u32>(skb.data, 16), 0);
-  if (<u32>skb.protocol === ETH_P_IPV6)
-    return mdbLookup(br, AF_INET6, vid, load<u64>(skb.data, 24), load<u64>(skb.data, 32));
+  if (<u32>skb.protocol === ETH_P_IP) {
+    const group = <u64>load<u32>(skb.data, 16);
+    if (mdbTellsSources(br, AF_INET)) {
+      const found = mdbLookupSource(br, AF_INET, vid, group, 0, load<u32>(skb.data, 12), 0);
+      if (found !== 0) return found;
+    }
+    return mdbLookup(br, AF_INET, vid, group, 0);
+  }
+  if (<u32>skb.protocol === ETH_P_IPV6) {
+    const addr0 = load<u64>(skb.data, 24);
+    const addr1 = load<u64>(skb.data, 32);
+    if (mdbTellsSources(br, AF_INET6)) {
+      const src0 = load<u64>(skb.data, 8);
+      const found = mdbLookupSource(br, AF_INET6, vid, addr0, addr1, src0, load<u64>(skb.data, 16));
+      if (found !== 0) return found;
+    }
+    return mdbLookup(br, AF_INET6, vid, addr0, addr1);
+  }
   return mdbLookup(br, 0, vid, load<u64>(skb.macHeader) & 0xffffffffffff, 0);
 }
 

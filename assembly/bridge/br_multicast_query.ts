@@ -23,7 +23,8 @@ import { IGMPV3_QUERY_LEN, IGMP_LEN, emitIgmpQuery } from '../wire/igmp';
 import { IPPROTO_IGMP, IP_DF, emitIpv4, ipv4SetCheckBe, ipv4SetIhl } from '../wire/ipv4';
 import { IPV6_HDR_LEN, NEXTHDR_HOP, emitIpv6 } from '../wire/ipv6';
 import { MLDV2_QUERY_LEN, MLD_LEN } from '../wire/mld';
-import { mcast, queryTimer } from './br_mdb';
+import { MdbEntry, PortGroup, mcast, queryTimer } from './br_mdb';
+import { GroupSource, SOURCE_ASKED, groupSourceTimer } from './br_mdb_source';
 import { BrPort, Bridge, brAttr, brIsUp } from './br_private';
 
 const NS_PER_CS: u64 = 10_000_000;
@@ -33,11 +34,12 @@ const ROUTER_ALERT4: u32 = 0x00000494;
 /** Hop-by-Hop: ICMPv6 next, length 0, Router Alert 0 (RFC 2711), PadN. */
 const HBH_ALERT: u64 = 0x0001_0000_0205_003a;
 const HBH_LEN: u32 = 8;
-/** 224.0.0.1 and ff02::1. Differs from RFC 2236 9, as Linux does: queries for one group go to all hosts, too. */
+/** 224.0.0.1 and ff02::1. Differs from RFC 2236 9, as Linux does: what asks about a leave goes to all hosts, too. */
 const ALL_SYSTEMS: u32 = 0xe0000001;
 const ALL_NODES_0: u64 = 0x02ff;
 const ALL_NODES_1: u64 = 0x01000000_00000000;
-const QRV: u8 = 2;
+const QRV: u32 = 2;
+const SUPPRESS: u32 = 8;
 
 /** TIMER_BR_QUERY: general queries of both families out of every port. */
 export function queryTimerExpired(arg: usize): void {
@@ -63,7 +65,7 @@ function everyPort(br: Bridge, family: u32): void {
   }
 }
 
-/** One query out of `p`: general, or for a group. */
+/** One query out of `p`, to all hosts: general, or for a group. */
 export function multicastSendQueries(
   br: Bridge,
   p: BrPort,
@@ -72,14 +74,89 @@ export function multicastSendQueries(
   addr0: u64,
   addr1: u64,
 ): void {
-  const skb = family === AF_INET ? query4(br, <u32>addr0) : query6(br, addr0, addr1);
-  if (skb === null) return;
+  const skb =
+    family === AF_INET ? query4(br, <u32>addr0, null, 0, false) : query6(br, addr0, addr1, null, 0, false);
+  if (skb !== null) send(br, p, vid, skb);
+}
+
+function send(br: Bridge, p: BrPort, vid: u32, skb: SkBuff): void {
   skb.dev = p.dev;
   if (vid !== 0 && br.vlanFiltering !== 0) {
     skb.vlanProto = br.vlanProto;
     skb.vlanTci = <u16>vid;
   }
   devQueueXmit(skb);
+}
+
+/** For the group of a membership, to the group. `suppress`: routers leave their timers (RFC 3376 4.1.5). */
+export function multicastQueryGroup(br: Bridge, pg: PortGroup, suppress: bool): void {
+  query(br, pg, 0, suppress);
+}
+
+/**
+ * For sources of a membership that are still to be asked for. `first`: with the suppress bit, those that count for
+ * longer than the last member query time, and if there are any those that do not; else only these. True: more is to do.
+ */
+export function multicastQuerySources(br: Bridge, pg: PortGroup, first: bool): bool {
+  const lmqt = queryTimeEnd(br);
+  let n = choose(pg, first, lmqt);
+  if (n === 0) return false;
+  query(br, pg, n, first);
+  if (first) {
+    n = choose(pg, false, lmqt);
+    if (n !== 0) query(br, pg, n, true);
+  }
+  return unasked(pg);
+}
+
+/** Linux: br_multicast_lmqt. */
+function queryTimeEnd(br: Bridge): u64 {
+  const interval = <u64>brAttr(br, BrAttr.MCAST_LAST_MEMBER_INTERVAL) * NS_PER_CS;
+  return root().now + interval * <u64>brAttr(br, BrAttr.MCAST_LAST_MEMBER_COUNT);
+}
+
+/** Marks the sources that the next query names; how many. */
+function choose(pg: PortGroup, over: bool, lmqt: u64): u32 {
+  let n: u32 = 0;
+  for (let at = pg.sources; at !== 0; at = changetype<GroupSource>(at).next) {
+    const src = changetype<GroupSource>(at);
+    const named = src.rexmit !== 0 && groupSourceTimer(at).expires > lmqt === over;
+    src.flags = named ? src.flags | SOURCE_ASKED : src.flags & ~SOURCE_ASKED;
+    if (!named) continue;
+    src.rexmit--;
+    n++;
+  }
+  return n;
+}
+
+function unasked(pg: PortGroup): bool {
+  for (let at = pg.sources; at !== 0; at = changetype<GroupSource>(at).next)
+    if (changetype<GroupSource>(at).rexmit !== 0) return true;
+  return false;
+}
+
+function query(br: Bridge, pg: PortGroup, n: u32, suppress: bool): void {
+  const e = changetype<MdbEntry>(pg.entry);
+  const skb =
+    <u32>e.family === AF_INET
+      ? query4(br, <u32>e.addr0, pg, n, suppress)
+      : query6(br, e.addr0, e.addr1, pg, n, suppress);
+  if (skb !== null) send(br, changetype<BrPort>(pg.port), e.vid, skb);
+}
+
+/** Sources that `choose` marked, `size` bytes each. */
+function putSources(pg: PortGroup, to: usize, size: u32): void {
+  for (let at = pg.sources; at !== 0; at = changetype<GroupSource>(at).next) {
+    const src = changetype<GroupSource>(at);
+    if ((src.flags & SOURCE_ASKED) === 0) continue;
+    if (size === 4) {
+      store<u32>(to, <u32>src.addr0);
+    } else {
+      store<u64>(to, src.addr0);
+      store<u64>(to, src.addr1, 8);
+    }
+    to += size;
+  }
 }
 
 function frame(br: Bridge, bytes: u32, protocol: u32): SkBuff | null {
@@ -96,19 +173,20 @@ function frame(br: Bridge, bytes: u32, protocol: u32): SkBuff | null {
   return made;
 }
 
-function query4(br: Bridge, group: u32): SkBuff | null {
+/** `pg`: to the group itself (otherwise to all hosts), and for `n` of its sources. */
+function query4(br: Bridge, group: u32, pg: PortGroup | null, n: u32, suppress: bool): SkBuff | null {
   const v3 = brAttr(br, BrAttr.MCAST_IGMP_VERSION) === 3;
-  const len = v3 ? IGMPV3_QUERY_LEN : IGMP_LEN;
+  const len = v3 ? IGMPV3_QUERY_LEN + n * 4 : IGMP_LEN;
   const made = frame(br, IPV4_LEN + len, ETH_P_IP);
   if (made === null) return null;
   const dev = changetype<NetDevice>(br.dev);
-  const to = ALL_SYSTEMS;
+  const to = pg === null ? ALL_SYSTEMS : bswap<u32>(group);
   const use = brAttr(br, BrAttr.MCAST_QUERY_USE_IFADDR) !== 0;
   const saddr = use ? inetSelectAddr(dev.net, br.dev, 0, 253) : 0;
   mcast(br).ownAddr4 = saddr;
   const eth = made.macHeader;
   // RFC 1112 6.4: the low 23 bits of the group.
-  store<u32>(eth, 0x005e0001);
+  store<u32>(eth, 0x005e0001 | (((to >> 16) & 0x7f) << 24));
   store<u16>(eth, bswap<u16>(<u16>to), 4);
   const iph = made.networkHeader;
   emitIpv4(iph, 0xc0, IPV4_LEN + len, 0, IP_DF, 1, IPPROTO_IGMP, saddr, to);
@@ -117,11 +195,29 @@ function query4(br: Bridge, group: u32): SkBuff | null {
   ipv4SetCheckBe(iph, ipFastCsum(iph, IPV4_LEN >> 2));
   const attr = group === 0 ? BrAttr.MCAST_QUERY_RESPONSE_INTERVAL : BrAttr.MCAST_LAST_MEMBER_INTERVAL;
   const igmp = iph + IPV4_LEN;
+  if (v3) {
+    store<u8>(igmp, <u8>(QRV | (suppress ? SUPPRESS : 0)), 8);
+    store<u8>(igmp, <u8>querySeconds(br), 9);
+    store<u16>(igmp, bswap<u16>(<u16>n), 10);
+    if (pg !== null && n !== 0) putSources(pg, igmp + IGMPV3_QUERY_LEN, 4);
+  }
   emitIgmpQuery(igmp, len, min(brAttr(br, attr) / 10, v3 ? 127 : 255), group);
   return made;
 }
 
-function query6(br: Bridge, addr0: u64, addr1: u64): SkBuff | null {
+/** The interval between general queries; from 128 on it would be a code (RFC 3376 4.1.7). */
+function querySeconds(br: Bridge): u32 {
+  return min(brAttr(br, BrAttr.MCAST_QUERY_INTERVAL) / 100, 127);
+}
+
+function query6(
+  br: Bridge,
+  addr0: u64,
+  addr1: u64,
+  pg: PortGroup | null,
+  n: u32,
+  suppress: bool,
+): SkBuff | null {
   const dev = changetype<NetDevice>(br.dev);
   const saddr = ipv6GetLladdr(dev, 0);
   // RFC 2710 5: queries come from a link-local address.
@@ -130,13 +226,13 @@ function query6(br: Bridge, addr0: u64, addr1: u64): SkBuff | null {
   mcast(br).ownAddr60 = bswap<u64>(load<u64>(saddr));
   mcast(br).ownAddr61 = bswap<u64>(load<u64>(saddr, 8));
   const v2 = brAttr(br, BrAttr.MCAST_MLD_VERSION) === 2;
-  const len = v2 ? MLDV2_QUERY_LEN : MLD_LEN;
+  const len = v2 ? MLDV2_QUERY_LEN + n * 16 : MLD_LEN;
   const made = frame(br, IPV6_HDR_LEN + HBH_LEN + len, ETH_P_IPV6);
   if (made === null) return null;
   const general = (addr0 | addr1) === 0;
   const to = scratch(Scratch.BR_MULTICAST_TO);
-  store<u64>(to, ALL_NODES_0);
-  store<u64>(to, ALL_NODES_1, 8);
+  store<u64>(to, pg === null ? ALL_NODES_0 : addr0);
+  store<u64>(to, pg === null ? ALL_NODES_1 : addr1, 8);
   const eth = made.macHeader;
   store<u16>(eth, 0x3333);
   store<u32>(eth, load<u32>(to, 12), 2);
@@ -150,7 +246,12 @@ function query6(br: Bridge, addr0: u64, addr1: u64): SkBuff | null {
   store<u16>(mld, bswap<u16>(<u16>min(brAttr(br, attr) * 10, 32767)), 4);
   store<u64>(mld, addr0, 8);
   store<u64>(mld, addr1, 16);
-  if (v2) store<u8>(mld, QRV, 24);
+  if (v2) {
+    store<u8>(mld, <u8>(QRV | (suppress ? SUPPRESS : 0)), 24);
+    store<u8>(mld, <u8>querySeconds(br), 25);
+    store<u16>(mld, bswap<u16>(<u16>n), 26);
+    if (pg !== null && n !== 0) putSources(pg, mld + MLDV2_QUERY_LEN, 16);
+  }
   icmpv6Checksum(saddr, to, mld, len);
   return made;
 }

@@ -10,7 +10,10 @@ import {
   FDB_F_APPEND,
   FDB_F_REPLACE,
   FdbRec,
+  MDB_KIND_GROUP,
+  MDB_KIND_SOURCE,
   MDB_PERMANENT,
+  MDB_USER,
   MdbRec,
 } from '../abi/bridge';
 import { Dump, MsgType } from '../abi/request';
@@ -28,7 +31,10 @@ import {
   fdbState,
 } from '../bridge/br_fdb';
 import { brOf, brPortOf } from '../bridge/br_if';
+import { GroupSource, groupSourceTimer, groupSourceUser, starHandleMode } from '../bridge/br_mdb_source';
 import {
+  MCAST_EXCLUDE,
+  MCAST_INCLUDE,
   MdbEntry,
   PortGroup,
   hostTimer,
@@ -36,10 +42,12 @@ import {
   mdbGet,
   mdbHostJoin,
   mdbHostLeave,
-  mdbLookup,
+  mdbIsStarG,
+  mdbLookupSource,
+  mdbPortGet,
   mdbPortGroup,
-  mdbPortJoin,
   mdbPortLeave,
+  mdbTellsSources,
   portGroupTimer,
   timerLeftCs,
 } from '../bridge/br_mdb';
@@ -48,7 +56,7 @@ import { BrPort, Bridge, GROUP_BIT, MAC_MASK } from '../bridge/br_private';
 import { VlanGroup, brVlanAdd, brVlanDelete, vlanMember, vlanUntagged } from '../bridge/br_vlan';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { root } from '../lib/root';
-import { TIMER_NEVER } from '../lib/timer_wheel';
+import { TIMER_NEVER, timerAdd } from '../lib/timer_wheel';
 import { Errno } from '../net/errno';
 import { AF_INET, AF_INET6, netByHandle } from '../net/net';
 import { VLAN_N_VID } from '../wire/vlan';
@@ -274,10 +282,15 @@ function mdbRequest(type: u32, br: Bridge, p: BrPort | null, body: usize): i32 {
         ? <u64>load<u32>(body, MdbRec.ADDR)
         : load<u64>(body, MdbRec.ADDR) & MAC_MASK;
   const addr1 = family === AF_INET6 ? load<u64>(body, MdbRec.ADDR + 8) : 0;
+  const src0 = family === AF_INET ? <u64>load<u32>(body, MdbRec.SRC) : load<u64>(body, MdbRec.SRC);
+  const src1 = family === AF_INET6 ? load<u64>(body, MdbRec.SRC + 8) : 0;
+  const ofSource = (src0 | src1) !== 0;
   if (!isGroup(family, addr0) || vid >= VLAN_N_VID - 1) return -Errno.EINVAL;
+  // The bridge itself listens to all sources or to none; a MAC has no sources.
+  if (ofSource && (p === null || family === 0)) return -Errno.EINVAL;
   if (family === 0 && (flags & MDB_PERMANENT) === 0 && type === <u32>MsgType.MDB_NEW) return -Errno.EINVAL;
   if (type === <u32>MsgType.MDB_DEL) {
-    const entry = mdbLookup(br, family, vid, addr0, addr1);
+    const entry = mdbLookupSource(br, family, vid, addr0, addr1, src0, src1);
     if (entry === 0) return -Errno.ENOENT;
     if (p === null) {
       if (changetype<MdbEntry>(entry).hostJoined === 0) return -Errno.ENOENT;
@@ -290,17 +303,31 @@ function mdbRequest(type: u32, br: Bridge, p: BrPort | null, body: usize): i32 {
     return 0;
   }
   if (br.snooping === 0) return -Errno.EINVAL;
-  const known = mdbLookup(br, family, vid, addr0, addr1);
+  const known = mdbLookupSource(br, family, vid, addr0, addr1, src0, src1);
   if (
     known !== 0 &&
     (p === null ? changetype<MdbEntry>(known).hostJoined !== 0 : mdbPortGroup(known, p) !== 0)
   )
     return -Errno.EEXIST;
-  const entry = mdbGet(br, family, vid, addr0, addr1);
+  const entry = mdbGet(br, family, vid, addr0, addr1, src0, src1);
   if (entry === 0) return -Errno.ENOSPC;
   const until = root().now + <u64>brGet(br, BrAttr.MCAST_MEMBERSHIP_INTERVAL) * NS_PER_CS;
-  if (p === null) mdbHostJoin(entry, (flags & MDB_PERMANENT) !== 0 ? TIMER_NEVER : until);
-  else if (!mdbPortJoin(entry, p, flags, until, 0)) return -Errno.ENOMEM;
+  if (p === null) {
+    mdbHostJoin(entry, (flags & MDB_PERMANENT) !== 0 ? TIMER_NEVER : until);
+    return 0;
+  }
+  const pg = mdbPortGet(
+    entry,
+    p,
+    (flags & MDB_PERMANENT) | MDB_USER,
+    0,
+    ofSource ? MCAST_INCLUDE : MCAST_EXCLUDE,
+  );
+  if (pg === 0) return -Errno.ENOMEM;
+  if ((flags & MDB_PERMANENT) === 0) timerAdd(portGroupTimer(pg), until);
+  if (!mdbTellsSources(br, family)) return 0;
+  if (ofSource) groupSourceUser(br, changetype<PortGroup>(pg));
+  else starHandleMode(changetype<PortGroup>(pg), MCAST_EXCLUDE);
   return 0;
 }
 
@@ -311,7 +338,10 @@ function isGroup(family: u32, addr0: u64): bool {
   return family === 0 && (addr0 & GROUP_BIT) !== 0;
 }
 
-/** CURSOR: [0] entry, [1] member of it, 0 the bridge itself. Only of a port when one is named. */
+/**
+ * CURSOR: [0] entry, [1] member of it, 0 the bridge itself. Only of a port when one is named. The sources of a membership
+ * stand behind it.
+ */
 function mdbDump(br: Bridge, p: BrPort | null, body: usize, len: u32): i32 {
   const room = (len - Dump.RECORDS) / MdbRec.SIZE;
   let index = load<u32>(body, Dump.CURSOR);
@@ -322,7 +352,8 @@ function mdbDump(br: Bridge, p: BrPort | null, body: usize, len: u32): i32 {
     if (at === 0) break;
     const e = changetype<MdbEntry>(at);
     if (member === 0) {
-      if (e.hostJoined !== 0 && p === null) fillMdb(br, e, 0, body + Dump.RECORDS + n++ * MdbRec.SIZE);
+      if (e.hostJoined !== 0 && p === null && mdbIsStarG(e))
+        fillMdb(br, e, 0, body + Dump.RECORDS + n++ * MdbRec.SIZE);
       member = 1;
       continue;
     }
@@ -333,8 +364,16 @@ function mdbDump(br: Bridge, p: BrPort | null, body: usize, len: u32): i32 {
       member = 0;
       continue;
     }
-    if (p === null || changetype<PortGroup>(pg).port === changetype<usize>(p))
+    if (p === null || changetype<PortGroup>(pg).port === changetype<usize>(p)) {
+      if (n !== 0 && n + <u32>changetype<PortGroup>(pg).sourceCount >= room) break;
       fillMdb(br, e, pg, body + Dump.RECORDS + n++ * MdbRec.SIZE);
+      for (
+        let src = changetype<PortGroup>(pg).sources;
+        src !== 0 && n < room;
+        src = changetype<GroupSource>(src).next
+      )
+        fillSource(changetype<GroupSource>(src), body + Dump.RECORDS + n++ * MdbRec.SIZE);
+    }
     member++;
   }
   store<u32>(body, index, Dump.CURSOR);
@@ -356,4 +395,17 @@ function fillMdb(br: Bridge, e: MdbEntry, pg: usize, rec: usize): void {
   store<u64>(rec, e.addr1, MdbRec.ADDR + 8);
   const at = changetype<usize>(e);
   store<u32>(rec, timerLeftCs(pg === 0 ? hostTimer(at) : portGroupTimer(pg)), MdbRec.TIMER);
+  store<u8>(rec, pg === 0 ? 0 : changetype<PortGroup>(pg).filterMode, MdbRec.FILTER_MODE);
+  store<u8>(rec, <u8>MDB_KIND_GROUP, MdbRec.KIND);
+  store<u64>(rec, e.src0, MdbRec.SRC);
+  store<u64>(rec, e.src1, MdbRec.SRC + 8);
+}
+
+function fillSource(src: GroupSource, rec: usize): void {
+  memory.fill(rec, 0, MdbRec.SIZE);
+  store<u8>(rec, changetype<MdbEntry>(changetype<PortGroup>(src.pg).entry).family, MdbRec.FAMILY);
+  store<u8>(rec, <u8>MDB_KIND_SOURCE, MdbRec.KIND);
+  store<u32>(rec, timerLeftCs(groupSourceTimer(changetype<usize>(src))), MdbRec.TIMER);
+  store<u64>(rec, src.addr0, MdbRec.SRC);
+  store<u64>(rec, src.addr1, MdbRec.SRC + 8);
 }

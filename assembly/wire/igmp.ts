@@ -106,11 +106,11 @@ export function mldDelay(code: u32): u32 {
   return code < 32768 ? code : ((code & 0xfff) | 0x1000) << (((code >> 12) & 7) + 3);
 }
 
-/** A query of `len` bytes (8: v2, 12: v3) for `group` (network order; 0: general), checksum and all. */
+/** A query of `len` bytes for `group` (network order; 0: general), checksum and all; what v3 has behind it is there. */
 export function emitIgmpQuery(p: usize, len: u32, code: u32, group: u32): void {
-  memory.fill(p, 0, len);
   store<u8>(p, <u8>IGMP_HOST_MEMBERSHIP_QUERY);
   store<u8>(p, <u8>code, 1);
+  store<u16>(p, 0, 2);
   store<u32>(p, group, 4);
   store<u16>(p, <u16>csumFold(csumPartial(p, len, 0)), 2);
 }

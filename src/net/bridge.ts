@@ -15,7 +15,12 @@ import {
   FDB_FLUSH_PERMANENT,
   FDB_FLUSH_STATIC,
   FdbRec,
+  MDB_BLOCKED,
+  MDB_FAST_LEAVE,
+  MDB_KIND_SOURCE,
   MDB_PERMANENT,
+  MDB_STAR_EXCL,
+  MDB_USER,
   MdbRec,
 } from '../../assembly/abi/bridge.js';
 import { MsgType } from '../../assembly/abi/request.js';
@@ -187,6 +192,23 @@ export interface MdbInfo {
   readonly ifindex: number;
   readonly permanent: boolean;
   /** Seconds until it goes, 0 for one that stays. */
+  readonly timer: number;
+  /** The only source that it is about (an (S,G)). */
+  readonly source?: string;
+  /** include: only of `sources`; exclude: of all but those whose timer is over. */
+  readonly filterMode: 'include' | 'exclude';
+  readonly sources: readonly MdbSource[];
+  /** An (S,G) whose source the port does not want; one where it is because it wants all but some others. */
+  readonly blocked: boolean;
+  readonly addedByStarExclude: boolean;
+  readonly fastLeave: boolean;
+  /** kernel: from a report; static: from a request. */
+  readonly protocol: 'kernel' | 'static';
+}
+
+export interface MdbSource {
+  readonly address: string;
+  /** Seconds that frames of it are still forwarded, 0 for one that is excluded. */
   readonly timer: number;
 }
 
@@ -429,6 +451,8 @@ export interface MdbSpec {
   group: string;
   vlan?: number;
   permanent?: boolean;
+  /** Only frames of this source. */
+  source?: string;
 }
 
 /** `bridge mdb add`, `bridge mdb del`: of a port, or of the bridge itself. */
@@ -444,6 +468,9 @@ async function mdbRequest(core: Core, type: MsgType, link: LinkRef, spec: MdbSpe
   const ip = parseIp(spec.group);
   if (ip === null && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(spec.group))
     throw new NetError('EINVAL', `${JSON.stringify(spec.group)} is neither an address nor a MAC`);
+  const source = spec.source === undefined ? null : parseIp(spec.source);
+  if (spec.source !== undefined && (source === null || source.family !== ip?.family))
+    throw new NetError('EINVAL', `${JSON.stringify(spec.source)} is no source of ${spec.group}`);
   const fill = (v: DataView, at: number) => {
     key(v, at, link);
     v.setUint16(at + MdbRec.VID, spec.vlan ?? 0, true);
@@ -454,22 +481,39 @@ async function mdbRequest(core: Core, type: MsgType, link: LinkRef, spec: MdbSpe
     }
     v.setUint8(at + MdbRec.FAMILY, ip.family === 4 ? AF_INET : AF_INET6);
     new Uint8Array(v.buffer, v.byteOffset + at + MdbRec.ADDR, ip.bytes.length).set(ip.bytes);
+    if (source !== null)
+      new Uint8Array(v.buffer, v.byteOffset + at + MdbRec.SRC, source.bytes.length).set(source.bytes);
   };
   await core.request({ type, bytes: MdbRec.SIZE, fill }, `${link.name}: group ${spec.group}`);
 }
 
 /** `bridge mdb show`: of the bridge, or of the one port. */
 async function mdb(core: Core, link: LinkRef): Promise<MdbInfo[]> {
-  const found: MdbInfo[] = [];
+  const found: (MdbInfo & { sources: MdbSource[] })[] = [];
   const read = (v: DataView, at: number) => {
     const family = v.getUint8(at + MdbRec.FAMILY);
-    const bytes = (n: number) => new Uint8Array(v.buffer, v.byteOffset + at + MdbRec.ADDR, n).slice();
+    const size = family === AF_INET ? 4 : 16;
+    const bytes = (from: number, n: number) => new Uint8Array(v.buffer, v.byteOffset + at + from, n).slice();
+    const timer = v.getUint32(at + MdbRec.TIMER, true) / 100;
+    const source = bytes(MdbRec.SRC, size);
+    if (v.getUint8(at + MdbRec.KIND) === MDB_KIND_SOURCE) {
+      found.at(-1)!.sources.push({ address: formatIp(source), timer });
+      return;
+    }
+    const flags = v.getUint8(at + MdbRec.FLAGS);
     found.push({
-      group: family === 0 ? formatMac(bytes(6)) : formatIp(bytes(family === AF_INET ? 4 : 16)),
+      group: family === 0 ? formatMac(bytes(MdbRec.ADDR, 6)) : formatIp(bytes(MdbRec.ADDR, size)),
       vlan: v.getUint16(at + MdbRec.VID, true),
       ifindex: v.getInt32(at + MdbRec.IFINDEX, true),
-      permanent: (v.getUint8(at + MdbRec.FLAGS) & MDB_PERMANENT) !== 0,
-      timer: v.getUint32(at + MdbRec.TIMER, true) / 100,
+      permanent: (flags & MDB_PERMANENT) !== 0,
+      timer,
+      ...(source.some((byte) => byte !== 0) ? { source: formatIp(source) } : {}),
+      filterMode: v.getUint8(at + MdbRec.FILTER_MODE) === 1 ? 'include' : 'exclude',
+      sources: [],
+      blocked: (flags & MDB_BLOCKED) !== 0,
+      addedByStarExclude: (flags & MDB_STAR_EXCL) !== 0,
+      fastLeave: (flags & MDB_FAST_LEAVE) !== 0,
+      protocol: (flags & MDB_USER) !== 0 ? 'static' : 'kernel',
     });
   };
   await core.dump(MsgType.MDB_DUMP, link.net, 0, MdbRec.SIZE, read, `${link.name}: groups`, link.ifindex);

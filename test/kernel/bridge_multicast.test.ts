@@ -5,7 +5,8 @@
  *   listeners at ports 1 and 2, a sender at port 0, the querier (10.0.0.30, fe80::30) at port 3
  */
 import { execFileSync } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { BridgeOptions, BridgePortOptions } from '../../src/net/bridge.js';
 import { type BridgeLab, bridgeLab } from '../net/bridge_lab.js';
 import {
@@ -262,8 +263,243 @@ const CASES: Case[] = [
   },
 ];
 
+const S2 = '10.9.9.2';
+const S3 = '10.9.9.3';
+const V3: [string[], BridgeOptions] = [
+  ['mcast_igmp_version', '3', 'mcast_mld_version', '2', 'mcast_last_member_interval', '1000'],
+  { mcastIgmpVersion: 3, mcastMldVersion: 2, mcastLastMemberInterval: 10 },
+];
+const FAST: [string[], BridgePortOptions] = [['fastleave', 'on'], { fastLeave: true }];
+/** From every source that reports name, and from one that none does. */
+const sourcesOf = (group: string): Frame[] =>
+  [S1, S2, S3, '10.9.9.9'].map((src) => [0, data4(1, group, src)]);
+const sources4 = sourcesOf(GROUP4);
+const sources6: Frame[] = ['fd09::1', 'fd09::2', 'fd09::9'].map((src) => [0, data6(1, GROUP6, src)]);
+type Report = [port: number, host: number, type: number, ...sources: string[]];
+const reports4 = (list: Report[], group = GROUP4): Frame[] =>
+  list.flatMap(([port, host, type, ...sources]) => [
+    [port, report4v3(host, [type, group, ...sources])],
+    ...sourcesOf(group),
+  ]);
+const reports6 = (...list: Report[]): Frame[] =>
+  list.flatMap(([port, host, type, ...sources]) => [
+    [port, report6v2(host, [type, GROUP6, ...sources])],
+    ...sources6,
+  ]);
+const TYPES = { IS_IN, IS_EX, TO_IN, TO_EX, ALLOW, BLOCK };
+/** What a port has been told before: it includes two sources, or excludes two and forwards a third. */
+const BEFORE: [string, Report[]][] = [
+  ['nothing', []],
+  ['INCLUDE', [[1, 11, ALLOW, S1, S2]]],
+  [
+    'EXCLUDE',
+    [
+      [1, 11, TO_EX, S1],
+      [1, 11, ALLOW, S2],
+    ],
+  ],
+];
+const LISTS = [[], [S1], [S2, S3]];
+const SOURCE_CASES: Case[] = [
+  // Each in a group of its own.
+  ...BEFORE.map(
+    ([before, told], at): Case => ({
+      name: `IGMPv3: ${before}, then every type of record`,
+      options: V3,
+      frames: Object.values(TYPES).flatMap((type, i) =>
+        LISTS.flatMap((list, j) => reports4([...told, [1, 11, type, ...list]], `239.${at + 2}.${i}.${j}`)),
+      ),
+    }),
+  ),
+  {
+    name: 'IGMPv3: sources of two ports, one of which excludes',
+    options: V3,
+    frames: reports4([
+      [1, 11, ALLOW, S1],
+      [2, 12, TO_EX, S2],
+      [2, 12, TO_EX],
+      [1, 11, ALLOW, S2],
+      [2, 12, TO_IN, S3],
+      [1, 11, TO_EX, S3],
+      [2, 12, ALLOW, S1],
+      [1, 11, TO_EX, S1, S2],
+      [2, 12, BLOCK, S3],
+    ]),
+  },
+  {
+    name: 'IGMPv3: two ports that exclude',
+    options: V3,
+    frames: reports4([
+      [1, 11, TO_EX, S1],
+      [2, 12, TO_EX, S2],
+      [1, 11, IS_EX, S2],
+      [2, 12, IS_EX, S1, S3],
+    ]),
+  },
+  {
+    name: 'IGMPv3: hosts of IGMPv2 beside',
+    options: V3,
+    frames: [
+      ...reports4([[1, 11, ALLOW, S1]]),
+      [2, report4(12)],
+      ...sources4,
+      [1, report4(13)],
+      ...sources4,
+      ...reports4([[2, 12, ALLOW, S2]]),
+      [2, leave4(12)],
+      ...sources4,
+    ],
+  },
+  {
+    name: 'IGMPv3: several records, and sources that are none',
+    options: V3,
+    frames: [
+      [
+        1,
+        report4v3(
+          11,
+          [ALLOW, GROUP4, S1, '0.0.0.0', '224.1.1.1'],
+          [TO_EX, PROBE4],
+          [IS_EX, '224.0.0.251', S1],
+        ),
+      ],
+      ...sources4,
+      ...everywhere4,
+    ],
+  },
+  {
+    name: 'IGMPv3: more sources than a membership has',
+    options: V3,
+    frames: [
+      [1, report4v3(11, [ALLOW, GROUP4, ...Array.from({ length: 40 }, (_, i) => `10.8.0.${i + 1}`)])],
+      ...sources4,
+    ],
+  },
+  {
+    name: 'IGMPv3: queries with and without the suppress flag',
+    options: V3,
+    frames: [
+      ...reports4([[1, 11, TO_EX, S1]]),
+      [3, query4v3(QUERIER, GROUP4, [], 50)],
+      [3, query4v3(QUERIER, GROUP4, [S1], 50)],
+      ...sources4,
+    ],
+  },
+  {
+    name: 'IGMPv3: fast leave, host by host',
+    options: V3,
+    ports: [[1, ...FAST]],
+    frames: reports4([
+      [1, 11, ALLOW, S1, S2],
+      [1, 12, ALLOW, S2],
+      [1, 11, BLOCK, S2],
+      [1, 11, BLOCK, S1],
+      [1, 12, BLOCK, S2],
+      [1, 11, ALLOW, S1],
+      [1, 11, TO_IN],
+      [1, 11, TO_EX],
+      [1, 12, TO_EX, S1],
+      [1, 11, TO_IN],
+      [1, 12, TO_IN],
+    ]),
+  },
+  {
+    name: 'IGMPv3: fast leave, sources that the last host names no more',
+    options: V3,
+    ports: [[1, ...FAST]],
+    frames: reports4([
+      [1, 11, ALLOW, S1, S2],
+      [1, 12, ALLOW, S2, S3],
+      [1, 11, TO_IN, S2],
+      [1, 12, IS_IN, S3],
+      [1, 12, TO_EX, S2],
+      [1, 12, ALLOW, S2],
+      [1, 11, BLOCK, S2, S1],
+      [1, 12, BLOCK, S3],
+      [1, 11, TO_IN, S3],
+      [1, 12, TO_IN],
+    ]),
+  },
+  {
+    name: 'IGMPv3: a port that sends to each listener by itself',
+    options: V3,
+    ports: [[1, ['mcast_to_unicast', 'on'], { mcastToUnicast: true }]],
+    frames: reports4([
+      [1, 11, ALLOW, S1],
+      [1, 12, ALLOW, S2],
+      [1, 13, TO_EX, S1],
+      [2, 14, ALLOW, S3],
+      [1, 11, TO_IN, S3],
+    ]),
+  },
+  {
+    name: 'IGMPv3: such a port, to a listener that excludes first',
+    options: V3,
+    ports: [[1, ['mcast_to_unicast', 'on'], { mcastToUnicast: true }]],
+    frames: reports4([
+      [1, 13, TO_EX, S1],
+      [1, 11, ALLOW, S1],
+      [1, 13, TO_EX, S2],
+      [1, 11, BLOCK, S1],
+    ]),
+  },
+  {
+    name: 'IGMPv3: a bridge that asks, for a source and for the group',
+    options: [
+      [...V3[0], 'mcast_query_response_interval', '1'],
+      { ...V3[1], mcastQueryResponseInterval: 0.01 },
+    ],
+    alone: true,
+    frames: [
+      ...reports4([
+        [1, 11, ALLOW, S1, S2],
+        [1, 11, BLOCK, S1],
+        [2, 12, TO_EX],
+        [2, 12, TO_IN, S2],
+        [1, 11, TO_IN],
+      ]),
+      [2, leave4(12)],
+      ...sources4,
+    ],
+  },
+  {
+    name: 'MLDv2: sources of two ports',
+    options: V3,
+    frames: reports6(
+      [1, 11, ALLOW, 'fd09::1'],
+      [2, 12, TO_EX, 'fd09::2'],
+      [1, 11, TO_IN, 'fd09::2'],
+      [2, 12, TO_EX],
+      [2, 12, TO_IN, 'fd09::1'],
+      [1, 11, IS_EX, 'fd09::1', 'fd09::2'],
+      [1, 11, ALLOW, 'fd09::2'],
+      [1, 11, BLOCK, 'fd09::2'],
+    ),
+  },
+  {
+    name: 'MLDv2: fast leave, and a host of MLDv1',
+    options: V3,
+    ports: [[1, ...FAST]],
+    frames: [
+      ...reports6([1, 11, ALLOW, 'fd09::1'], [1, 12, TO_EX], [1, 11, BLOCK, 'fd09::1'], [1, 12, TO_IN]),
+      [1, report6(13)],
+      ...sources6,
+      [1, leave6(13)],
+      ...sources6,
+    ],
+  },
+];
+
 interface LinuxMdb {
-  mdb: { port: string; grp: string; state: string }[];
+  mdb: {
+    port: string;
+    grp: string;
+    state: string;
+    src?: string;
+    filter_mode?: string;
+    source_list?: { address: string; timer: string }[];
+    flags: string[];
+  }[];
   router: Record<string, { port: string }[]>;
 }
 
@@ -312,7 +548,13 @@ describe.skipIf(missing !== undefined)("our bridge and Linux's snoop alike", () 
     lab!.stack.run(200);
   }
 
-  it.each(CASES)('$name', async ({ options, ports = [], alone, frames }) => {
+  const settled = (bytes: Uint8Array, name: string) =>
+    vi.waitFor(() => {
+      const { ours, theirs } = both(0, bytes);
+      expect(ours, name).toEqual(theirs);
+    });
+
+  it.each([...CASES, ...SOURCE_CASES])('$name', async ({ options, ports = [], alone, frames }) => {
     linux = new LinuxBridge(options?.[0] ?? [], counts);
     lab = await bridgeLab(PORTS, options?.[1] ?? {});
     const { bridge, links } = lab;
@@ -329,17 +571,30 @@ describe.skipIf(missing !== undefined)("our bridge and Linux's snoop alike", () 
       await bridge.port(links[port]!).set(ours);
     }
     for (const [at, [port, bytes]] of frames.entries()) {
-      const { ours, theirs } = both(port, bytes);
-      expect(ours, `frame ${at}`).toEqual(theirs);
+      const first = both(port, bytes);
+      // Linux takes entries away by a timer that is due: until it fires data finds them empty. Data may come again.
+      if (port === 0 && !isDeepStrictEqual(first.ours, first.theirs)) await settled(bytes, `frame ${at}`);
+      else expect(first.ours, `frame ${at}`).toEqual(first.theirs);
     }
     const [shown] = JSON.parse(bridgeTool('-d', '-j', 'mdb', 'show', 'dev', 'br0')) as [LinuxMdb];
     const portOf = new Map(links.map(({ ifindex }, i) => [ifindex, `tap${i}`]));
-    const ourMdb = (await bridge.mdb()).map(
-      ({ group, ifindex, permanent }) =>
-        `${group} ${portOf.get(ifindex)} ${permanent ? 'permanent' : 'temp'}`,
-    );
-    const theirMdb = shown.mdb.map(({ grp, port, state }) => `${grp} ${port} ${state}`);
-    expect(ourMdb.toSorted()).toEqual(theirMdb.toSorted());
+    const state = (permanent: boolean) => (permanent ? 'permanent' : 'temp');
+    const counting = ({ address, timer }: { address: string; timer: number | string }) =>
+      `${address}${Number(timer) > 0 ? '' : ' over'}`;
+    const ourMdb = (await bridge.mdb()).map((one) => ({
+      key: `${one.group} ${portOf.get(one.ifindex)} ${state(one.permanent)} ${one.source}`,
+      filterMode: one.filterMode,
+      sources: one.sources.map(counting).toSorted(),
+      flags: [...(one.addedByStarExclude ? ['added_by_star_ex'] : []), ...(one.blocked ? ['blocked'] : [])],
+    }));
+    const theirMdb = shown.mdb.map((one) => ({
+      key: `${one.grp} ${one.port} ${one.state} ${one.src}`,
+      filterMode: one.filter_mode ?? 'exclude',
+      sources: (one.source_list ?? []).map(counting).toSorted(),
+      flags: one.flags.filter((flag) => flag !== 'fast_leave'),
+    }));
+    const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : 1);
+    expect(ourMdb.toSorted(byKey)).toEqual(theirMdb.toSorted(byKey));
     const routers = await Promise.all(
       links.map(async (link) => (await bridge.port(link).info()).mcastRouter),
     );

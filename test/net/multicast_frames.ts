@@ -90,10 +90,10 @@ export const pimHello = (from: number) =>
   );
 
 /** UDP to a group. */
-export const data4 = (from: number, group = GROUP4) =>
-  toGroup(from, ETH_P_IP, ip4({ src: address4(from), dst: group, ttl: 8 }, udp()));
-export const data6 = (from: number, group = GROUP6) =>
-  toGroup(from, ETH_P_IPV6, ip6({ src: address6(from), dst: group, hops: 8 }, udp()));
+export const data4 = (from: number, group = GROUP4, src = address4(from)) =>
+  toGroup(from, ETH_P_IP, ip4({ src, dst: group, ttl: 8 }, udp()));
+export const data6 = (from: number, group = GROUP6, src = address6(from)) =>
+  toGroup(from, ETH_P_IPV6, ip6({ src, dst: group, hops: 8 }, udp()));
 
 function mld(from: number, dst: string, message: Part, src = address6(from)): Uint8Array {
   const alert = hopByHop(option(5, [0, 0]));

@@ -29,7 +29,7 @@ const HOST = [
   ['sys'],
   ['drivers'],
   ['config', 'core'],
-  ['inet', 'net'],
+  ['inet', 'net', 'remote'],
   ['socket', 'netlink', 'nft'],
   ['tools', 'services', 'web'],
   ['cli'],

@@ -38,6 +38,8 @@ export enum LinkType {
   PORT = 9,
   /** Board to host: text for the log. */
   LOG = 10,
+  /** Board to host: LinkCoreNote; records wait in rings of the core. Said again until they were taken. */
+  CORE_NOTE = 11,
   /** Host to board: LinkCall and its data; the same ID again is answered again, but not done again. */
   CALL = 16,
   /** Board to host: LinkResult and its data. */
@@ -213,22 +215,89 @@ export enum LinkOp {
   SELFTEST = 5,
   /** u32 LinkCrash: for tests of the trap report and the watchdog. */
   CRASH = 6,
-  /** The core on the board (LinkMode.CORE): an InitConfig; makes an empty core. */
+  /** The core on the board (LinkMode.CORE): an InitConfig; makes an empty core. -ENOMEM: more than the board has. */
   CORE_INIT = 16,
   /** u32 address, u32 bytes: bytes of the core's memory. */
   CORE_PEEK = 17,
   /** u32 address and bytes: they are put there. */
   CORE_POKE = 18,
-  /** u32 bytes: handles the messages in the request area, now. STATUS is how many. */
+  /**
+   * LinkCoreRequest, and the end of what is not zero of the messages (what is before it was poked): the request area is
+   * handled, now. STATUS is how many bytes of the answer are not zeros at its end; as many as fit come back. The number
+   * of the last one again: it is not done again, whatever became of the session since, but answered.
+   */
   CORE_REQUEST = 19,
-  /** u32 device, u32 port: the core's device has the board's port from now on. */
+  /** u32 device, u32 port: the core's device has the board's port from now on, or LINK_PORT_NONE. */
   CORE_PORT = 20,
+  /** LinkCoreState comes back. */
+  CORE_STATE = 21,
+  /** 32 bytes that the board keeps for its host while this core is there. */
+  CORE_TAG = 22,
+  /** u32: 1 the core stands still, 0 it goes on; it does when the session ends, too. */
+  CORE_FREEZE = 23,
+  /** u32 page to begin with: pairs of u32 address and u32 bytes of pages of state that are not all zero; STATUS how many. */
+  CORE_USED = 24,
+  /** Memory was poked into an initialised core: it is taken over as a snapshot is. */
+  CORE_ATTACH = 25,
+}
+
+/** Ports of the line: frames of a device of the core that a driver of the host moves, by FRAME. */
+export const LINK_LINE_PORT: u32 = 128;
+export const LINK_LINE_PORTS: u32 = 4;
+export const LINK_PORT_NONE: u32 = 255;
+
+export enum LinkCoreRequest {
+  /** u32: another one for every request; not 0. */
+  NUMBER = 0,
+  /** u32: bytes of messages in the request area. */
+  BYTES = 4,
+  /** u32: how many of them are here or were poked; zeros follow. */
+  FILLED = 8,
+  PAD = 12,
+  SIZE = 16,
+}
+
+export enum LinkCoreNote {
+  /** u32: HEAD of the ring of events and of the ring of deliveries. */
+  EVENTS = 0,
+  DELIVERIES = 4,
+  SIZE = 8,
+}
+
+export enum LinkCoreState {
+  /** u32 LinkCoreRun */
+  RUN = 0,
+  LAYOUT_VERSION = 4,
+  /** u32: bytes of memory that a core can have here. */
+  MEMORY_BYTES = 8,
+  /** u32: address of the status block (abi/layout Status). */
+  STATUS = 12,
+  /** u32: NUMBER of the last CORE_REQUEST. */
+  REQUEST = 16,
+  /** u32: wasm2c's number of the trap that stopped the core. */
+  TRAP = 20,
+  /** 8 bytes: beginning of the SHA-256 of what the core was made of. */
+  BUILD = 24,
+  /** 32 bytes: of CORE_TAG; zeros in a new core. */
+  TAG = 32,
+  /** 64 bytes: the InitConfig that it has. */
+  INIT = 64,
+  SIZE = 128,
+}
+
+export enum LinkCoreRun {
+  NONE = 0,
+  RUNNING = 1,
+  /** It trapped: its memory can be looked at, nothing else. */
+  TRAPPED = 2,
 }
 
 export enum LinkCrash {
   ILLEGAL = 0,
   LOAD = 1,
   HANG = 2,
+  /** In the core's code: an access outside of its memory. */
+  CORE = 3,
 }
 
 /** The line, seen from the board. */

@@ -1,5 +1,6 @@
 /**
  * assembly/abi/link.ts ─► link_abi.h. `node firmware/link/generate.mjs [--check]`
+ * assembly/abi/layout.ts ─► core_abi.h, made by the build (firmware/core.mjs)
  *
  *   export const LINK_X: u32 = 1     #define LINK_X 1u
  *   export enum LinkType { A = 1 }   enum link_type { LINK_TYPE_A = 1, ... };
@@ -11,7 +12,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-const SOURCE = fileURLToPath(new URL('../../assembly/abi/link.ts', import.meta.url));
+const abi = (name) => fileURLToPath(new URL(`../../assembly/abi/${name}.ts`, import.meta.url));
 const HEADER = fileURLToPath(new URL('./link_abi.h', import.meta.url));
 
 const snake = (name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
@@ -63,18 +64,19 @@ function enumeration(name, members, source) {
   return [...lines, '};'].join('\n');
 }
 
-export function header() {
-  const text = readFileSync(SOURCE, 'utf8');
-  const source = ts.createSourceFile(SOURCE, text, ts.ScriptTarget.Latest, true);
+/** The header of assembly/abi/NAME.ts. */
+export function header(name = 'link') {
+  const text = readFileSync(abi(name), 'utf8');
+  const source = ts.createSourceFile(abi(name), text, ts.ScriptTarget.Latest, true);
   const parts = [
-    '/* Made of assembly/abi/link.ts by firmware/link/generate.mjs. Not written by hand. */',
+    `/* Made of assembly/abi/${name}.ts by firmware/link/generate.mjs. Not written by hand. */`,
     '#pragma once\n#include <stddef.h>\n#include <stdint.h>',
   ];
   for (const node of source.statements) {
     const lead = comment(node, source, '');
     if (ts.isVariableStatement(node)) {
       const [{ name, initializer }] = node.declarationList.declarations;
-      const define = `#define ${name.getText()} ${initializer.getText()}u`;
+      const define = `#define ${name.getText()} ${initializer.getText().replaceAll('_', '')}u`;
       parts.push(node === source.statements[0] || lead === '' ? define : `${lead}\n${define}`);
     } else if (ts.isEnumDeclaration(node)) {
       const members = node.members.map((member) => ({

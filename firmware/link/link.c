@@ -79,6 +79,10 @@ int link_port(struct link *link, const struct link_port *port) {
     return send(link, LINK_TYPE_PORT, (struct part){0, 0}, (struct part){port, sizeof *port}, true);
 }
 
+int link_core_note(struct link *link, const struct link_core_note *note) {
+    return send(link, LINK_TYPE_CORE_NOTE, (struct part){0, 0}, (struct part){note, sizeof *note}, true);
+}
+
 int link_log(struct link *link, const char *text) {
     size_t n = 0;
     while (text[n] != '\0') n++;

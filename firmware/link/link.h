@@ -82,6 +82,7 @@ void link_tick(struct link *link, uint64_t now);
 /* 0, -ENOTCONN without a session, -EAGAIN without credit or room, -EMSGSIZE. */
 int link_frame(struct link *link, uint8_t port, const void *frame, size_t len, uint64_t time);
 int link_port(struct link *link, const struct link_port *port);
+int link_core_note(struct link *link, const struct link_core_note *note);
 int link_log(struct link *link, const char *text);
 /* To whoever listens, with no regard for credit. */
 void link_boot(struct link *link);

@@ -44,6 +44,8 @@ enum link_type {
     LINK_TYPE_PORT = 9,
     /* Board to host: text for the log. */
     LINK_TYPE_LOG = 10,
+    /* Board to host: LinkCoreNote; records wait in rings of the core. Said again until they were taken. */
+    LINK_TYPE_CORE_NOTE = 11,
     /* Host to board: LinkCall and its data; the same ID again is answered again, but not done again. */
     LINK_TYPE_CALL = 16,
     /* Board to host: LinkResult and its data. */
@@ -278,22 +280,106 @@ enum link_op {
     LINK_OP_SELFTEST = 5,
     /* u32 LinkCrash: for tests of the trap report and the watchdog. */
     LINK_OP_CRASH = 6,
-    /* The core on the board (LinkMode.CORE): an InitConfig; makes an empty core. */
+    /* The core on the board (LinkMode.CORE): an InitConfig; makes an empty core. -ENOMEM: more than the board has. */
     LINK_OP_CORE_INIT = 16,
     /* u32 address, u32 bytes: bytes of the core's memory. */
     LINK_OP_CORE_PEEK = 17,
     /* u32 address and bytes: they are put there. */
     LINK_OP_CORE_POKE = 18,
-    /* u32 bytes: handles the messages in the request area, now. STATUS is how many. */
+    /*
+     * LinkCoreRequest, and the end of what is not zero of the messages (what is before it was poked): the request area is
+     * handled, now. STATUS is how many bytes of the answer are not zeros at its end; as many as fit come back. The number
+     * of the last one again: it is not done again, whatever became of the session since, but answered.
+     */
     LINK_OP_CORE_REQUEST = 19,
-    /* u32 device, u32 port: the core's device has the board's port from now on. */
+    /* u32 device, u32 port: the core's device has the board's port from now on, or LINK_PORT_NONE. */
     LINK_OP_CORE_PORT = 20,
+    /* LinkCoreState comes back. */
+    LINK_OP_CORE_STATE = 21,
+    /* 32 bytes that the board keeps for its host while this core is there. */
+    LINK_OP_CORE_TAG = 22,
+    /* u32: 1 the core stands still, 0 it goes on; it does when the session ends, too. */
+    LINK_OP_CORE_FREEZE = 23,
+    /* u32 page to begin with: pairs of u32 address and u32 bytes of pages of state that are not all zero; STATUS how many. */
+    LINK_OP_CORE_USED = 24,
+    /* Memory was poked into an initialised core: it is taken over as a snapshot is. */
+    LINK_OP_CORE_ATTACH = 25,
+};
+
+/* Ports of the line: frames of a device of the core that a driver of the host moves, by FRAME. */
+#define LINK_LINE_PORT 128u
+
+#define LINK_LINE_PORTS 4u
+
+#define LINK_PORT_NONE 255u
+
+struct link_core_request {
+    /* u32: another one for every request; not 0. */
+    uint32_t number;
+    /* u32: bytes of messages in the request area. */
+    uint32_t bytes;
+    /* u32: how many of them are here or were poked; zeros follow. */
+    uint32_t filled;
+    uint32_t pad;
+};
+_Static_assert(offsetof(struct link_core_request, number) == 0, "link_core_request.number");
+_Static_assert(offsetof(struct link_core_request, bytes) == 4, "link_core_request.bytes");
+_Static_assert(offsetof(struct link_core_request, filled) == 8, "link_core_request.filled");
+_Static_assert(offsetof(struct link_core_request, pad) == 12, "link_core_request.pad");
+_Static_assert(sizeof(struct link_core_request) == 16, "link_core_request");
+
+struct link_core_note {
+    /* u32: HEAD of the ring of events and of the ring of deliveries. */
+    uint32_t events;
+    uint32_t deliveries;
+};
+_Static_assert(offsetof(struct link_core_note, events) == 0, "link_core_note.events");
+_Static_assert(offsetof(struct link_core_note, deliveries) == 4, "link_core_note.deliveries");
+_Static_assert(sizeof(struct link_core_note) == 8, "link_core_note");
+
+struct link_core_state {
+    /* u32 LinkCoreRun */
+    uint32_t run;
+    uint32_t layout_version;
+    /* u32: bytes of memory that a core can have here. */
+    uint32_t memory_bytes;
+    /* u32: address of the status block (abi/layout Status). */
+    uint32_t status;
+    /* u32: NUMBER of the last CORE_REQUEST. */
+    uint32_t request;
+    /* u32: wasm2c's number of the trap that stopped the core. */
+    uint32_t trap;
+    /* 8 bytes: beginning of the SHA-256 of what the core was made of. */
+    uint8_t build[8];
+    /* 32 bytes: of CORE_TAG; zeros in a new core. */
+    uint8_t tag[32];
+    /* 64 bytes: the InitConfig that it has. */
+    uint8_t init[64];
+};
+_Static_assert(offsetof(struct link_core_state, run) == 0, "link_core_state.run");
+_Static_assert(offsetof(struct link_core_state, layout_version) == 4, "link_core_state.layout_version");
+_Static_assert(offsetof(struct link_core_state, memory_bytes) == 8, "link_core_state.memory_bytes");
+_Static_assert(offsetof(struct link_core_state, status) == 12, "link_core_state.status");
+_Static_assert(offsetof(struct link_core_state, request) == 16, "link_core_state.request");
+_Static_assert(offsetof(struct link_core_state, trap) == 20, "link_core_state.trap");
+_Static_assert(offsetof(struct link_core_state, build) == 24, "link_core_state.build");
+_Static_assert(offsetof(struct link_core_state, tag) == 32, "link_core_state.tag");
+_Static_assert(offsetof(struct link_core_state, init) == 64, "link_core_state.init");
+_Static_assert(sizeof(struct link_core_state) == 128, "link_core_state");
+
+enum link_core_run {
+    LINK_CORE_RUN_NONE = 0,
+    LINK_CORE_RUN_RUNNING = 1,
+    /* It trapped: its memory can be looked at, nothing else. */
+    LINK_CORE_RUN_TRAPPED = 2,
 };
 
 enum link_crash {
     LINK_CRASH_ILLEGAL = 0,
     LINK_CRASH_LOAD = 1,
     LINK_CRASH_HANG = 2,
+    /* In the core's code: an access outside of its memory. */
+    LINK_CRASH_CORE = 3,
 };
 
 /* The line, seen from the board. */

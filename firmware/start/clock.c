@@ -20,14 +20,36 @@ uint64_t clock_ns(void) {
     return mtime() * NS_PER_TICK;
 }
 
-void clock_irq(void) {
-    uint64_t next = mtime() + TICK;
+static volatile uint64_t tick_at, wake_at = UINT64_MAX;
+
+static void set_timer(void) {
+    uint64_t next = wake_at < tick_at ? wake_at : tick_at;
     write32(MTIMECMP + 4, 0xffffffffu); /* no interrupt while half of it is written */
     write32(MTIMECMP, (uint32_t)next);
     write32(MTIMECMP + 4, (uint32_t)(next >> 32));
 }
 
+bool clock_irq(void) {
+    uint64_t now = mtime();
+    bool tick = now >= tick_at;
+    if (tick) tick_at = now + TICK;
+    if (now >= wake_at) wake_at = UINT64_MAX;
+    set_timer();
+    return tick;
+}
+
+void clock_wake(uint64_t ns) {
+    uint64_t at = ns == UINT64_MAX ? UINT64_MAX : (ns + NS_PER_TICK - 1) / NS_PER_TICK;
+    irq_disable();
+    if (at != wake_at) {
+        wake_at = at;
+        set_timer();
+    }
+    irq_enable();
+}
+
 void clock_start(void) {
-    clock_irq();
+    tick_at = mtime() + TICK;
+    set_timer();
     csr_set(mie, MIE_MTIE);
 }

@@ -1,4 +1,6 @@
 /* CALLs of the host (LinkOp): what is asked about the board, and what it is told to do. */
+#include "../core/core_mode.h"
+#include "../core/core.h"
 #include "errno.h"
 #include "fw.h"
 #include "reboot.h"
@@ -31,6 +33,8 @@ static int32_t crash(uint32_t how) {
         return (int32_t)read32(nowhere);
     case LINK_CRASH_HANG:
         for (;;) __asm__ volatile("");
+    case LINK_CRASH_CORE:
+        return core_crash();
     default:
         return -EINVAL;
     }
@@ -57,6 +61,6 @@ int32_t fw_call(struct link *link, uint16_t op, const uint8_t *data, size_t len,
     case LINK_OP_CRASH:
         return len < 4 ? -EINVAL : crash(word(data, len));
     default:
-        return -ENOSYS;
+        return core_call(op, data, len, result, max, result_len);
     }
 }

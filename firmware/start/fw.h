@@ -22,6 +22,7 @@ struct fw_mode {
 };
 extern const struct fw_mode port_mode;
 extern const struct fw_mode reflect_mode;
+extern const struct fw_mode core_mode;
 
 /* Changes to a LinkMode. 0, -EINVAL for one that this image does not have. */
 int fw_set_mode(uint32_t mode);

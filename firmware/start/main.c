@@ -59,8 +59,8 @@ static void on_session(struct link *link, bool begun) {
 
 static void on_frame(struct link *link, uint8_t port, const uint8_t *frame, size_t len, uint32_t lost) {
     (void)link;
-    if (port >= fw_nic_count) return;
-    fw_nics[port].counters[LINK_PORT_COUNTER_TX_LOST] += lost;
+    if (port < fw_nic_count) fw_nics[port].counters[LINK_PORT_COUNTER_TX_LOST] += lost;
+    else if (port - LINK_LINE_PORT >= LINK_LINE_PORTS) return;
     mode->frame(port, frame, len);
 }
 
@@ -68,6 +68,7 @@ int fw_set_mode(uint32_t wanted) {
     static const struct fw_mode *const modes[] = {
         [LINK_MODE_PORT] = &port_mode,
         [LINK_MODE_REFLECT] = &reflect_mode,
+        [LINK_MODE_CORE] = &core_mode,
     };
     if (wanted >= sizeof modes / sizeof modes[0] || modes[wanted] == NULL) return -EINVAL;
     if (modes[wanted] == mode) return 0;
@@ -91,7 +92,7 @@ static void bring_up(void) {
         .boot_id = reboot_boot_id(),
         .starts = reboot_starts(),
         .reason = reboot_reason(),
-        .caps = LINK_CAP_PORT | LINK_CAP_REFLECT | LINK_CAP_SELFTEST,
+        .caps = LINK_CAP_CORE | LINK_CAP_PORT | LINK_CAP_REFLECT | LINK_CAP_SELFTEST,
         .ports = (uint8_t)fw_nic_count,
         .mode = LINK_MODE_PORT,
         .window = LINK_WINDOW,

@@ -38,8 +38,7 @@ void trap_entry(uintptr_t cause, uintptr_t pc, uintptr_t ra, uintptr_t sp) {
         plic_irq();
         fw_woken = true;
     } else if (cause == (MCAUSE_INTERRUPT | IRQ_M_TIMER)) {
-        clock_irq();
-        if (++idle_ticks > WATCHDOG_TICKS) trap_report(LINK_TRAP_KIND_WATCHDOG, 0, pc, 0, ra, sp);
+        if (clock_irq() && ++idle_ticks > WATCHDOG_TICKS) trap_report(LINK_TRAP_KIND_WATCHDOG, 0, pc, 0, ra, sp);
     } else {
         trap_report(LINK_TRAP_KIND_MACHINE, cause, pc, csr_read(mtval), ra, sp);
     }

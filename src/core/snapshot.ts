@@ -61,6 +61,19 @@ function isZero(words: Float64Array, bits: BigUint64Array, at: number): boolean 
 
 export function takeSnapshot(core: CoreInstance): Uint8Array {
   const extents = usedExtents(core);
+  return encodeSnapshot(
+    core.sizes,
+    extents,
+    extents.map(([at, len]) => core.u8.subarray(at, at + len)),
+  );
+}
+
+/** The snapshot of a core of `sizes` whose memory has `parts` at `extents`. */
+export function encodeSnapshot(
+  sizes: CoreSizes,
+  extents: readonly (readonly [at: number, bytes: number])[],
+  parts: readonly Uint8Array[],
+): Uint8Array {
   const headWords = HEADER_WORDS + SIZE_KEYS.length + 1 + extents.length * 2;
   const bytes = extents.reduce((sum, [, len]) => sum + len, headWords * 4);
   const snapshot = new Uint8Array(bytes + 4);
@@ -69,16 +82,16 @@ export function takeSnapshot(core: CoreInstance): Uint8Array {
   const put = (value: number) => view.setUint32(4 * word++, value >>> 0, true);
   put(MAGIC);
   put(LAYOUT_VERSION);
-  for (const key of SIZE_KEYS) put(core.sizes[key]);
+  for (const key of SIZE_KEYS) put(sizes[key]);
   put(extents.length);
   for (const [at, len] of extents) {
     put(at);
     put(len);
   }
   let to = headWords * 4;
-  for (const [at, len] of extents) {
-    snapshot.set(core.u8.subarray(at, at + len), to);
-    to += len;
+  for (const part of parts) {
+    snapshot.set(part, to);
+    to += part.length;
   }
   view.setUint32(bytes, crc32(snapshot.subarray(0, bytes)), true);
   return snapshot;

@@ -23,7 +23,7 @@ async function run(
   return { code, out, err };
 }
 
-beforeAll(buildImages);
+beforeAll(buildImages, 600_000);
 
 describe('ww board', () => {
   it('lists virtual boards', async () => {

@@ -21,7 +21,7 @@ const word = (value: number): Buffer => {
   return bytes;
 };
 
-beforeAll(buildImages);
+beforeAll(buildImages, 600_000);
 
 describe.each(['virt64', 'virt32', 'sifive_u'])('a port on %s', (board) => {
   let lab: BoardLab;

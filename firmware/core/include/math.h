@@ -1,6 +1,6 @@
 /*
- * wasm2c's output brings the float operations of WebAssembly along as inline functions. The core has no floats, so
- * none of them is ever emitted; the declarations satisfy the compiler, and a use would not link.
+ * wasm2c's output brings the float operations of WebAssembly along as inline functions. The core adds and multiplies a
+ * few doubles (libgcc does that), but rounds none: these declarations satisfy the compiler, and a use would not link.
  */
 #pragma once
 #define isnan(x) __builtin_isnan(x)

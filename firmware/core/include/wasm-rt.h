@@ -1,6 +1,6 @@
 /*
- * What wasm2c's output asks of its runtime, for a board: one memory (a static array), one table of functions, a trap
- * that ends in the trap report. No heap, no signals, no exceptions.
+ * What wasm2c's output asks of its runtime, for a board: one memory (a static array of WASM_MEMORY_BYTES, which the
+ * board says), one table of functions, a trap that leaves the core's code. No heap, no signals, no exceptions.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,6 +17,7 @@
 #define WASM_RT_USE_STACK_DEPTH_COUNT 1
 #define WASM_RT_MAX_CALL_STACK_DEPTH 200
 extern uint32_t wasm_rt_call_stack_depth;
+extern uint8_t wasm_memory[WASM_MEMORY_BYTES];
 
 typedef enum {
     WASM_RT_TRAP_NONE,

@@ -50,6 +50,7 @@ export class BoardLink {
         boot: (boot) => told.boot?.(boot),
         trap: (trap) => told.trap?.(trap),
         log: (text) => told.log?.(text),
+        coreNote: () => told.coreNote?.(),
       },
       { write: (bytes) => this.write(bytes), nonce: () => randomInt(1, 2 ** 32) },
     );

@@ -49,6 +49,8 @@ export interface LinkEvents {
   boot?(boot: BoardBoot): void;
   trap?(trap: BoardTrap): void;
   log?(text: string): void;
+  /** Records wait in rings of the core on the board. */
+  coreNote?(): void;
 }
 
 export interface LinkSessionOptions {
@@ -354,6 +356,9 @@ export class LinkSession {
       }
       case LinkType.LOG:
         this.events.log?.(payload.toString());
+        return;
+      case LinkType.CORE_NOTE:
+        this.events.coreNote?.();
         return;
       case LinkType.RESULT:
         this.calls.result(payload, this.now);

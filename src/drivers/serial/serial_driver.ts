@@ -8,6 +8,7 @@
  * in RX_MISSED; a frame that finds the line without credit stays in the transmit ring until writable().
  */
 import { NetifF } from '../../../assembly/abi/features.js';
+import { LinkMode, LinkOp } from '../../../assembly/abi/link.js';
 import { NetError } from '../../net_error.js';
 import type { Driver, PortNotify, PortRings } from '../driver.js';
 import { FrameQueue } from '../frame_queue.js';
@@ -56,6 +57,7 @@ export class SerialDriver implements Driver {
     this.queue = new FrameQueue(QUEUE_FRAMES, frameBytes, () => this.notify.readable());
     this.out = new Uint8Array(frameBytes);
     this.link = new BoardLink(spec, {
+      up: ({ mode }) => this.toPortMode(mode),
       down: (why) => this.state(false, why),
       frame: (port, frame, _timeNs, lost) => this.received(port, frame, lost),
       port: (port) => this.portState(port),
@@ -108,6 +110,15 @@ export class SerialDriver implements Driver {
     this.closed = true;
     this.queue.close();
     await this.link.close();
+  }
+
+  /** The board may have been another's: a core that runs on it ends. */
+  private toPortMode(mode: number): void {
+    if (mode === LinkMode.PORT) return;
+    const wanted = Buffer.alloc(4);
+    wanted.writeUInt32LE(LinkMode.PORT);
+    // The session may end over it; the next one begins with the same.
+    void this.link.call(LinkOp.MODE, wanted, 'port mode').catch(() => {});
   }
 
   private received(port: number, frame: Uint8Array, lost: number): void {

@@ -203,7 +203,8 @@ function addOne(ctx: Ctx, set: NftSet, tb: usize): i32 {
   if (err === -Errno.EEXIST && (ctx.flags & NLM_F_EXCL) === 0) err = sameAs(set, elem, ctx.dup);
   elemHoldData(set, elem, false);
   elemFree(elem);
-  return err;
+  // One that overlaps is told as one that is there.
+  return err === -Errno.ENOTEMPTY ? -Errno.EEXIST : err;
 }
 
 /** Elements that a set of `size` takes: of an interval both ends, and the end that may stand at zero. */

@@ -163,6 +163,7 @@ function begin(ctx: Ctx): i32 {
   const nn = ctx.nn;
   if (nn.batch !== 0) transAbort(nn);
   nn.batch = 1;
+  nn.lastStart = 0;
   nn.failed = 0;
   const subsys = <u32>bswap<u16>(load<u16>(ctx.msg + NlMsgHdr.SIZE, NfGenMsg.RES_ID));
   if (subsys !== NFNL_SUBSYS_NFTABLES) return -Errno.EOPNOTSUPP;

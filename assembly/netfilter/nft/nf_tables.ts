@@ -54,6 +54,8 @@ export class NftNet {
   eventRing: usize;
   /** Bits of the queues that somebody listens to (nfnetlink_queue); 0: none ever was. */
   queues: usize;
+  /** The start that the end to come belongs to (nft_set_rbtree); only compared. */
+  lastStart: usize;
 }
 
 export enum NftKind {

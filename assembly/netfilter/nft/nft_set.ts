@@ -112,8 +112,6 @@ export class NftSet extends Named {
   lookNext: usize;
   /** The element of `*`, or 0: elements in a list by `hnext`. */
   catchall: usize;
-  /** RBTREE: the start that the end to come belongs to. */
-  lastStart: usize;
   /** Timer that ends elements, or 0. */
   gc: usize;
   /** Oldest first: elements of PIPAPO in the order they came. */

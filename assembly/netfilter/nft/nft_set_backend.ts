@@ -35,6 +35,7 @@ import {
   setPipapoWalk,
 } from './nft_set_pipapo';
 import {
+  setTreeDelete,
   setTreeFind,
   setTreeGet,
   setTreeInsert,
@@ -151,6 +152,11 @@ export function setInsert(ctx: Ctx, set: NftSet, elem: usize): i32 {
   ctx.dup = setHashFind(set, elemKey(elem));
   if (ctx.dup !== 0) return -Errno.EEXIST;
   return setHashInsert(set, elem) ? 0 : -Errno.ENFILE;
+}
+
+/** Whether the transaction may delete this element, which it sees, by its key. */
+export function setMayDelete(ctx: Ctx, set: NftSet, elem: usize): bool {
+  return set.backend !== <u8>SetBackend.RBTREE || elemIsCatchall(elem) || setTreeDelete(ctx, set, elem);
 }
 
 /** Takes the element out; who calls frees it. */

@@ -82,7 +82,6 @@ function removeAt(set: NftSet, elem: usize): void {
 
 export function setTreeRemove(set: NftSet, elem: usize): void {
   removeAt(set, elem);
-  if (set.lastStart === elem) set.lastStart = 0;
 }
 
 /** The largest element that the transaction sees and whose key is smaller than that of `elem`. */
@@ -128,36 +127,92 @@ function findIn(set: NftSet, tree: usize, key: usize, end: bool): usize {
   return 0;
 }
 
+/** The smallest element that the transaction sees and whose key is larger than that of `elem`; of two equal ones, the end. */
+function after(set: NftSet, elem: usize): usize {
+  let limit = elem;
+  while (limit !== 0) {
+    let found: usize = 0;
+    let at = set.store;
+    while (at !== 0) {
+      const d =
+        limit === elem ? memory.compare(elemKey(at), elemKey(elem), set.klen) : compare(set, at, limit);
+      if (d > 0) {
+        found = at;
+        at = changetype<Elem>(at).left;
+      } else at = changetype<Elem>(at).right;
+    }
+    if (found === 0 || elemNext(found)) return found;
+    limit = found;
+  }
+  return 0;
+}
+
 /** 0, -EEXIST (ctx.dup says which) or -ENOTEMPTY: it would overlap another interval. */
 export function setTreeInsert(ctx: Ctx, set: NftSet, elem: usize): i32 {
-  const end = elemIsEnd(elem);
-  const same = setTreeFind(set, elemKey(elem), end);
-  const start = set.lastStart;
-  if (same !== 0) {
-    ctx.dup = same;
-    if (!end) {
-      set.lastStart = same;
-      return -Errno.EEXIST;
-    }
-    set.lastStart = 0;
-    return start !== 0 && before(set, elem) !== start ? -Errno.ENOTEMPTY : -Errno.EEXIST;
-  }
-  const pred = before(set, elem);
-  if (end) {
-    set.lastStart = 0;
-    if (start !== 0 && pred !== start) return -Errno.ENOTEMPTY;
-  } else {
-    // Inside an interval: the element before is a start whose end is yet to come (an end at this key ends it).
-    // Of an anonymous set, which nobody adds to, ends that a next start says already are left out.
-    const whole = (set.flags & NFT_SET_ANONYMOUS) === 0;
-    if (whole && pred !== 0 && !elemIsEnd(pred) && setTreeFind(set, elemKey(elem), true) === 0)
-      return -Errno.ENOTEMPTY;
-    set.lastStart = elem;
-  }
+  const err = elemIsEnd(elem) ? fitsEnd(ctx, set, elem) : fitsStart(ctx, set, elem);
+  if (err !== 0) return err;
   changetype<Elem>(elem).left = 0;
   changetype<Elem>(elem).right = 0;
   set.store = insertAt(set, set.store, elem);
   return 0;
+}
+
+/*
+ * A start that was there already (or that is deleted) is kept in `nn.lastStart` until its end comes: an end that is there
+ * as well has to be that interval's own, so that what is named is an interval and not two halves.
+ */
+function fitsStart(ctx: Ctx, set: NftSet, elem: usize): i32 {
+  ctx.nn.lastStart = 0;
+  const same = setTreeFind(set, elemKey(elem), false);
+  if (same !== 0) {
+    ctx.dup = same;
+    ctx.nn.lastStart = same;
+    return -Errno.EEXIST;
+  }
+  // Inside an interval: the element before is a start whose end is yet to come (an end at this key ends it).
+  // Of an anonymous set, which nobody adds to, ends that a next start says already are left out.
+  const pred = before(set, elem);
+  const whole = (set.flags & NFT_SET_ANONYMOUS) === 0;
+  if (whole && pred !== 0 && !elemIsEnd(pred) && setTreeFind(set, elemKey(elem), true) === 0)
+    return -Errno.ENOTEMPTY;
+  return 0;
+}
+
+function fitsEnd(ctx: Ctx, set: NftSet, elem: usize): i32 {
+  const same = setTreeFind(set, elemKey(elem), true);
+  const pred = before(set, elem);
+  if (same !== 0) {
+    const start = ctx.nn.lastStart;
+    ctx.nn.lastStart = 0;
+    ctx.dup = same;
+    return start !== 0 && pred !== start ? -Errno.ENOTEMPTY : -Errno.EEXIST;
+  }
+  // After an end, no interval is open that this one could end; before one, it would cut that one's interval in two.
+  if (pred !== 0 && elemIsEnd(pred)) return -Errno.ENOTEMPTY;
+  if (setTreeFind(set, elemKey(elem), false) !== 0) return 0;
+  const next = after(set, elem);
+  return next !== 0 && elemIsEnd(next) ? -Errno.ENOTEMPTY : 0;
+}
+
+/** May the transaction delete `elem`, which it sees? An end only behind the start that it deleted, or without one. */
+export function setTreeDelete(ctx: Ctx, set: NftSet, elem: usize): bool {
+  const start = ctx.nn.lastStart;
+  ctx.nn.lastStart = elemIsEnd(elem) ? 0 : elem;
+  if (!elemIsEnd(elem) || start === 0) return true;
+  return below(set, elem) === start;
+}
+
+/** The next smaller element, whether the transaction sees it or not. */
+function below(set: NftSet, elem: usize): usize {
+  let found: usize = 0;
+  let at = set.store;
+  while (at !== 0) {
+    if (compare(set, at, elem) < 0) {
+      found = at;
+      at = changetype<Elem>(at).right;
+    } else at = changetype<Elem>(at).left;
+  }
+  return found;
 }
 
 function count(tree: usize): u32 {
@@ -175,7 +230,6 @@ export function setTreeMake(set: NftSet): bool {
   store<u32>(look, n, 4);
   store<u32>(look, fill(set, set.store, look, 0));
   set.lookNext = look;
-  set.lastStart = 0;
   return true;
 }
 

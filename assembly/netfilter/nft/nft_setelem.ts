@@ -72,7 +72,15 @@ import {
 import { exprsClone, exprsDump, exprsParseElem } from './nft_expr';
 import { nftMsgBegin, nftMsgEnd, nftMsgFits } from './nft_msg';
 import { NftSet, SetBackend, setGcMake, setLookupNla, setPublish } from './nft_set';
-import { setFindLike, setGetLike, setInsert, setMake, setRemove, setWalk } from './nft_set_backend';
+import {
+  setFindLike,
+  setGetLike,
+  setInsert,
+  setMake,
+  setMayDelete,
+  setRemove,
+  setWalk,
+} from './nft_set_backend';
 import { TransKind, transAddElem } from './nft_trans';
 
 const LIST_POLICY = memory.data<u8>([0, 0, 5, 255, 5, 255, 6, 0, 3, 0]);
@@ -123,7 +131,6 @@ function elems(ctx: Ctx, tb: usize, del: bool, destroy: bool): i32 {
   if (set.bindings !== 0 && (set.flags & (NFT_SET_CONSTANT | NFT_SET_ANONYMOUS)) !== 0) return -Errno.EBUSY;
   if (list === 0) return flush(ctx, set);
   ctx.set = p;
-  set.lastStart = 0;
   let at = nlaData(list);
   let left = nlaLen(list);
   let err: i32 = 0;
@@ -312,7 +319,7 @@ function delOne(ctx: Ctx, set: NftSet, tb: usize): i32 {
   let found: usize = 0;
   if (err === 0) {
     found = setFindLike(set, draft);
-    if (found === 0) err = -Errno.ENOENT;
+    if (found === 0 || !setMayDelete(ctx, set, found)) err = -Errno.ENOENT;
   }
   kfree(draft);
   return err === 0 ? gone(ctx, set, found) : err;

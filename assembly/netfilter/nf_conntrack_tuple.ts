@@ -8,7 +8,7 @@ import { pskbMayPull } from '../skb/skbuff';
 import { Scratch, scratch } from '../lib/scratch';
 import { IPV4_HDR_LEN } from '../wire/ipv4';
 import { IPV6_HDR_LEN } from '../wire/ipv6';
-import { ipv6ExtHdr, ipv6SkipExthdr } from '../wire/ipv6_ext';
+import { ipv6ExtHdr, ipv6WalkExthdr } from '../wire/ipv6_ext';
 import { NF_TUPLE_BYTES, NfCtNet, NfTuple } from './nf_conntrack';
 
 export const IPPROTO_ICMP: u32 = 1;
@@ -20,6 +20,13 @@ export const IPPROTO_SCTP: u32 = 132;
 export const IPPROTO_UDPLITE: u32 = 136;
 
 const IP_OFFSET: u32 = 0x1fff;
+const GRE_HDR_LEN: u32 = 4;
+export const GRE_VERSION: u8 = 7;
+export const GRE_VERSION_PPTP: u8 = 1;
+/** 0x880b, "enhanced GRE". */
+const PPTP_GRE_PROTO_BE: u16 = 0x0b88;
+/** Behind the call's id. */
+export const PPTP_GRE_CALL_END: u32 = 8;
 /** Headers of an IPv6 packet that are looked through for its upper layer. */
 const EXT_HEADERS_MAX: u32 = 1024;
 
@@ -29,7 +36,7 @@ const ICMP_INVERT_TYPES: u32 = 19;
 
 /**
  * Offset from `nhoff` (an offset from data, where an IP header begins) of the upper layer, whose number goes to
- * `protoOut`; all before it is linear then. 0 or less: there is none that could be tracked. Linux: get_l4proto.
+ * `protoOut`; all before it is linear then. Behind IPv6 headers that are longer than the packet it lies behind the packet. 0 or less: there is none that could be tracked. Linux: get_l4proto.
  */
 export function nfL4proto(skb: SkBuff, nhoff: u32, l3num: u32, protoOut: usize): i32 {
   if (l3num === AF_INET) {
@@ -51,7 +58,7 @@ export function nfL4proto(skb: SkBuff, nhoff: u32, l3num: u32, protoOut: usize):
   }
   if (!pskbMayPull(skb, min(skb.len, base + EXT_HEADERS_MAX))) return -1;
   const fragOut = protoOut + 4;
-  const at = ipv6SkipExthdr(skb.data + base, skbHeadlen(skb) - base, nexthdr, protoOut, fragOut);
+  const at = ipv6WalkExthdr(skb.data + base, skbHeadlen(skb) - base, nexthdr, protoOut, fragOut);
   if (at < 0 || (load<u32>(fragOut) & 0xfff8) !== 0) return -1;
   return base + at;
 }
@@ -94,6 +101,17 @@ function getTupleOther(
     return true;
   }
   fillAddresses(skb, nhoff, l3num, proto, zone, out);
+  return proto !== IPPROTO_GRE || greKey(skb, dataoff, out);
+}
+
+/** PPTP's GRE (version 1, RFC 2637 4.1) has a key, the call; all other GRE is one connection. Linux: gre_pkt_to_tuple. */
+function greKey(skb: SkBuff, dataoff: u32, out: NfTuple): bool {
+  if (!pskbMayPull(skb, dataoff + GRE_HDR_LEN)) return true;
+  if ((load<u8>(skb.data + dataoff, 1) & GRE_VERSION) !== GRE_VERSION_PPTP) return true;
+  if (!pskbMayPull(skb, dataoff + PPTP_GRE_CALL_END)) return true;
+  const p = skb.data + dataoff;
+  if (load<u16>(p, 2) !== PPTP_GRE_PROTO_BE) return false;
+  out.dport = load<u16>(p, 6);
   return true;
 }
 

@@ -21,7 +21,7 @@ import {
 } from '../skb/sk_buff';
 import { pskbMayPull, skbChecksum, skbCopyBits, skbCowHead } from '../skb/skbuff';
 import { ICMP_ECHO, ICMP_ECHOREPLY, ICMP_REDIRECT, ICMP_TIMESTAMP } from '../wire/icmp';
-import { ipv6ExtHdr, ipv6SkipExthdr } from '../wire/ipv6_ext';
+import { ipv6ExtHdr, ipv6WalkExthdr } from '../wire/ipv6_ext';
 import {
   IPS_DST_NAT,
   IPS_NAT_DONE_MASK,
@@ -35,6 +35,8 @@ import {
   nfTuple,
 } from './nf_conntrack';
 import {
+  GRE_VERSION,
+  GRE_VERSION_PPTP,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -42,9 +44,10 @@ import {
   IPPROTO_TCP,
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
+  PPTP_GRE_CALL_END,
   nfInvertTuple,
 } from './nf_conntrack_tuple';
-import { NF_NAT_MANIP_SRC, nfHookToManip } from './nf_nat';
+import { NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, nfHookToManip } from './nf_nat';
 
 const IPV4_HDR_LEN: u32 = 20;
 const IPV6_HDR_LEN: u32 = 40;
@@ -153,7 +156,7 @@ function manipPkt6(skb: SkBuff, iphoff: u32, target: NfTuple, maniptype: u32, pr
   let first = true;
   if (ipv6ExtHdr(nexthdr)) {
     const where = scratch(Scratch.NF_NAT_TARGET) + WHERE_OFFSET;
-    const at = ipv6SkipExthdr(skb.data + base, skbHeadlen(skb) - base, nexthdr, where, where + 4);
+    const at = ipv6WalkExthdr(skb.data + base, skbHeadlen(skb) - base, nexthdr, where, where + 4);
     first = at >= 0 && (load<u32>(where + 4) & 0xfff8) === 0;
     hdroff = base + <u32>max(at, 0);
   }
@@ -195,10 +198,19 @@ function manipL4(skb: SkBuff, iphoff: u32, hdroff: u32, target: NfTuple, manipty
     case IPPROTO_ICMPV6:
       return manipIcmpv6(skb, iphoff, hdroff, target, maniptype);
     case IPPROTO_GRE:
-      return true;
+      return manipGre(skb, hdroff, target, maniptype);
     default:
       return true;
   }
+}
+
+/** Of PPTP the call, which only names the destination's. Linux: gre_manip_pkt. */
+function manipGre(skb: SkBuff, hdroff: u32, target: NfTuple, maniptype: u32): bool {
+  if (!writable(skb, hdroff + PPTP_GRE_CALL_END)) return false;
+  if (maniptype !== NF_NAT_MANIP_DST) return true;
+  const version = load<u8>(skb.data + hdroff, 1) & GRE_VERSION;
+  if (version === GRE_VERSION_PPTP) store<u16>(skb.data + hdroff, target.dport, 6);
+  return version <= GRE_VERSION_PPTP;
 }
 
 /** Addresses and one port change; the sum is `checkAt` behind the header, 0: there is none. */

@@ -32,7 +32,6 @@ export const known: Readonly<Record<string, string>> = {
   'nat: of what the router answers and is told':
     'an answer that NAT gives its destination back leaves by the link of before',
   'nat: ICMP errors are translated inside out': SUM,
-  'nat: protocols without ports': AH,
   'nat: two chains at one hook: the first that translates wins': 'Linux chooses a port by chance here',
   'chains: input, output and forward of a host': SUM,
   'nat: prefixes': SOURCE,

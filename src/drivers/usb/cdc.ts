@@ -18,7 +18,6 @@ import { USB_DIR_IN, type UsbHandle, type UsbSetup } from './transport.js';
 import type { UsbNetEndpoint, UsbNetEvents } from './usb_net_driver.js';
 
 export const USB_CLASS_COMM = 2;
-export const USB_CLASS_CDC_DATA = 10;
 export const CDC_SUBCLASS_ETHERNET = 6;
 export const CDC_SUBCLASS_EEM = 12;
 export const CDC_SUBCLASS_NCM = 13;
@@ -124,6 +123,43 @@ export function interfacesOf(
 
 export function classRequest(request: number, value: number, index: number): UsbSetup {
   return { requestType: 'class', recipient: 'interface', request, value, index };
+}
+
+/** Of the union descriptor; without one it is the next, as devices have it that leave the descriptor out. */
+export function dataInterface(control: InterfaceInfo): number {
+  try {
+    return cdcFunctions(control).data ?? control.number + 1;
+  } catch {
+    return control.number + 1;
+  }
+}
+
+interface ClaimedCdc {
+  readonly control: InterfaceInfo;
+  readonly data: BulkPair;
+  readonly functions: CdcFunctions;
+}
+
+/** Both interfaces of a CDC function claimed, the data interface at alternate 0, where that has no endpoints. */
+export async function claimCdc(
+  handle: UsbHandle,
+  configuration: ConfigurationInfo,
+  number: number,
+): Promise<ClaimedCdc> {
+  const control = configuration.interfaces.find((one) => one.number === number && one.alternate === 0)!;
+  const functions = cdcFunctions(control);
+  const dataNumber = dataInterface(control);
+  const data = bulkPair(configuration, dataNumber);
+  if (data === null)
+    throw new NetError(
+      'EPROTO',
+      `interface ${dataNumber} has no bulk endpoints for the data of interface ${number}`,
+    );
+  await handle.claimInterface(number);
+  if (dataNumber !== number) await handle.claimInterface(dataNumber);
+  // To and fro resets the function, whatever was left of an earlier driver (NCM 1.0 §7.2).
+  if (data.alternate.alternate !== 0) await handle.selectAlternate(dataNumber, 0);
+  return { control, data, functions };
 }
 
 const LANG_ENGLISH = 0x0409;

@@ -1,16 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Port } from '../../../assembly/abi/layout.js';
-import type { NetError } from '../../net_error.js';
-import { StandInPort } from '../stand_in_port.js';
-import {
-  configurationDescriptor,
-  deviceDescriptor,
-  FakeUsbDevice,
-  FakeUsbHost,
-  stringDescriptor,
-} from './fake_usb.js';
+import { FakeUsbDevice, FakeUsbHost } from './fake_usb.js';
+import { bringUp as up, closeRigs, ecm, fakeFrame as frame, Rig, settle } from './testing.js';
 import { UsbStatus } from './transport.js';
-import { UsbPort } from './usb_port.js';
 import { parseUsb } from './usb_spec.js';
 
 const IN = 0x81;
@@ -19,80 +11,7 @@ const NOTE = 0x83;
 /** Of the link's address, in front of the stand-in's port. */
 const MAC_AT = 32;
 
-function ecm(macText = '0250B6A1C2D3', path = '1-1'): FakeUsbDevice {
-  const functional = [
-    [0, 0x10, 1],
-    [6, 0, 1],
-    [15, 4, 0, 0, 0, 0, 0xea, 5, 0, 0, 0],
-  ];
-  const endpoints = [
-    [IN, 2, 512],
-    [OUT, 2, 512],
-  ] as const;
-  return new FakeUsbDevice({
-    path,
-    serial: 'S1',
-    descriptor: deviceDescriptor(0x0525, 0xa4a2),
-    configurations: [
-      configurationDescriptor(1, [
-        { number: 0, kind: [2, 6, 0], functional, endpoints: [[NOTE, 3, 8]] },
-        { number: 1, kind: [10, 0, 0] },
-        { number: 1, alternate: 1, kind: [10, 0, 0], endpoints },
-      ]),
-    ],
-    control: ({ request, value }) =>
-      request === 6 && value === 0x304 ? stringDescriptor(macText) : new Uint8Array(0),
-  });
-}
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-const settle = async () => {
-  for (let i = 0; i < 30; i++) await turn();
-};
-const frame = (n: number, seed = 0) => Uint8Array.from({ length: n }, (_, i) => (i * 7 + seed) & 0xff);
-const open: UsbPort[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close();
-});
-
-class Rig {
-  readonly port: UsbPort;
-  readonly stand = new StandInPort({ entries: 64 });
-  readonly states: (true | NetError)[] = [];
-  readables = 0;
-  writables = 0;
-
-  constructor(host: FakeUsbHost, spec = 'auto', options: { mac?: string } = {}) {
-    this.port = new UsbPort(`usb:${spec}`, parseUsb(spec), { ...options, host: () => Promise.resolve(host) });
-    open.push(this.port);
-  }
-
-  attach(): void {
-    this.port.attach(this.stand.rings, {
-      readable: () => void this.readables++,
-      writable: () => void this.writables++,
-      state: (up, why) => void this.states.push(up || why!),
-    });
-  }
-
-  received(): Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    this.stand.rx(this.port.rxBurst(64), (each) => frames.push(each));
-    return frames;
-  }
-}
-
-async function up(
-  device = ecm(),
-  spec = 'auto',
-  options: { mac?: string } = {},
-): Promise<{ host: FakeUsbHost; device: FakeUsbDevice; rig: Rig }> {
-  const host = new FakeUsbHost(device);
-  const rig = new Rig(host, spec, options);
-  rig.attach();
-  await settle();
-  return { host, device, rig };
-}
+afterEach(closeRigs);
 
 describe('CDC-ECM', () => {
   it('brings the device up in the order that works, with its own address', async () => {

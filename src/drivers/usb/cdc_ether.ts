@@ -12,7 +12,8 @@ import {
   type BulkPair,
   CDC_SUBCLASS_ETHERNET,
   type CdcFunctions,
-  cdcFunctions,
+  claimCdc,
+  dataInterface,
   type CdcNotifications,
   ETH_HLEN,
   ethernetNotifications,
@@ -24,7 +25,7 @@ import {
   USB_CLASS_COMM,
   VLAN_TAGS,
 } from './cdc.js';
-import type { ConfigurationInfo, InterfaceInfo } from './descriptors.js';
+import type { InterfaceInfo } from './descriptors.js';
 import type { UsbHandle } from './transport.js';
 import type {
   FrameList,
@@ -61,43 +62,6 @@ export const cdcEther: UsbNetFamily = {
     return new CdcEther(handle, control, data, ethernet, mac, events);
   },
 };
-
-/** Of the union descriptor; without one it is the next, as devices have it that leave the descriptor out. */
-function dataInterface(control: InterfaceInfo): number {
-  try {
-    return cdcFunctions(control).data ?? control.number + 1;
-  } catch {
-    return control.number + 1;
-  }
-}
-
-export interface ClaimedCdc {
-  readonly control: InterfaceInfo;
-  readonly data: BulkPair;
-  readonly functions: CdcFunctions;
-}
-
-/** Both interfaces of a CDC function claimed, the data interface at alternate 0, where that has no endpoints. */
-export async function claimCdc(
-  handle: UsbHandle,
-  configuration: ConfigurationInfo,
-  number: number,
-): Promise<ClaimedCdc> {
-  const control = configuration.interfaces.find((one) => one.number === number && one.alternate === 0)!;
-  const functions = cdcFunctions(control);
-  const dataNumber = dataInterface(control);
-  const data = bulkPair(configuration, dataNumber);
-  if (data === null)
-    throw new NetError(
-      'EPROTO',
-      `interface ${dataNumber} has no bulk endpoints for the data of interface ${number}`,
-    );
-  await handle.claimInterface(number);
-  if (dataNumber !== number) await handle.claimInterface(dataNumber);
-  // To and fro resets the function, whatever was left of an earlier driver (NCM 1.0 §7.2).
-  if (data.alternate.alternate !== 0) await handle.selectAlternate(dataNumber, 0);
-  return { control, data, functions };
-}
 
 class CdcEther implements UsbNetDriver {
   readonly name = 'cdc_ether';

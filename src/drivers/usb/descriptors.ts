@@ -15,7 +15,6 @@ export const DT_CONFIG = 2;
 export const DT_STRING = 3;
 export const DT_INTERFACE = 4;
 export const DT_ENDPOINT = 5;
-export const DT_INTERFACE_ASSOCIATION = 11;
 export const DT_CS_INTERFACE = 0x24;
 
 const DEVICE_BYTES = 18;

@@ -1,10 +1,13 @@
 /** The drivers that there are, and which of them fit a device. */
 import { type ConfigurationInfo, type DeviceInfo, parseConfiguration, parseDevice } from './descriptors.js';
+import { cdcEem } from './cdc_eem.js';
 import { cdcEther } from './cdc_ether.js';
+import { cdcNcm, cdcNcm32 } from './cdc_ncm.js';
+import { rndisHost } from './rndis_host.js';
 import type { UsbDevice } from './transport.js';
 import type { UsbNetFamily, UsbNetMatch } from './usb_net_driver.js';
 
-export const USB_NET_FAMILIES: readonly UsbNetFamily[] = [cdcEther];
+export const USB_NET_FAMILIES: readonly UsbNetFamily[] = [cdcNcm, cdcEther, cdcEem, rndisHost, cdcNcm32];
 
 export interface UsbProbe {
   readonly device: UsbDevice;

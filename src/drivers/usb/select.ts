@@ -25,7 +25,7 @@ export async function candidates(
     const matches = probed.matches.filter(
       ({ family, configuration: { value } }) =>
         (configuration === undefined || value === configuration) &&
-        (driver === undefined || family.name === driver),
+        (driver === undefined ? family.rank >= 0 : family.name === driver),
     );
     if (choice.kind === 'mac' && !(await hasMac(probed, choice.mac))) continue;
     if (matches.length > 0) found.push(...matches.map((match) => ({ device, match })));

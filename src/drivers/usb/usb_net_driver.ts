@@ -34,7 +34,7 @@ export interface UsbNetEvents {
 export interface UsbNetFamily {
   /** Linux's name of the driver: 'cdc_ether', 'cdc_ncm', 'r8152'. */
   readonly name: string;
-  /** Of several families for one device that with the highest wins. */
+  /** Of several families for one device that with the highest wins; one below 0 is taken only by its name. */
   readonly rank: number;
   /** The functions of this configuration that it can drive; usually none or one. */
   match(device: DeviceInfo, configuration: ConfigurationInfo): readonly UsbNetMatch[];
@@ -108,6 +108,8 @@ export class FrameList {
   /** Frames or parts that were not usable, and what was wrong with the last. */
   errors = 0;
   fault = '';
+  /** Where the first frame lies, when that is not the transfer (it was put together of two). */
+  joined: Uint8Array | undefined;
 
   constructor(readonly capacity: number) {
     this.offsets = new Uint32Array(capacity);
@@ -118,6 +120,13 @@ export class FrameList {
     this.count = 0;
     this.errors = 0;
     this.fault = '';
+    this.joined = undefined;
+  }
+
+  /** The first frame, which lies elsewhere; its bytes stay as they are until the next transfer is unpacked. */
+  addJoined(bytes: Uint8Array, offset: number, length: number): void {
+    this.joined = bytes;
+    this.add(offset, length);
   }
 
   /** `offset` and `length` have to lie in the transfer: the driver has checked. */

@@ -95,7 +95,8 @@ export class UsbRx {
       for (; this.next < list.count && frames < limit; this.next++) {
         const at = list.offsets[this.next]!;
         const length = list.lengths[this.next]!;
-        if (rings.putFrame(frames, bytes.subarray(at, at + length))) {
+        const from = this.next === 0 && list.joined !== undefined ? list.joined : bytes;
+        if (rings.putFrame(frames, from.subarray(at, at + length))) {
           frames++;
           this.counters.rxBytes += length;
         } else rings.addRxErrors(1);

@@ -95,7 +95,15 @@ export enum LinkWelcome {
   BUILD = 32,
   /** 16 bytes, filled up with 0: the board's name. */
   NAME = 40,
-  SIZE = 56,
+  /**
+   * u32: FRAMEs of all sessions since the start: put on the line, received well, and known to be lost. They tell what
+   * became of the frames that were under way when the session before ended.
+   */
+  FRAMES_SENT = 56,
+  FRAMES_RECEIVED = 60,
+  FRAMES_LOST = 64,
+  RESERVED = 68,
+  SIZE = 72,
 }
 
 export enum LinkCap {
@@ -161,7 +169,10 @@ export enum LinkHeartbeat {
   /** u32: FRAMEs of the session that the sender has put on the line, and that it has received well. */
   SENT = 8,
   RECEIVED = 12,
-  SIZE = 16,
+  /** u32: FRAMEs of the session that the sender knows to be lost on the way to it. */
+  LOST = 16,
+  PAD = 20,
+  SIZE = 24,
 }
 
 export enum LinkFrame {

@@ -62,8 +62,10 @@ static void send_alone(struct link *link, uint8_t type, struct part body) {
 }
 
 static void heartbeat(struct link *link) {
-    struct link_heartbeat beat = {
-        .time = link->now, .sent = link->frames_sent, .received = link->frames_received};
+    struct link_heartbeat beat = {.time = link->now,
+                                  .sent = link->frames_sent,
+                                  .received = link->frames_received,
+                                  .lost = link->frames_lost};
     if (send(link, LINK_TYPE_HEARTBEAT, (struct part){0, 0}, (struct part){&beat, sizeof beat}, false) == 0)
         link->beat = link->now;
 }
@@ -71,7 +73,7 @@ static void heartbeat(struct link *link) {
 int link_frame(struct link *link, uint8_t port, const void *frame, size_t len, uint64_t time) {
     struct link_frame head = {.port = port, .number = link->frames_sent, .time = time};
     int err = send(link, LINK_TYPE_FRAME, (struct part){&head, sizeof head}, (struct part){frame, len}, true);
-    if (err == 0) link->frames_sent++;
+    if (err == 0) link->frames_sent++, link->total_sent++;
     return err;
 }
 
@@ -132,6 +134,9 @@ static void hello(struct link *link, const uint8_t *payload, size_t len) {
         .window = link->id.window,
         .caps = link->id.caps,
         .uptime = link->now,
+        .frames_sent = link->total_sent,
+        .frames_received = link->total_received,
+        .frames_lost = link->total_lost,
     };
     memcpy(welcome.build, link->id.build, sizeof welcome.build);
     copy_name(welcome.name, sizeof welcome.name, link->id.name);
@@ -146,12 +151,17 @@ static void hello(struct link *link, const uint8_t *payload, size_t len) {
     link->tx_seq = link->rx_seq = 0;
     link->tx_pos = link->rx_pos = 0;
     link->tx_limit = window;
-    link->frames_sent = link->frames_received = link->frame_next = 0;
+    link->frames_sent = link->frames_received = link->frames_lost = link->frame_next = 0;
     link->call_id = 0;
     link->heard = link->beat = link->now;
     link->counters[LINK_COUNTER_SESSIONS]++;
     send(link, LINK_TYPE_WELCOME, (struct part){0, 0}, (struct part){&welcome, sizeof welcome}, false);
     link->events->session(link, true);
+}
+
+static void lost_before(struct link *link, uint32_t n) {
+    link->frames_lost += n;
+    link->total_lost += n;
 }
 
 static void frame(struct link *link, const uint8_t *payload, size_t len) {
@@ -163,7 +173,23 @@ static void frame(struct link *link, const uint8_t *payload, size_t len) {
     uint32_t lost = head->number - link->frame_next;
     link->frame_next = head->number + 1;
     link->frames_received++;
+    link->total_received++;
+    lost_before(link, lost);
     link->events->frame(link, head->port, payload + sizeof *head, len - sizeof *head, lost);
+}
+
+/* It was said behind the FRAMEs that it counts: those that have not come will not. */
+static void heartbeat_came(struct link *link, const uint8_t *payload, size_t len) {
+    const struct link_heartbeat *b = (const struct link_heartbeat *)payload;
+    if (len < sizeof *b) {
+        link->counters[LINK_COUNTER_BAD]++;
+        return;
+    }
+    uint32_t lost = b->sent - link->frame_next;
+    if (lost == 0) return;
+    link->frame_next = b->sent;
+    lost_before(link, lost);
+    link->events->lost(link, lost);
 }
 
 /* A host that missed the result calls again with the same ID: the answer is kept, and nothing done twice. */
@@ -190,6 +216,7 @@ static void call(struct link *link, const uint8_t *payload, size_t len) {
 static void received(struct link *link, const struct link_header *h, const uint8_t *payload, size_t len) {
     switch (h->type) {
     case LINK_TYPE_HEARTBEAT:
+        heartbeat_came(link, payload, len);
         break;
     case LINK_TYPE_BYE:
         end_session(link);

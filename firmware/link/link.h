@@ -38,6 +38,8 @@ struct link_events {
     void (*session)(struct link *link, bool begun);
     /* A FRAME for `port`; `lost` before it never came. */
     void (*frame)(struct link *link, uint8_t port, const uint8_t *frame, size_t len, uint32_t lost);
+    /* `n` FRAMEs before a HEARTBEAT never came; which port they were for nobody knows. */
+    void (*lost)(struct link *link, uint32_t n);
     /* A CALL; up to `max` bytes of result. Returns its STATUS. */
     int32_t (*call)(struct link *link, uint16_t op, const uint8_t *data, size_t len, uint8_t *result, size_t max,
                     size_t *result_len);
@@ -58,7 +60,10 @@ struct link {
     uint32_t told;
     uint32_t frames_sent;
     uint32_t frames_received;
+    uint32_t frames_lost;
     uint32_t frame_next;
+    /* Of all sessions since the start. */
+    uint32_t total_sent, total_received, total_lost;
     uint64_t now;
     uint64_t heard;
     uint64_t beat;

@@ -114,6 +114,14 @@ struct link_welcome {
     uint8_t build[8];
     /* 16 bytes, filled up with 0: the board's name. */
     uint8_t name[16];
+    /*
+     * u32: FRAMEs of all sessions since the start: put on the line, received well, and known to be lost. They tell what
+     * became of the frames that were under way when the session before ended.
+     */
+    uint32_t frames_sent;
+    uint32_t frames_received;
+    uint32_t frames_lost;
+    uint32_t reserved;
 };
 _Static_assert(offsetof(struct link_welcome, magic) == 0, "link_welcome.magic");
 _Static_assert(offsetof(struct link_welcome, version) == 4, "link_welcome.version");
@@ -127,7 +135,11 @@ _Static_assert(offsetof(struct link_welcome, caps) == 20, "link_welcome.caps");
 _Static_assert(offsetof(struct link_welcome, uptime) == 24, "link_welcome.uptime");
 _Static_assert(offsetof(struct link_welcome, build) == 32, "link_welcome.build");
 _Static_assert(offsetof(struct link_welcome, name) == 40, "link_welcome.name");
-_Static_assert(sizeof(struct link_welcome) == 56, "link_welcome");
+_Static_assert(offsetof(struct link_welcome, frames_sent) == 56, "link_welcome.frames_sent");
+_Static_assert(offsetof(struct link_welcome, frames_received) == 60, "link_welcome.frames_received");
+_Static_assert(offsetof(struct link_welcome, frames_lost) == 64, "link_welcome.frames_lost");
+_Static_assert(offsetof(struct link_welcome, reserved) == 68, "link_welcome.reserved");
+_Static_assert(sizeof(struct link_welcome) == 72, "link_welcome");
 
 enum link_cap {
     LINK_CAP_PORT = 1,
@@ -207,11 +219,16 @@ struct link_heartbeat {
     /* u32: FRAMEs of the session that the sender has put on the line, and that it has received well. */
     uint32_t sent;
     uint32_t received;
+    /* u32: FRAMEs of the session that the sender knows to be lost on the way to it. */
+    uint32_t lost;
+    uint32_t pad;
 };
 _Static_assert(offsetof(struct link_heartbeat, time) == 0, "link_heartbeat.time");
 _Static_assert(offsetof(struct link_heartbeat, sent) == 8, "link_heartbeat.sent");
 _Static_assert(offsetof(struct link_heartbeat, received) == 12, "link_heartbeat.received");
-_Static_assert(sizeof(struct link_heartbeat) == 16, "link_heartbeat");
+_Static_assert(offsetof(struct link_heartbeat, lost) == 16, "link_heartbeat.lost");
+_Static_assert(offsetof(struct link_heartbeat, pad) == 20, "link_heartbeat.pad");
+_Static_assert(sizeof(struct link_heartbeat) == 24, "link_heartbeat");
 
 struct link_frame {
     /* u8 port, u8 and u16 0 */

@@ -64,6 +64,11 @@ static void on_frame(struct link *link, uint8_t port, const uint8_t *frame, size
     mode->frame(port, frame, len);
 }
 
+static void on_lost(struct link *link, uint32_t n) {
+    (void)link;
+    if (fw_nic_count > 0) fw_nics[0].counters[LINK_PORT_COUNTER_TX_LOST] += n;
+}
+
 int fw_set_mode(uint32_t wanted) {
     static const struct fw_mode *const modes[] = {
         [LINK_MODE_PORT] = &port_mode,
@@ -79,7 +84,8 @@ int fw_set_mode(uint32_t wanted) {
 }
 
 static const struct link_line line = {.room = uart_room, .write = uart_write};
-static const struct link_events events = {.session = on_session, .frame = on_frame, .call = fw_call};
+static const struct link_events events = {
+    .session = on_session, .frame = on_frame, .lost = on_lost, .call = fw_call};
 
 static void bring_up(void) {
     reboot_note_start();

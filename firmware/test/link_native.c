@@ -7,6 +7,7 @@
  *   answer:  u32 bytes to the line │ u32 bytes of events │ both
  *   event:   u32 kind │ u32 bytes │ bytes                   S session (u8)   F frame (u32 lost, bytes)   C call (u16 op)
  *                                                           E what F gave (i32)   N counters (u64 each)
+ *                                                           G frames lost before a heartbeat (u32)
  */
 #include "../link/link.h"
 #include <stdint.h>
@@ -48,6 +49,10 @@ static void on_frame(struct link *link, uint8_t port, const uint8_t *frame, size
     (void)port;
     event('F', &lost, sizeof lost, frame, len);
 }
+static void on_lost(struct link *link, uint32_t n) {
+    (void)link;
+    event('G', &n, sizeof n, NULL, 0);
+}
 static int32_t on_call(struct link *link, uint16_t op, const uint8_t *data, size_t len, uint8_t *result, size_t max,
                        size_t *result_len) {
     (void)link;
@@ -59,7 +64,7 @@ static int32_t on_call(struct link *link, uint16_t op, const uint8_t *data, size
 }
 
 static const struct link_line line = {.room = line_room, .write = line_write};
-static const struct link_events events = {.session = on_session, .frame = on_frame, .call = on_call};
+static const struct link_events events = {.session = on_session, .frame = on_frame, .lost = on_lost, .call = on_call};
 static struct link board;
 
 static void start(uint32_t boot_id) {

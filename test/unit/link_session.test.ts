@@ -44,6 +44,9 @@ class Pair {
         },
         port: () => {},
         writable: () => {},
+        lost: (from) => {
+          this.hostLost += from;
+        },
       },
       { write: (bytes) => this.lane.push(Buffer.from(bytes)), nonce: () => ++this.nonces },
     );
@@ -60,7 +63,8 @@ class Pair {
       if (event.kind === 'F') {
         this.boardLost.push(event.bytes.readUInt32LE(0));
         this.boardGot.push(contentOf(event.bytes.subarray(4)));
-      } else if (event.kind === 'S') this.boardSessions += event.bytes[0]!;
+      } else if (event.kind === 'G') this.boardLost.push(event.bytes.readUInt32LE(0));
+      else if (event.kind === 'S') this.boardSessions += event.bytes[0]!;
       else if (event.kind === 'C') this.calls.push(event.bytes.readUInt16LE(0));
       else if (event.kind === 'E') this.lastError = event.bytes.readInt32LE(0);
     }
@@ -199,6 +203,50 @@ describe.skipIf(!hasCc)('the link between host and board', () => {
     expect(pair.host.board).toMatchObject({ bootId: 2 });
   });
 
+  it('settles with the next WELCOME what was under way when a session ended', async () => {
+    await pair.steps(50);
+    for (let i = 0; i < 5; i++) pair.host.sendFrame(0, content(i));
+    pair.takeLane();
+    for (let i = 0; i < 3; i++) {
+      pair.toHost = 'cut';
+      await pair.boardSends(i);
+    }
+    pair.host.stop(new NetError('EIO', 'the cable was pulled'));
+    pair.host.start(pair.now);
+    await pair.steps(50);
+    expect(pair.host.counters).toMatchObject({
+      sent: 5,
+      delivered: 0,
+      sentLost: 5,
+      unconfirmed: 0,
+      framesLost: 3,
+    });
+    expect(pair.hostLost).toBe(3);
+  });
+
+  it('counts by heartbeat the frames at the end, behind which none came', async () => {
+    await pair.steps(50);
+    for (let i = 0; i < 5; i++) pair.host.sendFrame(0, content(i));
+    pair.takeLane();
+    pair.toHost = 'cut';
+    await pair.boardSends(0);
+    await pair.steps(250);
+    expect(pair.downs).toEqual([]);
+    expect(pair.host.counters).toMatchObject({ sentLost: 5, framesLost: 1 });
+    expect(pair.boardLost).toEqual([5]);
+  });
+
+  it('counts as unconfirmed what a board that starts again took along', async () => {
+    await pair.steps(50);
+    for (let i = 0; i < 4; i++) pair.host.sendFrame(0, content(i));
+    await pair.step();
+    await pair.restartBoard(2);
+    await pair.steps(50);
+    expect(pair.boardGot).toHaveLength(4);
+    const { sent, delivered, sentLost, unconfirmed } = pair.host.counters;
+    expect({ sent, told: delivered + unconfirmed, sentLost }).toEqual({ sent: 4, told: 4, sentLost: 0 });
+  });
+
   it('takes no frame of an earlier session', async () => {
     await pair.steps(50);
     const { calls } = pair.host;
@@ -235,13 +283,18 @@ describe.skipIf(!hasCc)('the link over a bad line', () => {
       const random = new Random(seed);
       const pair = new Pair(random);
       pair.host.start(0);
+      await pair.steps(50);
       let fromHost = 0;
       let fromBoard = 0;
+      let restarts = 0;
       const rate = 3 + random.below(20);
       for (let i = 0; i < 250; i++) {
         if (random.once(rate)) pair.toBoard = random.pick(DAMAGES);
         if (random.once(rate)) pair.toHost = random.pick(DAMAGES);
-        if (random.once(100)) await pair.restartBoard(2 + i);
+        if (random.once(100)) {
+          restarts++;
+          await pair.restartBoard(2 + i);
+        }
         for (let n = random.below(4); n > 0; n--) if (pair.host.sendFrame(0, content(fromHost))) fromHost++;
         for (let n = random.below(4); n > 0; n--) if (await pair.boardSends(fromBoard)) fromBoard++;
         await pair.step();
@@ -262,6 +315,16 @@ describe.skipIf(!hasCc)('the link over a bad line', () => {
       await pair.steps(30);
       expect(pair.hostGot.length - before.host).toBe(20);
       expect(pair.boardGot.length - before.board).toBe(20);
+      await pair.steps(300);
+      const { sent, delivered, sentLost, unconfirmed, framesLost } = pair.host.counters;
+      expect(sent).toBe(fromHost);
+      expect(delivered + sentLost + unconfirmed).toBe(sent);
+      expect(pair.hostGot.length + framesLost).toBeLessThanOrEqual(fromBoard);
+      if (restarts > 0) return pair.board.close();
+      // Sessions that ended have left nothing open: the board has outlived them.
+      expect({ delivered, unconfirmed }).toEqual({ delivered: pair.boardGot.length, unconfirmed: 0 });
+      expect(pair.hostGot.length + framesLost).toBe(fromBoard);
+      expect(pair.hostLost).toBe(framesLost);
       await pair.board.close();
     },
   );

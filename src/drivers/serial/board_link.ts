@@ -51,6 +51,7 @@ export class BoardLink {
         trap: (trap) => told.trap?.(trap),
         log: (text) => told.log?.(text),
         coreNote: () => told.coreNote?.(),
+        lost: (from, to) => told.lost?.(from, to),
       },
       { write: (bytes) => this.write(bytes), nonce: () => randomInt(1, 2 ** 32) },
     );

@@ -24,6 +24,10 @@ export interface BoardInfo {
   readonly nonce: number;
   readonly window: number;
   readonly uptimeS: number;
+  /** FRAMEs of all sessions since its start: put on the line, received, known to be lost. */
+  readonly framesSent: number;
+  readonly framesReceived: number;
+  readonly framesLost: number;
 }
 
 export interface BoardBoot {
@@ -101,6 +105,9 @@ export function parseWelcome(p: Buffer): BoardInfo | undefined {
     nonce: p.readUInt32LE(LinkWelcome.NONCE),
     window: p.readUInt32LE(LinkWelcome.WINDOW),
     uptimeS: Number(p.readBigUInt64LE(LinkWelcome.UPTIME) / 1000000n) / 1000,
+    framesSent: p.readUInt32LE(LinkWelcome.FRAMES_SENT),
+    framesReceived: p.readUInt32LE(LinkWelcome.FRAMES_RECEIVED),
+    framesLost: p.readUInt32LE(LinkWelcome.FRAMES_LOST),
   };
 }
 

@@ -23,6 +23,7 @@ import {
   LinkType,
 } from '../../../assembly/abi/link.js';
 import { NetError } from '../../net_error.js';
+import { type FrameCounters, FrameLedger } from './frame_ledger.js';
 import { encodeLinkFrame, LinkDecoder, type LinkFrameHeader, wireBytesMax } from './link_codec.js';
 import {
   type BoardBoot,
@@ -51,6 +52,8 @@ export interface LinkEvents {
   log?(text: string): void;
   /** Records wait in rings of the core on the board. */
   coreNote?(): void;
+  /** Ethernet frames that are known to be lost now, no FRAME being there to say so: from the board, to the board. */
+  lost?(from: number, to: number): void;
 }
 
 export interface LinkSessionOptions {
@@ -63,7 +66,7 @@ export interface LinkSessionOptions {
 }
 
 /** The line, seen from here. */
-export interface LinkCounters {
+export interface LinkCounters extends FrameCounters {
   rxBytes: number;
   txBytes: number;
   rxFrames: number;
@@ -73,10 +76,6 @@ export interface LinkCounters {
   duplicates: number;
   stale: number;
   sessions: number;
-  /** Ethernet frames: sent, received, and lost on their way here (gaps in their numbers). */
-  sent: number;
-  received: number;
-  framesLost: number;
 }
 
 const WINDOW = 65536;
@@ -94,9 +93,13 @@ export class LinkSession {
     stale: 0,
     sessions: 0,
     sent: 0,
+    delivered: 0,
+    sentLost: 0,
+    unconfirmed: 0,
     received: 0,
     framesLost: 0,
   };
+  private readonly ledger = new FrameLedger(this.counters);
   readonly calls: LinkCalls;
   /** The board of the session that is up. */
   board: BoardInfo | undefined;
@@ -115,9 +118,6 @@ export class LinkSession {
   private rxPos = 0;
   /** LIMIT as the board knows it. */
   private told = 0;
-  private sent = 0;
-  private received = 0;
-  private frameNext = 0;
   private heard = 0;
   private beat = 0;
   private blocked = false;
@@ -186,13 +186,12 @@ export class LinkSession {
   sendFrame(port: number, frame: Uint8Array): boolean {
     const head = this.frameHead;
     head[LinkFrame.PORT] = port;
-    head.writeUInt32LE(this.sent >>> 0, LinkFrame.NUMBER);
+    head.writeUInt32LE(this.ledger.session.sent, LinkFrame.NUMBER);
     if (!this.send(LinkType.FRAME, true, head, frame)) {
       this.blocked = this.board !== undefined;
       return false;
     }
-    this.sent++;
-    this.counters.sent++;
+    this.ledger.sentOne();
     return true;
   }
 
@@ -244,8 +243,10 @@ export class LinkSession {
 
   private heartbeat(): void {
     const beat = Buffer.alloc(LinkHeartbeat.SIZE);
-    beat.writeUInt32LE(this.sent >>> 0, LinkHeartbeat.SENT);
-    beat.writeUInt32LE(this.received >>> 0, LinkHeartbeat.RECEIVED);
+    const { sent, received, lost } = this.ledger.session;
+    beat.writeUInt32LE(sent, LinkHeartbeat.SENT);
+    beat.writeUInt32LE(received, LinkHeartbeat.RECEIVED);
+    beat.writeUInt32LE(lost, LinkHeartbeat.LOST);
     this.beat = this.now;
     this.send(LinkType.HEARTBEAT, false, beat);
   }
@@ -331,13 +332,11 @@ export class LinkSession {
     this.rxPos = (header.pos + wire) >>> 0;
     this.txLimit = header.limit;
     this.told = this.window;
-    this.sent = 0;
-    this.received = 0;
-    this.frameNext = 0;
     this.heard = this.now;
     this.blocked = false;
     this.counters.sessions++;
     this.counters.rxFrames++;
+    this.tellLost(this.ledger.begin(board));
     this.heartbeat();
     this.events.up(board);
     this.calls.begin(this.now);
@@ -348,6 +347,9 @@ export class LinkSession {
     switch (type) {
       case LinkType.FRAME:
         this.ethernet(payload);
+        return;
+      case LinkType.HEARTBEAT:
+        this.heartbeatCame(payload);
         return;
       case LinkType.PORT: {
         const port = parsePort(payload);
@@ -363,7 +365,7 @@ export class LinkSession {
       case LinkType.RESULT:
         this.calls.result(payload, this.now);
         return;
-      default: // heartbeats, and what a later version may say
+      default: // what a later version may say
     }
   }
 
@@ -373,13 +375,28 @@ export class LinkSession {
       return;
     }
     const number = payload.readUInt32LE(LinkFrame.NUMBER);
-    const lost = (number - this.frameNext) >>> 0;
-    this.frameNext = (number + 1) >>> 0;
-    this.received++;
-    this.counters.received++;
-    this.counters.framesLost += lost;
+    const lost = this.ledger.receivedOne(number);
     const timeNs = payload.readUInt32LE(LinkFrame.TIME) + payload.readUInt32LE(LinkFrame.TIME + 4) * 2 ** 32;
     this.events.frame(payload[LinkFrame.PORT]!, payload.subarray(LinkFrame.SIZE), timeNs, lost);
+  }
+
+  /** It was said behind the FRAMEs that it counts: those that have not come will not. */
+  private heartbeatCame(payload: Buffer): void {
+    if (payload.length < LinkHeartbeat.SIZE) {
+      this.counters.bad++;
+      return;
+    }
+    this.tellLost(
+      this.ledger.heartbeat({
+        sent: payload.readUInt32LE(LinkHeartbeat.SENT),
+        received: payload.readUInt32LE(LinkHeartbeat.RECEIVED),
+        lost: payload.readUInt32LE(LinkHeartbeat.LOST),
+      }),
+    );
+  }
+
+  private tellLost({ from, to }: { from: number; to: number }): void {
+    if (from > 0 || to > 0) this.events.lost?.(from, to);
   }
 
   private unblock(): void {

@@ -5,7 +5,7 @@
  *   transmit descriptors ─copy─► LinkSession.sendFrame ─► the line                             txBurst()
  *
  * The link is up while the session is and the board says that its port's link is. Frames that the line lost are counted
- * in RX_MISSED; a frame that finds the line without credit stays in the transmit ring until writable().
+ * in RX_MISSED and TX_ERRORS; a frame that finds the line without credit stays in the transmit ring until writable().
  */
 import { NetifF } from '../../../assembly/abi/features.js';
 import { LinkMode, LinkOp } from '../../../assembly/abi/link.js';
@@ -62,6 +62,10 @@ export class SerialDriver implements Driver {
       frame: (port, frame, _timeNs, lost) => this.received(port, frame, lost),
       port: (port) => this.portState(port),
       writable: () => this.unblock(),
+      lost: (from, to) => {
+        this.rings?.addRxMissed(from);
+        this.rings?.addTxErrors(to);
+      },
     });
   }
 

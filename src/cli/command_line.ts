@@ -54,6 +54,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./board.js')).makeBoardCommand,
   },
   {
+    name: 'usb',
+    summary: 'USB Ethernet adapters without a kernel driver: find, ask, test',
+    load: async () => (await import('./usb.js')).makeUsbCommand,
+  },
+  {
     name: 'pktgen',
     summary: 'send frames and count them: rates, loss, order, latency',
     load: async () => (await import('./pktgen.js')).makePktgenCommand,

@@ -9,6 +9,7 @@
 import { NetError } from '../../net_error.js';
 import {
   type TransferDone,
+  type UsbAccessProblem,
   USB_DIR_IN,
   type UsbDevice,
   type UsbHandle,
@@ -26,6 +27,7 @@ export interface FakeDeviceOptions {
   readonly configurations: readonly Uint8Array[];
   readonly serial?: string;
   readonly owners?: readonly UsbOwner[];
+  readonly problem?: UsbAccessProblem;
   /** Answers a control request; null is a stall. `data` is there in requests to the device. */
   readonly control?: (setup: UsbSetup, data: Uint8Array | undefined) => Uint8Array | null;
 }
@@ -96,8 +98,8 @@ export class FakeUsbDevice implements UsbDevice {
     return this.options.owners ?? [];
   }
 
-  accessProblem(): undefined {
-    return undefined;
+  accessProblem(): UsbAccessProblem | undefined {
+    return this.options.problem;
   }
 
   open(): Promise<UsbHandle> {

@@ -62,6 +62,7 @@ export function owners(path: string): readonly UsbOwner[] {
         interface: Number(name.split('.').at(-1)),
         driver,
         netdev,
+        mac: netdev === undefined ? undefined : read(join(folder, name, 'net', netdev, 'address')),
         inUse: netdev !== undefined && isInUse(netdev),
       },
     ];

@@ -179,8 +179,8 @@ export function rndis(fake: RndisFake = {}): FakeUsbDevice {
 export const said = new WeakMap<FakeUsbDevice, Uint8Array[]>();
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-export const settle = async () => {
-  for (let i = 0; i < 30; i++) await turn();
+export const settle = async (turns = 30) => {
+  for (let i = 0; i < turns; i++) await turn();
 };
 export const fakeFrame = (n: number, seed = 0) =>
   Uint8Array.from({ length: n }, (_, i) => (i * 7 + seed) & 0xff);

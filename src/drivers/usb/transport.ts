@@ -76,6 +76,8 @@ export interface UsbOwner {
   readonly driver: string;
   /** Its network interface, and whether that has an address: somebody works with it. */
   readonly netdev?: string | undefined;
+  /** The address of that. */
+  readonly mac?: string | undefined;
   readonly inUse?: boolean | undefined;
 }
 

@@ -43,6 +43,10 @@ export function ip6cbFlag(skb: SkBuff, flag: u32): void {
   skb.cb1 |= flag;
 }
 
+export function ip6cbClear(skb: SkBuff, flag: u32): void {
+  skb.cb1 &= ~flag;
+}
+
 export function ip6cbFragMaxSize(skb: SkBuff): u32 {
   return skb.cb2;
 }

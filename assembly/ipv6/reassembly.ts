@@ -49,6 +49,7 @@ import {
   IPV6_HDR_LEN,
   IPV6_MAXPLEN,
   NEXTHDR_FRAGMENT,
+  NEXTHDR_HOP,
   NEXTHDR_ICMP,
   NEXTHDR_NONE,
   NEXTHDR_TCP,
@@ -182,10 +183,17 @@ export function nfCtFrag6Gather(net: Net, skb: SkBuff, user: u32): SkBuff | null
     return null;
   }
   const whole = queue(skb, net, q);
-  // It goes through the headers anew where it is delivered.
-  if (whole !== null) ip6cbSetNhoff(whole, IPV6_NEXTHDR_OFFSET);
-  if (whole !== null) whole.transportHeader = whole.data + IPV6_HDR_LEN;
+  if (whole !== null) beginAnew(whole);
   return whole;
+}
+
+/** It goes through the headers where it is delivered, but for hop-by-hop options: those were read where it came in. */
+function beginAnew(skb: SkBuff): void {
+  const hdr = skb.data;
+  const options = load<u8>(hdr, IPV6_NEXTHDR_OFFSET) === <u8>NEXTHDR_HOP;
+  ip6cbSetNhoff(skb, options ? IPV6_HDR_LEN : IPV6_NEXTHDR_OFFSET);
+  skb.transportHeader = hdr + IPV6_HDR_LEN;
+  if (options) skb.transportHeader += ipv6ExtLen(hdr + IPV6_HDR_LEN, NEXTHDR_HOP);
 }
 
 /** Offset of the byte that names the header at `offset`; the headers before it are sound. */

@@ -17,10 +17,10 @@ import { Scratch, scratch } from '../lib/scratch';
 import { NF_ACCEPT, NF_DROP, NF_REPEAT, NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { AF_INET, AF_INET6, Net, sysctl } from '../net/net';
 import { IPSKB_FRAGLIST, ipCb } from '../ipv4/ip_cb';
-import { IP6SKB_FRAGLIST, ip6cbHas } from '../ipv6/ip6cb';
+import { IP6SKB_FRAGLIST, ip6cbClear, ip6cbHas } from '../ipv6/ip6cb';
 import { consumeSkb } from '../skb/free';
 import { nfctPut } from '../skb/nfct';
-import { SKB_F_CLONED, SkBuff } from '../skb/sk_buff';
+import { SKB_F_CLONED, SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { traceData } from '../skb/trace';
 import { skbClone } from '../skb/skbuff';
 import {
@@ -65,7 +65,7 @@ import { nfCtHelpCall, nfCtHelpFromTemplate } from './nf_conntrack_helper';
 import { nfCtIcmpError, nfCtIcmpPacket } from './nf_conntrack_proto_icmp';
 import { nfCtIcmpv6Error, nfCtIcmpv6Packet } from './nf_conntrack_proto_icmpv6';
 import { nfCtGenericPacket, nfCtGrePacket } from './nf_conntrack_proto';
-import { nfCtSctpPacket } from './nf_conntrack_proto_sctp';
+import { SCTP_HDR_LEN, nfCtSctpPacket } from './nf_conntrack_proto_sctp';
 import { nfCtTcpPacket, nfTcpOf } from './nf_conntrack_proto_tcp';
 import { nfCtUdpPacket } from './nf_conntrack_proto_udp';
 import { nfCtSeqAdjust } from './nf_conntrack_seqadj';
@@ -143,8 +143,25 @@ function trackClone(net: Net, skb: SkBuff, tmpl: usize, hook: u32, l3num: u32): 
   skb.nfct = clone.nfct;
   clone.nfct = 0;
   consumeSkb(clone);
+  if (sctpPulls(net, skb, hook, l3num)) {
+    if (l3num === AF_INET) ipCb(skb).flags &= ~IPSKB_FRAGLIST;
+    else ip6cbClear(skb, IP6SKB_FRAGLIST);
+  }
   if (cloned === 0) skb.flags &= ~SKB_F_CLONED;
   return verdict;
+}
+
+/**
+ * Linux makes the header of SCTP writable to sum it: when it reached into a second fragment, the fragments are no longer
+ * those that came, and the packet is cut anew. Linux: sctp_error.
+ */
+function sctpPulls(net: Net, skb: SkBuff, hook: u32, l3num: u32): bool {
+  if (hook !== <u32>NetfilterHook.PRE_ROUTING || sysctl(net, Sysctl.NF_CONNTRACK_CHECKSUM) === 0)
+    return false;
+  const where = scratch(Scratch.NF_CT_L4);
+  const dataoff = nfL4proto(skb, 0, l3num, where);
+  if (dataoff <= 0 || load<u32>(where) !== IPPROTO_SCTP) return false;
+  return skbHeadlen(skb) < <u32>dataoff + SCTP_HDR_LEN;
 }
 
 /** Told of every packet that is not excepted: its connection, or that it has none. */

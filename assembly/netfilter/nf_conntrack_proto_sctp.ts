@@ -17,7 +17,7 @@ import { nfCtLogInvalid } from './nf_conntrack_proto';
 import { nfCtPolicyTimeout } from './nf_conntrack_timeout';
 import { IPPROTO_SCTP } from './nf_conntrack_tuple';
 
-const SCTP_HDR_LEN: u32 = 12;
+export const SCTP_HDR_LEN: u32 = 12;
 const CHUNK_HDR_LEN: u32 = 4;
 
 export const SCTP_CONNTRACK_NONE: u32 = 0;

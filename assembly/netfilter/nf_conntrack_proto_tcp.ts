@@ -324,7 +324,10 @@ function outOfStep(
     opener.scale = t.lastWscale;
     t.lastFlags &= ~IP_CT_EXP_CHALLENGE_ACK;
     opener.flags = t.lastFlags;
-    memory.fill(changetype<usize>(nfTcpEnd(t, dir)), 0, offsetof<NfTcpEnd>());
+    const answerer = nfTcpEnd(t, dir);
+    const liberal = answerer.flags & IP_CT_TCP_FLAG_BE_LIBERAL;
+    memory.fill(changetype<usize>(answerer), 0, offsetof<NfTcpEnd>());
+    answerer.flags = liberal;
     return true;
   }
   t.lastIndex = <u8>kind;

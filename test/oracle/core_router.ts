@@ -2,6 +2,7 @@
  * The core as a target: a namespace of its own per run, the same lines of ip -batch and sysctl given through the typed
  * client, frames put into the receive rings and taken from the transmit rings, time virtual.
  */
+import { uptime } from 'node:os';
 import { NetifF } from '../../assembly/abi/features.js';
 import type { JitMode } from '../../src/core/jit/emit_chain.js';
 import { NftJit } from '../../src/core/jit/nft_jit.js';
@@ -30,6 +31,9 @@ import {
   type Step,
   type Target,
 } from './router.js';
+
+/** Linux's time stamps (of 32 bits) wrap five minutes after it has begun; ours then, too. */
+const JIFFIES_BEGIN_MS = 2 ** 32 - 300_000;
 
 export interface CoreOptions {
   /** The build for boards. */
@@ -63,8 +67,9 @@ export class CoreRouter implements Target<CoreSession> {
   static async create(how: CoreOptions = {}): Promise<CoreRouter> {
     const words = Object.entries(how).map(([key, value]) => (value === true ? key : `${value} code`));
     const stack = await createStack({ clock: 'virtual', seed: 7, scalar: how.scalar ?? false });
-    // As on Linux the clock has run for a while when the first namespace comes: limits by time have their credit.
-    stack.run(1000);
+    // As on Linux the clock has run for a while when the first namespace comes: limits by time have their credit, and
+    // what is told of a connection's end before it is tracked (ct expiration) is less by that while.
+    stack.run(JIFFIES_BEGIN_MS + Math.round(uptime() * 1000));
     return new CoreRouter(stack, how, ['the core', ...words].join(', '));
   }
 

@@ -275,10 +275,13 @@ function counted(ct: NfConn, key: u32, dir: u32): u64 {
   return packets === 0 ? 0 : bytes / packets;
 }
 
+/** The helper that a connection is related by: it is its master's. */
 function helperName(ct: NfConn, dst: usize): bool {
-  if (ct.help === 0 || nfCtHelp(ct).helper === 0) return false;
+  if (ct.master === 0) return false;
+  const master = changetype<NfConn>(ct.master);
+  if (master.help === 0 || nfCtHelp(master).helper === 0) return false;
   memory.fill(dst, 0, 16);
-  nfCtHelperName(nfCtHelp(ct).helper, dst);
+  nfCtHelperName(nfCtHelp(master).helper, dst);
   return true;
 }
 

@@ -18,8 +18,8 @@ const RING_ENTRIES = 64;
 const PORTS_MS = 3000;
 
 export interface RemoteStackOptions extends Omit<RemoteCoreOptions, 'port' | 'frame'> {
-  /** Name of what is configured, at most 32 bytes: a board whose core was configured under it is taken over. */
-  tag?: Uint8Array;
+  /** Of what is to be configured, 28 bytes: a board whose core was configured under this mark is taken over. */
+  mark?: Uint8Array;
 }
 
 export interface RemotePortOptions {
@@ -37,6 +37,8 @@ interface Bound {
   up: boolean | undefined;
 }
 
+/** The board keeps 32 bytes: the mark, then the handle of the namespace that was configured. */
+const MARK_BYTES = 28;
 const TAG_BYTES = 32;
 
 export class RemoteStack {
@@ -44,22 +46,20 @@ export class RemoteStack {
   private readonly boardPorts = new Map<number, BoardPort>();
   private readonly bound = new Map<number, Bound>();
   private core_!: RemoteCore;
-  private kept_ = false;
+  private keptNet: number | undefined;
 
   private constructor() {}
 
   /** `line`: what stands behind `serial:`. */
   static async open(line: string, options: RemoteStackOptions = {}): Promise<RemoteStack> {
     const stack = new RemoteStack();
-    const tag = Buffer.alloc(TAG_BYTES);
-    tag.set((options.tag ?? new Uint8Array(0)).subarray(0, TAG_BYTES));
     const { core, kept } = await RemoteCore.open(
       parseSerial(line),
       { ...options, port: (port) => stack.portState(port) },
-      (state) => options.tag !== undefined && state.tag.equals(tag),
+      ({ tag }) => options.mark !== undefined && tag.subarray(0, MARK_BYTES).equals(options.mark),
     );
     stack.core_ = core;
-    stack.kept_ = kept;
+    if (kept) stack.keptNet = (await core.board.state()).tag.readUInt32LE(MARK_BYTES);
     return stack;
   }
 
@@ -67,16 +67,22 @@ export class RemoteStack {
     return this.core_;
   }
 
-  /** The board's core was there already, configured under our tag, and goes on. */
+  /** The board's core was there already, configured under our mark, and goes on. */
   get kept(): boolean {
-    return this.kept_;
+    return this.keptNet !== undefined;
   }
 
-  /** All is configured: who comes with this tag takes it over. */
-  async configured(tag: Uint8Array): Promise<void> {
-    const padded = new Uint8Array(TAG_BYTES);
-    padded.set(tag.subarray(0, TAG_BYTES));
-    await this.core.board.setTag(padded);
+  /** All is configured: who comes with this mark takes it over. */
+  async configured(mark: Uint8Array, namespace: Namespace): Promise<void> {
+    const tag = Buffer.alloc(TAG_BYTES);
+    tag.set(mark.subarray(0, MARK_BYTES));
+    tag.writeUInt32LE(namespace.handle, MARK_BYTES);
+    await this.core.board.setTag(tag);
+  }
+
+  /** The namespace that was configured, of a core that was taken over; names are the host's. */
+  adopted(name: string): Namespace {
+    return this.named(name, this.keptNet!);
   }
 
   /** The namespace of that name; made, with lo up, when there is none. */
@@ -84,13 +90,12 @@ export class RemoteStack {
     const known = this.namespaces.get(name);
     if (known !== undefined) return known;
     const view = await this.core.request({ type: MsgType.NET_NEW, bytes: NetRec.SIZE }, `namespace ${name}`);
-    const namespace = this.adopt(name, view.getUint32(NetRec.NET, true));
+    const namespace = this.named(name, view.getUint32(NetRec.NET, true));
     await (await namespace.link('lo')).up();
     return namespace;
   }
 
-  /** The namespace that the core calls `handle`; names are the host's. */
-  adopt(name: string, handle: number): Namespace {
+  private named(name: string, handle: number): Namespace {
     const namespace = new Namespace(this.core, handle, name);
     this.namespaces.set(name, namespace);
     return namespace;

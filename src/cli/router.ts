@@ -39,6 +39,10 @@ const NOT_BY_WAITING = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'
 const DRAINED_CHECK_MS = 20;
 
 export async function runRouter(config: RouterConfig, context: UpContext): Promise<number> {
+  if (config.core !== undefined) {
+    const { runRemoteRouter } = await import('./remote_router.js');
+    return await runRemoteRouter(config, config.core, context);
+  }
   const beginMs = performance.now();
   const stack = await createStack();
   try {
@@ -99,12 +103,33 @@ export async function buildRouter(
   context: BuildContext,
 ): Promise<Router> {
   const namespace = await stack.namespace('router');
+  const ports: RouterPort[] = [];
+  const links = await configureRouter(
+    namespace,
+    config,
+    async (link) => {
+      const { made, port } = await makeLink(stack, namespace, link, context);
+      ports.push(port);
+      return made;
+    },
+    (link) => context.openPort !== undefined || isFilePort(link.port!.spec),
+  );
+  return { namespace, links, ports, restingSkbs: skbsInUse(stack) };
+}
+
+/** Everything of the file but its ports, which `makePort` makes. Resolves with the links, those with a port first. */
+export async function configureRouter(
+  namespace: Namespace,
+  config: RouterConfig,
+  makePort: (link: LinkConfig) => Promise<Link>,
+  /** Nobody answers duplicate address detection behind it. */
+  isAlone: (link: LinkConfig) => boolean = (link) => isFilePort(link.port!.spec),
+): Promise<Link[]> {
   const given = new Set(config.sysctls.map(([name]) => name));
   for (const name of FORWARDING) if (!given.has(name)) await namespace.setSysctl(name, 1);
   for (const [name, value] of config.sysctls)
     if (!OF_A_LINK.test(name)) await namespace.setSysctl(name, value);
   const links = new Map<LinkConfig, Link>();
-  const ports: RouterPort[] = [];
   for (const link of config.links) {
     // Those below stand before those above.
     if (link.bridge !== undefined) {
@@ -120,9 +145,7 @@ export async function buildRouter(
       links.set(link, await namespace.link(link.name));
       continue;
     }
-    const { made, port } = await makeLink(stack, namespace, link, context);
-    links.set(link, made);
-    ports.push(port);
+    links.set(link, await makePort(link));
   }
   if (config.nftables !== undefined) await loadRules(namespace, config.nftables);
   for (const [name, value] of config.sysctls)
@@ -130,7 +153,7 @@ export async function buildRouter(
   for (const { name, mtu6 } of links.keys())
     if (mtu6 !== undefined) await namespace.setSysctl(`net.ipv6.conf.${name}.mtu`, mtu6);
   for (const [link, made] of links) {
-    const nodad = link.port !== null && (context.openPort !== undefined || isFilePort(link.port.spec));
+    const nodad = link.port !== null && isAlone(link);
     for (const { address, prefix } of link.addresses)
       await made.addAddress(formatCidr(address, prefix), { nodad });
   }
@@ -152,7 +175,7 @@ export async function buildRouter(
   }
   const withPorts = [...links].filter(([{ port }]) => port !== null).map(([, made]) => made);
   const virtual = [...links].filter(([one]) => one.virtual ?? one.bridge).map(([, made]) => made);
-  return { namespace, links: [...withPorts, ...virtual], ports, restingSkbs: skbsInUse(stack) };
+  return [...withPorts, ...virtual];
 }
 
 /** The bridge and its ports, whose links are there already. */
@@ -195,7 +218,7 @@ async function makeLink(
   link: LinkConfig,
   { log, pcapDir, openPort }: BuildContext,
 ): Promise<{ made: Link; port: RouterPort }> {
-  const { name, mac, linkLocal } = link;
+  const { name, mac } = link;
   const spec = link.port!.spec;
   const trace = (line: string) => log.info({ port: name }, line);
   const port = openPort?.(link) ?? (await openRouterPort(routerPortOptions(link, pcapDir, trace)));
@@ -206,9 +229,7 @@ async function makeLink(
   });
   await port.driver.prepare();
   const mtu = link.mtu ?? port.driver.mtu;
-  const settings: (readonly [string, number])[] = [];
-  settings.push(...link.conf6);
-  if (!linkLocal) settings.push(['addr_gen_mode', ADDR_GEN_MODE_NONE]);
+  const settings = settings6(link);
   if (nobody) settings.push(['accept_dad', 0]);
   const made = await withDefaults(namespace, settings, () =>
     stack.port(namespace, port.driver, {
@@ -227,12 +248,17 @@ async function makeLink(
   return { made, port };
 }
 
+/** net.ipv6.conf of a link before it is there. */
+export function settings6({ conf6, linkLocal }: LinkConfig): (readonly [string, number])[] {
+  return linkLocal ? [...conf6] : [...conf6, ['addr_gen_mode', ADDR_GEN_MODE_NONE]];
+}
+
 function throwIfHopeless({ up, why }: PortState): void {
   if (!up && why && NOT_BY_WAITING.has(why.code)) throw why satisfies NetError;
 }
 
 /** A new link takes conf.default with it, and begins with its link-local address: too early to set conf.LINK. */
-async function withDefaults<T>(
+export async function withDefaults<T>(
   namespace: Namespace,
   settings: readonly (readonly [name: string, value: number])[],
   make: () => Promise<T>,
@@ -269,7 +295,7 @@ function drained(stack: Stack, { ports, restingSkbs }: Router): Promise<void> {
   });
 }
 
-function introduce({ links }: RouterConfig, { screen, log }: UpContext): void {
+export function introduce({ links }: RouterConfig, { screen, log }: UpContext): void {
   const lines = links.map(({ name, port, addresses, routes }) => ({
     link: name,
     port: port?.spec,

@@ -7,7 +7,7 @@ import { controlFolder } from '../services/control_protocol.js';
 import { ControlServer, type DumpPort } from '../services/control_server.js';
 import { NetfilterControl } from '../services/netfilter_control.js';
 import { TraceFeed } from '../services/trace_feed.js';
-import type { Stack } from '../stack.js';
+import type { Core } from '../core/core.js';
 import { builtCode } from './router_jit.js';
 import type { RouterPort } from './router_port.js';
 
@@ -30,7 +30,7 @@ export interface ControlContext {
 
 /** null: there is no place for a socket, or none could be made. */
 export async function openControl(
-  stack: Stack,
+  stack: { readonly core: Core },
   { namespace, links, ports }: Controlled,
   { log, feed, loading, jit }: ControlContext,
 ): Promise<ControlServer | null> {

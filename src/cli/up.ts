@@ -22,7 +22,7 @@ interface UpOptions {
 const HELP = `
 Without a file, ww starts its built-in lab: a LAN host, a WAN host, the home router between them.
 In the file, nftables: FIREWALL.nft (from the folder of router.yaml), or nftables: | and the rules below it, gives the
-router rules in the language of nft; ww nft lists and changes them while it runs.
+router rules in the language of nft; ww nft lists and changes them while it runs. core: serial:LINE lets a board be the router.
 Exit codes: 0 done, 1 failed, 2 wrong use (a mistake in the file, too).
 
 Examples:

@@ -1,6 +1,7 @@
 /**
  * The configuration of `ww up router.yaml`: netplan version 2 for addresses, routes and MTU, and sections of our own
- * at its top level: `ports` (where each link gets its frames), `neighbours`, `sysctls` and `nftables`.
+ * at its top level: `core` (a board that runs the core), `ports` (where each link gets its frames), `neighbours`, `sysctls`
+ * and `nftables`.
  *
  *   text ─► YamlReader ─► netplan.ts, netplan_route.ts, ports.ts ─► check_links.ts ─► RouterConfig
  *                              each value by itself                 what concerns several
@@ -14,6 +15,7 @@ import { readFile } from 'node:fs/promises';
 import { NetError } from '../net_error.js';
 import { bridgeFields } from './bridges.js';
 import { checkLinks } from './check_links.js';
+import { checkCore, readCore } from './core_line.js';
 import type { Diagnostic } from './diagnostic.js';
 import { formatIp, isMulticast, parseCidr, parseIp, whyNotAddress, whyNotCidr } from './ip_address.js';
 import type { LinkDraft, RouteDraft } from './link_draft.js';
@@ -31,7 +33,7 @@ import {
 import { readRuleset } from './ruleset.js';
 import { readRoutingPolicy } from './routing_policy.js';
 import { whyNotSysctl } from './sysctl_name.js';
-import { type Entry, type Fields, type Value, YamlReader } from './yaml_reader.js';
+import { type Entry, type Fields, type Range, type Value, YamlReader } from './yaml_reader.js';
 
 export type ConfigResult =
   | { readonly kind: 'ok'; readonly config: RouterConfig; readonly warnings: readonly Diagnostic[] }
@@ -98,11 +100,15 @@ function readRoot(reader: YamlReader, root: Value, file: string): RouterConfig |
   let neighbours: NamedNeighbour[] = [];
   let advertisers: NamedAdvertiser[] = [];
   let nftables: RulesetConfig | undefined;
+  let core: { line: string | undefined; at: Range } | undefined;
   let network: Entry | null = null;
   const isMapping = reader.fields(root, 'the configuration', EXAMPLE, {
     network: (value, entry) => {
       network = entry;
       readNetwork(reader, value, links);
+    },
+    core: (value) => {
+      core = { line: readCore(reader, value), at: value.at };
     },
     ports: (value) => {
       ports = readPorts(reader, value);
@@ -131,6 +137,7 @@ function readRoot(reader: YamlReader, root: Value, file: string): RouterConfig |
       'begin with "network: {version: 2, ethernets: ...}"',
     );
   }
+  checkCore(reader, core?.at, ports);
   const names = links.map((link) => link.name);
   for (const [{ key, keyAt }] of sysctls) {
     const wrong = whyNotSysctl(key, names);
@@ -142,6 +149,7 @@ function readRoot(reader: YamlReader, root: Value, file: string): RouterConfig |
     neighbours: checkNeighbours(reader, neighbours, names),
     advertisers: checkRouterAdvertisements(reader, advertisers, links),
     ...(nftables && { nftables }),
+    ...(core?.line !== undefined && { core: core.line }),
   };
 }
 

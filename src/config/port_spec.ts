@@ -6,6 +6,8 @@ const EXAMPLE = 'write tap:NAME, packet:IFACE, udp:LOCAL-REMOTE or pcap:FILE';
 
 /** null when the port can be opened as it is written. */
 export function whyNotPort(spec: string): { message: string; hint: string } | null {
+  // Of the board that `core` names: checkCore looks at it.
+  if (/^board:\d{1,2}$/.test(spec)) return null;
   try {
     parsePort(spec);
     return null;

@@ -10,6 +10,8 @@ export interface RouterConfig {
   readonly neighbours: readonly NeighbourConfig[];
   /** Links that advertise this router. */
   readonly advertisers: readonly AdvertiseConfig[];
+  /** The line to the board that runs the core, as behind `serial:`; the core of this process when it is not there. */
+  readonly core?: string;
   /** Rules in the language of nft; not yet read by anybody who knows that. */
   readonly nftables?: RulesetConfig;
 }

@@ -14,6 +14,7 @@ import { CoreInstance, type InstanceOptions } from './instance.js';
 import { Loop } from './loop.js';
 import { type Message, Requests } from './requests.js';
 import { restoreSnapshot, takeSnapshot } from './snapshot.js';
+import { lostRecords, takeRecords, type TraceRecord } from './trace_ring.js';
 import { ForeignWindow } from './window.js';
 
 /** Something happened in the core (abi/event Event), as the record lies in memory. */
@@ -44,6 +45,10 @@ export interface PortState {
 }
 
 export interface Core {
+  /** Longest request that it takes, messages with their heads. */
+  readonly requestBytes: number;
+  /** Bytes that a ring of notifications or of trace records should have in it, when a host would like `wanted`. */
+  ringBytes(wanted: number): number;
   /** Handles one message; resolves with a view of its answered record. Rejects with a NetError. */
   request(message: Message, what: string): Promise<DataView>;
   /** Handles many; resolves with the status of each. */
@@ -65,6 +70,13 @@ export interface Core {
   onEvent(listener: (event: CoreEvent) => void): () => void;
   /** Packets for `socket` (RAW_BIND) or, with kind QUEUE, for a queue; the packet is a copy and already released. */
   onDelivery(listener: (delivery: CoreDelivery) => boolean): () => void;
+  /**
+   * The records of the trace ring at `ring` (TRACE_SET) as they come, and how many found it full so far, until the
+   * returned function is called. Of the lost ones only those from now on count.
+   */
+  followTrace(ring: number, each: (records: TraceRecord[], lost: number) => void): () => void;
+  /** The core's time in ms since 1970, of 0 ns of its clock. */
+  epochMs(): number;
   close(): Promise<void>;
 }
 
@@ -113,6 +125,26 @@ export class LocalCore implements Core {
     const now = instance.exports.status() + Status.NOW;
     options.clock.set(view.getUint32(now + 4, true) * TWO_32 + view.getUint32(now, true));
     return new LocalCore(instance, options.clock);
+  }
+
+  get requestBytes(): number {
+    return this.instance.status(Status.REQUEST_BYTES);
+  }
+
+  ringBytes(wanted: number): number {
+    return wanted;
+  }
+
+  epochMs(): number {
+    return Date.now() - this.clock.now() / 1e6;
+  }
+
+  followTrace(ring: number, each: (records: TraceRecord[], lost: number) => void): () => void {
+    const before = lostRecords(this.instance, ring);
+    return this.onPolled(() => {
+      const records = takeRecords(this.instance, ring);
+      if (records.length > 0) each(records, lostRecords(this.instance, ring) - before);
+    });
   }
 
   /** The state as it stands: everything but ports' drivers, their mapped rings and functions of generated modules. */

@@ -1,6 +1,11 @@
 /** The trace ring of the core (abi/trace) as the host reads it. Records are copied out: the ring goes on. */
 import { TraceKind, TraceRec, TraceRing } from '../../assembly/abi/trace.js';
-import type { CoreInstance } from './instance.js';
+
+/** Memory that the ring lies in: a core's, or a copy of the part of it. */
+export interface RingMemory {
+  readonly view: DataView;
+  readonly u8: Uint8Array;
+}
 
 export interface TraceRecord {
   readonly kind: number;
@@ -19,7 +24,7 @@ export interface TraceRecord {
 }
 
 /** Takes all records out of the ring. */
-export function takeRecords(core: CoreInstance, ring: number): TraceRecord[] {
+export function takeRecords(core: RingMemory, ring: number): TraceRecord[] {
   const { view, u8 } = core;
   const mask = view.getUint32(ring + TraceRing.MASK, true);
   const head = view.getUint32(ring + TraceRing.HEAD, true);
@@ -54,6 +59,6 @@ export function takeRecords(core: CoreInstance, ring: number): TraceRecord[] {
 }
 
 /** Records that found the ring full since it was made. */
-export function lostRecords(core: CoreInstance, ring: number): number {
+export function lostRecords(core: RingMemory, ring: number): number {
   return core.view.getUint32(ring + TraceRing.LOST, true);
 }

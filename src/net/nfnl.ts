@@ -26,10 +26,11 @@ export class Nfnl {
     /** Of the namespace. */
     private readonly net: number,
     /** Longest request that the core takes (Status.REQUEST_BYTES); default: what every core takes. */
-    private readonly requestBytes = PIECE_BYTES + NfnlRec.DATA + Msg.BODY,
+    private readonly requestBytes = Math.min(PIECE_BYTES + NfnlRec.DATA + Msg.BODY, core.requestBytes),
   ) {}
 
-  private async ask(bytes: Uint8Array, room: number, cursor?: Uint8Array): Promise<Answer> {
+  private async ask(bytes: Uint8Array, wanted: number, cursor?: Uint8Array): Promise<Answer> {
+    const room = Math.min(wanted, this.room & ~7);
     const view = await this.core.request(
       {
         type: MsgType.NFNL_MSG,

@@ -9,14 +9,16 @@ import { Delivery, Event } from '../../assembly/abi/event.js';
 import { HostRing, InitConfig, Status } from '../../assembly/abi/layout.js';
 import { LINK_PORT_NONE } from '../../assembly/abi/link.js';
 import { Dump, HandleRec, Msg, MsgType } from '../../assembly/abi/request.js';
-import type { BoardPort, BoardTrap } from '../drivers/serial/link_messages.js';
+import type { BoardInfo, BoardPort, BoardTrap } from '../drivers/serial/link_messages.js';
 import type { SerialSpec } from '../drivers/serial/serial_spec.js';
 import { NetError } from '../net_error.js';
+import type { TraceRecord } from '../core/trace_ring.js';
 import { BoardCore, type CoreState } from './board_core.js';
 import type { Core, CoreDelivery, CoreEvent } from '../core/core.js';
 import { errnoName } from '../core/errno_name.js';
 import type { CoreSizes } from '../core/instance.js';
 import type { Message } from '../core/requests.js';
+import { RingMirror } from './ring_mirror.js';
 import { encodeSnapshot } from '../core/snapshot.js';
 
 /** Of a board, when nobody says: 3 MB. */
@@ -47,13 +49,15 @@ const SIZE_FIELDS: readonly (readonly [keyof CoreSizes, InitConfig])[] = [
 /** A dump's answer is no longer than this: the board works on it meanwhile, and nothing else goes over the line. */
 const DUMP_BYTES = 8192;
 const RECORDS_AT_ONCE = 60;
+const RING_BYTES = 1 << 15;
+const TRACE_MS = 50;
 
 export interface RemoteCoreOptions {
   sizes?: Partial<CoreSizes>;
   seed?: readonly [number, number];
   /** Of the session: gone and back again, and traps of the core or the board. */
   down?(why: NetError): void;
-  up?(): void;
+  up?(board: BoardInfo): void;
   trap?(trap: BoardTrap): void;
   port?(port: BoardPort): void;
   /** Frames of the core for a port of the line. */
@@ -68,6 +72,7 @@ export class RemoteCore implements Core {
   private again = false;
   private closed = false;
   private status!: DataView;
+  private epoch = 0;
 
   private constructor(
     readonly board: BoardCore,
@@ -84,7 +89,7 @@ export class RemoteCore implements Core {
   ): Promise<{ core: RemoteCore; kept: boolean }> {
     let core: RemoteCore | undefined;
     const board = await BoardCore.connect(spec, {
-      up: () => options.up?.(),
+      up: (board) => options.up?.(board),
       down: (why) => options.down?.(why),
       trap: (trap) => options.trap?.(trap),
       port: (port) => options.port?.(port),
@@ -101,6 +106,7 @@ export class RemoteCore implements Core {
       }
       core = new RemoteCore(board, state);
       core.status = view(await board.read(state.status, Status.SIZE));
+      core.epoch = Date.now() - board.board.uptimeS * 1000;
       core.drain();
       return { core, kept };
     } catch (error) {
@@ -116,6 +122,30 @@ export class RemoteCore implements Core {
 
   get requestBytes(): number {
     return this.status.getUint32(Status.REQUEST_BYTES, true);
+  }
+
+  /** Less than a host would have: it is the board's memory. */
+  ringBytes(wanted: number): number {
+    return Math.min(wanted, RING_BYTES);
+  }
+
+  epochMs(): number {
+    return this.epoch;
+  }
+
+  followTrace(ring: number, each: (records: TraceRecord[], lost: number) => void): () => void {
+    let stopped = false;
+    const mirror = new RingMirror(this.board, ring);
+    const look = async () => {
+      const records = await mirror.take().catch(() => []); // the session went: they wait there
+      if (!stopped && records.length > 0) each(records, mirror.lost);
+      if (!stopped) timer = setTimeout(() => void look(), TRACE_MS);
+    };
+    let timer = setTimeout(() => void look(), 0);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
   }
 
   /** A field of the status block, as it is now. */
@@ -139,7 +169,9 @@ export class RemoteCore implements Core {
     const answer = await this.submit(bytes, what);
     const status = answer.getInt32(Msg.STATUS, true);
     if (status !== 0) throw new NetError(errnoName(status), `${what}: ${errnoName(status)}`);
-    return new DataView(answer.buffer, answer.byteOffset + Msg.BODY, message.bytes);
+    // A buffer of its own, which readers may take whole, as a local core's.
+    const body = answer.byteOffset + Msg.BODY;
+    return new DataView(answer.buffer.slice(body, body + message.bytes));
   }
 
   async batch(messages: Iterable<Message>): Promise<number[]> {

@@ -7,7 +7,7 @@
  */
 import { EventType } from '../../assembly/abi/event.js';
 import { NLM_F_DUMP } from '../../assembly/abi/nfnl.js';
-import type { LocalCore } from '../core/core.js';
+import type { Core } from '../core/core.js';
 import type { Namespace } from '../net/namespace.js';
 import { joinMessages, type NlMsg, readMessages } from '../netlink/nlmsg.js';
 import type { NetfilterEvents } from './control_protocol.js';
@@ -26,7 +26,7 @@ class EventSource {
   private working: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly core: LocalCore,
+    private readonly core: Core,
     private readonly event: EventType,
     private readonly net: number,
     private readonly open: (on: boolean) => Promise<void>,
@@ -79,7 +79,7 @@ export class NetfilterControl implements ControlRules {
   private readonly sources: Readonly<Record<NetfilterEvents, EventSource>>;
 
   constructor(
-    core: LocalCore,
+    core: Core,
     private readonly namespace: Namespace,
     /** Told of each transaction before it is tried. */
     private readonly loading?: (bytes: Uint8Array) => void,
@@ -90,7 +90,7 @@ export class NetfilterControl implements ControlRules {
         core,
         EventType.NFT,
         handle,
-        (on) => nfnl.listen(on ? RING_BYTES : 0),
+        (on) => nfnl.listen(on ? core.ringBytes(RING_BYTES) : 0),
         () => nfnl.events(),
       ),
       conntrack: new EventSource(

@@ -5,8 +5,8 @@
  */
 import { MsgType, TraceSetRec } from '../../assembly/abi/request.js';
 import { TRACE_F_DROPS, TRACE_F_LOG, TRACE_F_RECEIVED, TraceKind } from '../../assembly/abi/trace.js';
-import type { LocalCore } from '../core/core.js';
-import { lostRecords, takeRecords, type TraceRecord } from '../core/trace_ring.js';
+import type { Core } from '../core/core.js';
+import type { TraceRecord } from '../core/trace_ring.js';
 
 const RING_BYTES = 1 << 20;
 /** A frame of 64 KB with its headers. */
@@ -41,9 +41,9 @@ export class TraceFeed {
   private flags = 0;
   private ring = 0;
   private lost = 0;
-  private stopPolled: () => void = () => {};
+  private stopFollowing: () => void = () => {};
 
-  constructor(private readonly core: LocalCore) {}
+  constructor(private readonly core: Core) {}
 
   drops(listener: TraceListener): () => void {
     return this.listen(listener, TRACE_F_DROPS);
@@ -88,15 +88,15 @@ export class TraceFeed {
     const flags = wanted.reduce((all, flag) => all | flag, log);
     if (flags === this.flags) return;
     this.flags = flags;
-    this.stopPolled();
-    this.stopPolled = () => {};
+    this.stopFollowing();
+    this.stopFollowing = () => {};
     this.ring = 0;
     const message = {
       type: MsgType.TRACE_SET,
       bytes: TraceSetRec.SIZE,
       fill: (v: DataView, at: number) => {
         v.setUint32(at + TraceSetRec.FLAGS, flags, true);
-        v.setUint32(at + TraceSetRec.BYTES, RING_BYTES, true);
+        v.setUint32(at + TraceSetRec.BYTES, this.core.ringBytes(RING_BYTES), true);
         v.setUint32(at + TraceSetRec.SNAPLEN, SNAPLEN, true);
       },
     };
@@ -104,23 +104,19 @@ export class TraceFeed {
       (view) => {
         if (flags === 0 || flags !== this.flags) return;
         this.ring = view.getUint32(TraceSetRec.RING, true);
-        this.lost = lostRecords(this.core.instance, this.ring);
-        this.stopPolled = this.core.onPolled(() => this.take());
+        this.lost = 0;
+        this.stopFollowing = this.core.followTrace(this.ring, (records, lost) => this.take(records, lost));
       },
       // No memory for the ring, or the stack is closed: nothing is told.
       () => {},
     );
   }
 
-  private take(): void {
-    const { instance, clock } = this.core;
-    const records = takeRecords(instance, this.ring);
-    if (records.length === 0) return;
-    const all = lostRecords(instance, this.ring);
+  private take(records: readonly TraceRecord[], all: number): void {
     let lost = all - this.lost;
     this.lost = all;
     for (const listener of this.whole.keys()) listener(records);
-    const epochMs = Date.now() - clock.now() / 1e6;
+    const epochMs = this.core.epochMs();
     for (const record of records) {
       if (record.kind === TraceKind.NFLOG) {
         for (const listener of this.logListeners) listener(record, epochMs + record.ns / 1e6, lost);

@@ -36,6 +36,9 @@ export enum BrAttr {
   MCAST_STARTUP_QUERY_INTERVAL,
   MCAST_IGMP_VERSION,
   MCAST_MLD_VERSION,
+  VLAN_STATS_ENABLED,
+  /** Not while ports have VLANs. */
+  VLAN_STATS_PER_PORT,
   ROOT_PORT,
   ROOT_PATH_COST,
   TOPOLOGY_CHANGE,
@@ -110,7 +113,7 @@ export enum BrGetRec {
   MASTER = 8,
   COUNT = 12,
   VALUES = 16,
-  SIZE = 160,
+  SIZE = 168,
 }
 
 /** FDB_NEW, FDB_DEL, FDB_FLUSH, and records of FDB_DUMP. */
@@ -139,7 +142,7 @@ export const FDB_F_APPEND: u32 = 2;
 export const FDB_FLUSH_STATIC: u32 = 1;
 export const FDB_FLUSH_PERMANENT: u32 = 2;
 
-/** BRIDGE_VLAN_NEW, _DEL, and records of BRIDGE_VLAN_DUMP: a range of VLANs of a port or of the bridge itself. */
+/** BRIDGE_VLAN_NEW, _DEL, _SET, and records of BRIDGE_VLAN_DUMP: a range of VLANs of a port or of the bridge itself. */
 export enum BrVlanRec {
   NET = 0,
   IFINDEX = 4,
@@ -147,7 +150,20 @@ export enum BrVlanRec {
   VID = 8,
   VID_END = 10,
   FLAGS = 12,
+  /** u16 BrState: in of _SET, out of _DUMP. */
+  STATE = 14,
   SIZE = 16,
+}
+
+/** Records of BRIDGE_VLAN_STATS: u16 VLAN, u16 BR_VLAN_*; u64 each. */
+export enum BrVlanStatsRec {
+  VID = 0,
+  FLAGS = 2,
+  RX_BYTES = 8,
+  RX_PACKETS = 16,
+  TX_BYTES = 24,
+  TX_PACKETS = 32,
+  SIZE = 40,
 }
 export const BR_VLAN_PVID: u32 = 2;
 export const BR_VLAN_UNTAGGED: u32 = 4;

@@ -51,7 +51,7 @@ import {
 import { ND_OPT_SOURCE_LL_ADDR, ND_OPT_TARGET_LL_ADDR, emitNdOptLladdr } from '../wire/ndisc_options';
 import { FdbEntry, fdbFind, fdbKey } from './br_fdb';
 import { BR_NEIGH_SUPPRESS, BR_PROXYARP, BR_PROXYARP_WIFI, BrPort, Bridge, GROUP_BIT } from './br_private';
-import { VlanGroup } from './br_vlan';
+import { VlanGroup } from './br_vlan_entry';
 
 const SCOPE_HOST: u32 = 254;
 const LLADDR_LEN: u32 = 8;

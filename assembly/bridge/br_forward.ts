@@ -60,7 +60,7 @@ function traceNot(br: Bridge, to: BrPort, from: BrPort | null, skb: SkBuff, floo
 
 /** Owns the skb: sends it out of `to`, through the bridge family's hooks. Linux: __br_forward. */
 function forwardTo(br: Bridge, to: BrPort, skb: SkBuff, local: bool): void {
-  if (br.vlanFiltering !== 0) brHandleVlan(to.vlans, skb);
+  if (br.vlanFiltering !== 0) brHandleVlan(br, to.vlans, skb);
   const indev = local ? 0 : skb.dev;
   skb.dev = to.dev;
   if (root().trace !== 0) brTraceDest(TraceBridge.OUT, skb, changetype<usize>(to), 0, 0);

@@ -70,8 +70,10 @@ const DEFAULTS = memory.data<u32>([
   2, 2, 100, 26000,
   // MCAST_QUERIER_INTERVAL, _QUERY_INTERVAL, _QUERY_RESPONSE_INTERVAL, _STARTUP_QUERY_INTERVAL, versions
   25500, 12500, 1000, 3125, 2, 1,
+  // VLAN_STATS_ENABLED, VLAN_STATS_PER_PORT
+  0, 0,
 ]);
-const DEFAULTS_COUNT: u32 = 27;
+const DEFAULTS_COUNT: u32 = 29;
 
 /** Makes the Bridge of `dev`, with Linux's defaults; false when memory ran out (brFree takes what there is). */
 export function brInit(dev: NetDevice): bool {

@@ -49,6 +49,7 @@ import {
 import { BrAttr } from '../abi/bridge';
 import { brStpRcv } from './br_stp_bpdu';
 import { brTraceDest, brTraceFound, brTraceSource } from './br_trace';
+import { vlanState } from './br_vlan_entry';
 import { VLAN_DROP, brAllowedEgress, brAllowedIngress, brHandleVlan, brShouldLearn } from './br_vlan';
 
 /** What became of a frame: it is gone; it is the port's own; it goes up by the bridge. */
@@ -146,10 +147,12 @@ function learnOnly(br: Bridge, p: BrPort, skb: SkBuff): void {
 
 /** Behind PRE_ROUTING. Linux: br_handle_frame_finish. */
 function brHandleFrameFinish(br: Bridge, p: BrPort, skb: SkBuff): u32 {
+  let learns = p.state === <u8>BrState.LEARNING;
   let vid: u32 = 0;
   if (br.vlanFiltering !== 0) {
     vid = brAllowedIngress(br, p.vlans, skb);
     if (vid === VLAN_DROP) return drop(skb, SkbDropReason.VLAN_FILTER);
+    if (vlanState(p.vlans, vid) === <u32>BrState.LEARNING) learns = true;
   }
   const eth = skb.macHeader;
   const dest = load<u64>(eth) & MAC_MASK;
@@ -167,7 +170,7 @@ function brHandleFrameFinish(br: Bridge, p: BrPort, skb: SkBuff): u32 {
   if (br.arpProxy !== 0 && p.state === <u8>BrState.FORWARDING) brDoProxySuppress(br, p, skb, vid);
   let how: u32 = (changetype<NetDevice>(br.dev).flags & IFF_PROMISC) !== 0 ? BR_LOCAL_RCV : 0;
   if ((dest & GROUP_BIT) === 0) {
-    if (p.state === <u8>BrState.LEARNING) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
+    if (learns) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
     const found = fdbFind(br, fdbKey(dest, vid));
     if (root().trace !== 0) brTraceFound(found, skb, vid);
     if (found !== null) {
@@ -180,14 +183,14 @@ function brHandleFrameFinish(br: Bridge, p: BrPort, skb: SkBuff): u32 {
     return how === 0 ? GONE : brPassFrameUp(br, skb);
   }
   if (dest === MAC_MASK) {
-    if (p.state === <u8>BrState.LEARNING) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
+    if (learns) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
     if (root().trace !== 0) brTraceDest(TraceBridge.BROADCAST, skb, 0, vid, 0);
     brFlood(br, p, skb, BR_BCAST_FLOOD, BR_LOCAL_RCV);
     return brPassFrameUp(br, skb);
   }
   const snooped = multicastRcv(br, p, skb, vid);
   if (snooped === MCAST_DROP) return drop(skb, SkbDropReason.IP_INHDR);
-  if (p.state === <u8>BrState.LEARNING) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
+  if (learns) return drop(skb, SkbDropReason.BRIDGE_INGRESS_STP_STATE);
   const mdst = mdbFind(br, skb, vid);
   if ((mdst !== 0 || snooped !== MCAST_FLOOD) && multicastQuerierExists(br, skb, mdst)) {
     if (root().trace !== 0) brTraceDest(TraceBridge.GROUP, skb, 0, vid, <u32>(mdst !== 0));
@@ -226,7 +229,7 @@ function brPassFrameUp(br: Bridge, skb: SkBuff): u32 {
   if (br.vlanFiltering !== 0) {
     if ((dev.flags & IFF_PROMISC) === 0 && !brAllowedEgress(br.vlans, skb))
       return drop(skb, SkbDropReason.VLAN_FILTER);
-    brHandleVlan(br.vlans, skb);
+    brHandleVlan(br, br.vlans, skb);
   }
   const indev = skb.dev;
   skb.dev = changetype<usize>(dev);

@@ -41,7 +41,8 @@ import {
   brStpSetPathCost,
   brStpSetPortPriority,
 } from './br_stp_if';
-import { VlanGroup, brVlanSetDefaultPvid } from './br_vlan';
+import { brPortsHaveVlans, brVlanSetDefaultPvid } from './br_vlan';
+import { VlanGroup, vlanStatsMode } from './br_vlan_entry';
 
 const ANY: u32 = 0xffffffff;
 /** Least and greatest value, by BrAttr. Linux: br_set_forward_delay, br_set_hello_time...; 802.1D table 8-3. */
@@ -105,6 +106,11 @@ const BOUNDS = memory.data<u32>([
   3,
   1,
   2,
+  // vlan_stats_enabled, _per_port
+  0,
+  1,
+  0,
+  1,
 ]);
 /** 01:80:c2:00:00:00 to 02 and PAUSE must never be forwarded, except where the user's BPDUs are (Linux: BR_GROUPFWD_RESTRICTED). */
 const GROUPFWD_RESTRICTED: u32 = 7;
@@ -137,6 +143,7 @@ export function brSet(br: Bridge, attr: u32, value: u32): i32 {
   if (attr === <u32>BrAttr.VLAN_PROTOCOL && value !== 0x8100 && value !== 0x88a8)
     return -Errno.EPROTONOSUPPORT;
   if (attr === <u32>BrAttr.VLAN_DEFAULT_PVID && br.vlanFiltering !== 0 && value !== old) return -Errno.EPERM;
+  if (attr === <u32>BrAttr.VLAN_STATS_PER_PORT && value !== old && brPortsHaveVlans(br)) return -Errno.EBUSY;
   brAttrStore(br, <BrAttr>attr, value);
   switch (attr) {
     case BrAttr.FORWARD_DELAY:
@@ -162,6 +169,10 @@ export function brSet(br: Bridge, attr: u32, value: u32): i32 {
       break;
     case BrAttr.VLAN_PROTOCOL:
       br.vlanProto = <u16>value;
+      break;
+    case BrAttr.VLAN_STATS_ENABLED:
+    case BrAttr.VLAN_STATS_PER_PORT:
+      vlanStatsMode(br, brAttr(br, BrAttr.VLAN_STATS_ENABLED), brAttr(br, BrAttr.VLAN_STATS_PER_PORT));
       break;
     case BrAttr.VLAN_DEFAULT_PVID:
       if (value !== old) brVlanSetDefaultPvid(br, old, value);

@@ -53,6 +53,8 @@ export class Bridge {
   up: u8;
   /** Some port has a hand in ARP and ND: bits of br_arp_nd_proxy. */
   arpProxy: u8;
+  /** Whether VLANs count, and where (br_vlan_entry). */
+  vlanStats: u8;
 }
 
 /** Behind the fields: timers of lib/timer_wheel, then the settings, u32 per BrAttr. */

@@ -7,7 +7,7 @@
  * A frame in here carries its VLAN in skb.vlanTci with vlanProto the bridge's protocol: the tag was taken off where it
  * was received, and is put on again where it is sent.
  */
-import { BR_VLAN_PVID, BR_VLAN_UNTAGGED, BrAttr } from '../abi/bridge';
+import { BR_VLAN_PVID, BR_VLAN_UNTAGGED, BrAttr, BrState } from '../abi/bridge';
 import { NetDevice } from '../dev/net_device';
 import { vlanPushInside } from '../dev/vlan_core';
 import { kfree, kzalloc } from '../lib/kmalloc';
@@ -16,14 +16,16 @@ import { SkBuff } from '../skb/sk_buff';
 import { VLAN_N_VID, VLAN_VID_MASK } from '../wire/vlan';
 import { fdbAddLocal, fdbDelLocal, fdbDeleteVlan } from './br_fdb';
 import { BrPort, Bridge, brAttr } from './br_private';
+import {
+  VlanGroup,
+  vlanCountRx,
+  vlanCountTx,
+  vlanEntriesFree,
+  vlanEntryFree,
+  vlanSetState,
+  vlanState,
+} from './br_vlan_entry';
 
-@unmanaged
-@final
-export class VlanGroup {
-  pvid: u16;
-  count: u16;
-  bits: usize;
-}
 const BITMAP_BYTES: usize = 512;
 /** brAllowedIngress: the frame may not come in. */
 export const VLAN_DROP: u32 = 0xffff;
@@ -44,6 +46,7 @@ export function vlanGroupAlloc(): usize {
 export function vlanGroupFree(p: usize): void {
   if (p === 0) return;
   kfree(changetype<VlanGroup>(p).bits);
+  vlanEntriesFree(changetype<VlanGroup>(p));
   kfree(p);
 }
 
@@ -92,6 +95,7 @@ export function brVlanDelete(br: Bridge, p: BrPort | null, vid: u32): i32 {
   setBit(group.bits, vid, false);
   setBit(group.bits + BITMAP_BYTES, vid, false);
   group.count--;
+  vlanEntryFree(at, vid);
   if (<u32>group.pvid === vid) group.pvid = 0;
   fdbDelLocal(br, p, changetype<NetDevice>(p === null ? br.dev : p.dev).addr, vid);
   fdbDeleteVlan(br, p, vid);
@@ -156,7 +160,10 @@ export function brAllowedIngress(br: Bridge, group: usize, skb: SkBuff): u32 {
     skb.vlanTci = <u16>((tagged ? <u32>skb.vlanTci & ~VLAN_VID_MASK : 0) | vid);
     skb.vlanProto = br.vlanProto;
   }
-  return vid < VLAN_N_VID - 1 && vlanMember(group, vid) ? vid : VLAN_DROP;
+  if (vid >= VLAN_N_VID - 1 || !vlanMember(group, vid)) return VLAN_DROP;
+  if (!vlanLearns(group, vid)) return VLAN_DROP;
+  vlanCountRx(br, group, vid, skb);
+  return vid;
 }
 
 /** Puts the tag back into the frame, data at the network header before and behind. */
@@ -174,12 +181,14 @@ function pushForeignTag(skb: SkBuff): bool {
 /** Whether a frame of the VLAN that it carries may leave where `group` is. Linux: br_allowed_egress. */
 export function brAllowedEgress(group: usize, skb: SkBuff): bool {
   const vid = <u32>skb.vlanTci & VLAN_VID_MASK;
-  return vid !== 0 && vlanMember(group, vid);
+  return vid !== 0 && vlanMember(group, vid) && vlanState(group, vid) === <u32>BrState.FORWARDING;
 }
 
-/** Takes the tag off where the VLAN leaves untagged. Linux: br_handle_vlan. */
-export function brHandleVlan(group: usize, skb: SkBuff): void {
-  if (skb.vlanProto === 0 || !vlanUntagged(group, <u32>skb.vlanTci & VLAN_VID_MASK)) return;
+/** Counts the frame, and takes the tag off where the VLAN leaves untagged. Linux: br_handle_vlan. */
+export function brHandleVlan(br: Bridge, group: usize, skb: SkBuff): void {
+  if (skb.vlanProto === 0) return;
+  vlanCountTx(br, group, <u32>skb.vlanTci & VLAN_VID_MASK, skb);
+  if (!vlanUntagged(group, <u32>skb.vlanTci & VLAN_VID_MASK)) return;
   skb.vlanProto = 0;
   skb.vlanTci = 0;
 }
@@ -189,5 +198,27 @@ export function brShouldLearn(br: Bridge, p: BrPort, skb: SkBuff): u32 {
   if (br.vlanFiltering === 0) return 0;
   let vid: u32 = skb.vlanProto === br.vlanProto ? <u32>skb.vlanTci & VLAN_VID_MASK : 0;
   if (vid === 0) vid = changetype<VlanGroup>(p.vlans).pvid;
-  return vid !== 0 && vid < VLAN_N_VID - 1 && vlanMember(p.vlans, vid) ? vid : VLAN_DROP;
+  return vid !== 0 && vid < VLAN_N_VID - 1 && vlanMember(p.vlans, vid) && vlanLearns(p.vlans, vid)
+    ? vid
+    : VLAN_DROP;
+}
+
+function vlanLearns(group: usize, vid: u32): bool {
+  const state = vlanState(group, vid);
+  return state === <u32>BrState.FORWARDING || state === <u32>BrState.LEARNING;
+}
+
+/** The state of one VLAN of a port. Linux: br_vlan_modify_state. */
+export function brVlanSetState(br: Bridge, p: BrPort | null, vid: u32, state: u32): i32 {
+  if (p === null || state > <u32>BrState.BLOCKING) return -Errno.EINVAL;
+  if (br.stp !== 0) return -Errno.EBUSY;
+  if (!vlanMember(p.vlans, vid)) return -Errno.ENOENT;
+  return vlanSetState(p.vlans, vid, state) ? 0 : -Errno.ENOMEM;
+}
+
+/** Some port has VLANs: what counts where may not change. */
+export function brPortsHaveVlans(br: Bridge): bool {
+  for (let at = br.ports; at !== 0; at = changetype<BrPort>(at).next)
+    if (changetype<VlanGroup>(changetype<BrPort>(at).vlans).count !== 0) return true;
+  return false;
 }

@@ -7,6 +7,7 @@ import {
   BrPortAttr,
   BrSetRec,
   BrVlanRec,
+  BrVlanStatsRec,
   FDB_F_APPEND,
   FDB_F_REPLACE,
   FdbRec,
@@ -53,7 +54,8 @@ import {
 } from '../bridge/br_mdb';
 import { brGet, brPortGet, brPortSet, brSet } from '../bridge/br_options';
 import { BrPort, Bridge, GROUP_BIT, MAC_MASK } from '../bridge/br_private';
-import { VlanGroup, brVlanAdd, brVlanDelete, vlanMember, vlanUntagged } from '../bridge/br_vlan';
+import { brVlanAdd, brVlanDelete, brVlanSetState, vlanMember, vlanUntagged } from '../bridge/br_vlan';
+import { VlanGroup, vlanState, vlanStatsEntry } from '../bridge/br_vlan_entry';
 import { NetDevice, devGetByIndex } from '../dev/net_device';
 import { root } from '../lib/root';
 import { TIMER_NEVER, timerAdd } from '../lib/timer_wheel';
@@ -71,7 +73,8 @@ export function requestBridge(type: u32, flags: u32, body: usize, len: u32): i32
   if (len < <u32>BrSetRec.SIZE) return -Errno.EINVAL;
   const net = netByHandle(load<u32>(body, BrSetRec.NET));
   if (net === null) return -Errno.ENOENT;
-  const isDump = type === MsgType.FDB_DUMP || type === MsgType.BRIDGE_VLAN_DUMP || type === MsgType.MDB_DUMP;
+  const vlans = type === MsgType.BRIDGE_VLAN_DUMP || type === MsgType.BRIDGE_VLAN_STATS;
+  const isDump = vlans || type === MsgType.FDB_DUMP || type === MsgType.MDB_DUMP;
   if (isDump && len < <u32>Dump.RECORDS) return -Errno.EINVAL;
   const ifindex = isDump ? load<i32>(body, Dump.IFINDEX) : load<i32>(body, BrSetRec.IFINDEX);
   const found = devGetByIndex(net, ifindex);
@@ -99,9 +102,12 @@ export function requestBridge(type: u32, flags: u32, body: usize, len: u32): i32
       return fdbDump(br, p, body, len);
     case MsgType.BRIDGE_VLAN_NEW:
     case MsgType.BRIDGE_VLAN_DEL:
+    case MsgType.BRIDGE_VLAN_SET:
       return vlanRequest(type, br, p, body);
     case MsgType.BRIDGE_VLAN_DUMP:
       return vlanDump(br, p, body, len);
+    case MsgType.BRIDGE_VLAN_STATS:
+      return vlanStats(br, p, body, len);
     case MsgType.MDB_NEW:
     case MsgType.MDB_DEL:
       return len < <u32>MdbRec.SIZE ? -Errno.EINVAL : mdbRequest(type, br, p, body);
@@ -229,8 +235,10 @@ function vlanRequest(type: u32, br: Bridge, p: BrPort | null, body: usize): i32 
   if (last !== first && (flags & BR_VLAN_PVID) !== 0) return -Errno.EINVAL;
   let err: i32 = 0;
   for (let vid = first; vid <= last; vid++) {
-    const one =
-      type === <u32>MsgType.BRIDGE_VLAN_NEW ? brVlanAdd(br, p, vid, flags) : brVlanDelete(br, p, vid);
+    let one: i32 = 0;
+    if (type === <u32>MsgType.BRIDGE_VLAN_NEW) one = brVlanAdd(br, p, vid, flags);
+    else if (type === <u32>MsgType.BRIDGE_VLAN_DEL) one = brVlanDelete(br, p, vid);
+    else one = brVlanSetState(br, p, vid, load<u16>(body, BrVlanRec.STATE));
     if (one !== 0) err = one;
   }
   return err;
@@ -249,16 +257,40 @@ function vlanDump(br: Bridge, p: BrPort | null, body: usize, len: u32): i32 {
     }
     const flags = vlanFlags(group, vid);
     let end = vid;
-    while (end + 1 < VLAN_N_VID - 1 && vlanMember(group, end + 1) && vlanFlags(group, end + 1) === flags)
+    while (end + 1 < VLAN_N_VID - 1 && vlanMember(group, end + 1) && vlanFlags(group, end + 1) === flags) {
+      if (vlanState(group, end + 1) !== vlanState(group, vid)) break;
       end++;
+    }
     const rec = body + Dump.RECORDS + n * BrVlanRec.SIZE;
     store<u32>(rec, changetype<NetDevice>(br.dev).net.handle, BrVlanRec.NET);
     store<i32>(rec, ifindexOf(br, p), BrVlanRec.IFINDEX);
     store<u16>(rec, <u16>vid, BrVlanRec.VID);
     store<u16>(rec, <u16>end, BrVlanRec.VID_END);
     store<u16>(rec, <u16>flags, BrVlanRec.FLAGS);
+    store<u16>(rec, <u16>vlanState(group, vid), BrVlanRec.STATE);
     n++;
     vid = end + 1;
+  }
+  store<u32>(body, vid - 1, Dump.CURSOR);
+  store<u32>(body, n, Dump.COUNT);
+  return 0;
+}
+
+/** As vlanDump, a record a VLAN. */
+function vlanStats(br: Bridge, p: BrPort | null, body: usize, len: u32): i32 {
+  const room = (len - Dump.RECORDS) / BrVlanStatsRec.SIZE;
+  const group = p === null ? br.vlans : p.vlans;
+  const perPort = brGet(br, BrAttr.VLAN_STATS_PER_PORT);
+  let vid = load<u32>(body, Dump.CURSOR) + 1;
+  let n: u32 = 0;
+  for (; vid < VLAN_N_VID - 1 && n < room; vid++) {
+    if (!vlanMember(group, vid)) continue;
+    const rec = body + Dump.RECORDS + n++ * BrVlanStatsRec.SIZE;
+    const entry = vlanStatsEntry(br, group, vid, perPort);
+    memory.fill(rec, 0, BrVlanStatsRec.SIZE);
+    store<u16>(rec, <u16>vid, BrVlanStatsRec.VID);
+    store<u16>(rec, <u16>vlanFlags(group, vid), BrVlanStatsRec.FLAGS);
+    if (entry !== 0) memory.copy(rec + BrVlanStatsRec.RX_BYTES, entry, 32);
   }
   store<u32>(body, vid - 1, Dump.CURSOR);
   store<u32>(body, n, Dump.COUNT);

@@ -62,7 +62,7 @@ function handle(type: u32, flags: u32, body: usize, len: u32): i32 {
   if (type === <u32>MsgType.XMIT) return requestXmit(body, len);
   if (type === <u32>MsgType.SEED) return requestSeed(body, len);
   if (type === <u32>MsgType.MEMORY_STATS) return requestMemory(body, len);
-  if (type >= <u32>MsgType.BRIDGE_SET && type <= <u32>MsgType.MDB_DUMP)
+  if (type >= <u32>MsgType.BRIDGE_SET && type <= <u32>MsgType.BRIDGE_VLAN_STATS)
     return requestBridge(type, flags, body, len);
   if (type >= <u32>MsgType.PACKET_RING_NEW && type <= <u32>MsgType.FOREIGN_ORPHAN)
     return requestPacket(type, body, len);

@@ -11,6 +11,7 @@ import {
   BrSetRec,
   BrState,
   BrVlanRec,
+  BrVlanStatsRec,
   FDB_F_REPLACE,
   FDB_FLUSH_PERMANENT,
   FDB_FLUSH_STATIC,
@@ -66,6 +67,8 @@ const BRIDGE_OPTIONS = {
   vlanFiltering: boolean(BrAttr.VLAN_FILTERING),
   fdbMaxLearned: number(BrAttr.FDB_MAX_LEARNED),
   noLinklocalLearn: boolean(BrAttr.NO_LINKLOCAL_LEARN),
+  vlanStatsEnabled: boolean(BrAttr.VLAN_STATS_ENABLED),
+  vlanStatsPerPort: boolean(BrAttr.VLAN_STATS_PER_PORT),
   mcastSnooping: boolean(BrAttr.MCAST_SNOOPING),
   mcastRouter: number(BrAttr.MCAST_ROUTER),
   mcastQueryUseIfaddr: boolean(BrAttr.MCAST_QUERY_USE_IFADDR),
@@ -115,6 +118,8 @@ export type BridgeOptions = {
 type BooleanBridgeOption =
   | 'vlanFiltering'
   | 'noLinklocalLearn'
+  | 'vlanStatsEnabled'
+  | 'vlanStatsPerPort'
   | 'mcastSnooping'
   | 'mcastQueryUseIfaddr'
   | 'mcastQuerier'
@@ -183,6 +188,19 @@ export interface BridgeVlan {
   readonly last: number;
   readonly pvid: boolean;
   readonly untagged: boolean;
+  /** Of a port, unless its own is worse. */
+  readonly state: StpState;
+}
+
+/** `bridge -s vlan show`; bytes without Ethernet headers and tags. */
+export interface BridgeVlanStats {
+  readonly vlan: number;
+  readonly pvid: boolean;
+  readonly untagged: boolean;
+  readonly rxBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly txBytes: bigint;
+  readonly txPackets: bigint;
 }
 
 export interface MdbInfo {
@@ -412,6 +430,45 @@ async function bridgeVlanDelete(core: Core, link: LinkRef, first: number, last =
   await vlanRequest(core, MsgType.BRIDGE_VLAN_DEL, link, { first, last });
 }
 
+/** `bridge vlan set ... state`: of a port, while the bridge has no spanning tree of its own. */
+async function bridgeVlanState(
+  core: Core,
+  link: LinkRef,
+  first: number,
+  last: number,
+  state: StpState,
+): Promise<void> {
+  const fill = (v: DataView, at: number) => {
+    key(v, at, link);
+    v.setUint16(at + BrVlanRec.VID, first, true);
+    v.setUint16(at + BrVlanRec.VID_END, last, true);
+    v.setUint16(at + BrVlanRec.STATE, BrState[state.toUpperCase() as keyof typeof BrState], true);
+  };
+  await core.request(
+    { type: MsgType.BRIDGE_VLAN_SET, bytes: BrVlanRec.SIZE, fill },
+    `${link.name}: VLAN ${first}`,
+  );
+}
+
+async function bridgeVlanStats(core: Core, link: LinkRef): Promise<BridgeVlanStats[]> {
+  const found: BridgeVlanStats[] = [];
+  const read = (v: DataView, at: number) => {
+    const flags = v.getUint16(at + BrVlanStatsRec.FLAGS, true);
+    found.push({
+      vlan: v.getUint16(at + BrVlanStatsRec.VID, true),
+      pvid: (flags & BR_VLAN_PVID) !== 0,
+      untagged: (flags & BR_VLAN_UNTAGGED) !== 0,
+      rxBytes: v.getBigUint64(at + BrVlanStatsRec.RX_BYTES, true),
+      rxPackets: v.getBigUint64(at + BrVlanStatsRec.RX_PACKETS, true),
+      txBytes: v.getBigUint64(at + BrVlanStatsRec.TX_BYTES, true),
+      txPackets: v.getBigUint64(at + BrVlanStatsRec.TX_PACKETS, true),
+    });
+  };
+  const what = `${link.name}: VLANs`;
+  await core.dump(MsgType.BRIDGE_VLAN_STATS, link.net, 0, BrVlanStatsRec.SIZE, read, what, link.ifindex);
+  return found;
+}
+
 async function vlanRequest(core: Core, type: MsgType, link: LinkRef, spec: BridgeVlanSpec): Promise<void> {
   const flags = (spec.pvid === true ? BR_VLAN_PVID : 0) | (spec.untagged === true ? BR_VLAN_UNTAGGED : 0);
   const fill = (v: DataView, at: number) => {
@@ -432,6 +489,7 @@ async function bridgeVlans(core: Core, link: LinkRef): Promise<BridgeVlan[]> {
       last: v.getUint16(at + BrVlanRec.VID_END, true),
       pvid: (flags & BR_VLAN_PVID) !== 0,
       untagged: (flags & BR_VLAN_UNTAGGED) !== 0,
+      state: BrState[v.getUint16(at + BrVlanRec.STATE, true)]!.toLowerCase() as StpState,
     });
   };
   await core.dump(
@@ -550,6 +608,11 @@ class BridgeSide {
     return bridgeVlans(this.core, this.link);
   }
 
+  /** `bridge -s vlan show` */
+  vlanStats(): Promise<BridgeVlanStats[]> {
+    return bridgeVlanStats(this.core, this.link);
+  }
+
   addVlan(spec: BridgeVlanSpec): Promise<void> {
     return bridgeVlanAdd(this.core, this.link, spec);
   }
@@ -580,6 +643,11 @@ export class BridgePort extends BridgeSide {
 
   set(options: BridgePortOptions): Promise<void> {
     return setBridgePort(this.core, this.link, options);
+  }
+
+  /** `bridge vlan set dev PORT vid FIRST-LAST state STATE` */
+  setVlanState(state: StpState, first: number, last = first): Promise<void> {
+    return bridgeVlanState(this.core, this.link, first, last, state);
   }
 }
 

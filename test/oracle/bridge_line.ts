@@ -1,6 +1,8 @@
 /** The lines of bridge -batch that the oracle's cases use, done to a namespace of the core. */
-import type { BridgePort } from '../../src/net/bridge.js';
+import type { BridgePort, StpState } from '../../src/net/bridge.js';
 import type { Namespace } from '../../src/net/namespace.js';
+
+const STATES: readonly StpState[] = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
 
 export async function configureByBridge(namespace: Namespace, text: string): Promise<void> {
   const words = text.split(' ');
@@ -11,6 +13,9 @@ export async function configureByBridge(namespace: Namespace, text: string): Pro
   switch (words.slice(0, 2).join(' ')) {
     case 'vlan add':
       await port.addVlan({ first: vid, pvid: words.includes('pvid'), untagged: words.includes('untagged') });
+      return;
+    case 'vlan set':
+      await (port as BridgePort).setVlanState(STATES[Number(value('state'))]!, vid);
       return;
     case 'vlan del':
       await port.deleteVlan(vid);

@@ -118,6 +118,25 @@ export const bridgeVlanCases: readonly OracleCase[] = [
       wan0: 1,
     },
   ),
+  ...[0, 1, 2, 3, 4].flatMap((state) => [
+    one(
+      `a VLAN in state ${state} where the frame comes in`,
+      [tagged(toB, 5), toB, tagged(toA, 5)],
+      [TRUNK_LAN, TRUNK_WAN, `vlan set vid 5 dev lan0 state ${state}`],
+      state === 3 ? { lan0: 1, wan0: 2 } : { wan0: 1 },
+    ),
+    one(
+      `a VLAN in state ${state} where the frame goes out`,
+      [tagged(toB, 5), tagged(toAll, 5), toB],
+      [TRUNK_LAN, TRUNK_WAN, `vlan set vid 5 dev wan0 state ${state}`],
+      { wan0: state === 3 ? 3 : 1 },
+    ),
+  ]),
+  one(
+    'the PVID in state blocking, as untagged frames meet it',
+    [toB, tagged(toB, 5)],
+    [ACCESS_LAN, TRUNK_WAN, 'vlan set vid 5 dev lan0 state 4'],
+  ),
   one('keeps to itself what is for its neighbours', lan(packet, { src: A, dst: LLDP_GROUP }), []),
   one('answers ARP in the default VLAN', ask('192.0.2.1'), [], { lan0: 1, wan0: 1 }),
   one(

@@ -48,7 +48,9 @@ test('router.yaml makes a bridge with its ports, parameters and VLANs', async ()
     pvid: 0,
     state: 'forwarding',
   });
-  expect(await bridge.vlans()).toEqual([{ first: 10, last: 10, pvid: true, untagged: true }]);
+  expect(await bridge.vlans()).toEqual([
+    { first: 10, last: 10, pvid: true, untagged: true, state: 'forwarding' },
+  ]);
   for (const driver of drivers) driver.sent.length = 0;
   drivers[0]!.input.push(frame(BROADCAST, mac(1)));
   stack.run(5);

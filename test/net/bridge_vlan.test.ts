@@ -80,7 +80,7 @@ describe('VLAN filtering', () => {
     await port.addVlan({ first: 100, last: 199 });
     await port.addVlan({ first: 10, pvid: true });
     await port.addVlan({ first: 20, pvid: true });
-    const plain = { pvid: false, untagged: false };
+    const plain = { pvid: false, untagged: false, state: 'forwarding' };
     expect(await port.vlans()).toEqual([
       { ...plain, first: 10, last: 10 },
       { ...plain, first: 20, last: 20, pvid: true },
@@ -90,6 +90,29 @@ describe('VLAN filtering', () => {
     await expect(port.addVlan({ first: 5, last: 6, pvid: true })).rejects.toMatchObject({ code: 'EINVAL' });
     await expect(port.addVlan({ first: 4095 })).rejects.toMatchObject({ code: 'EINVAL' });
     await expect(port.deleteVlan(300)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('a VLAN of a port that is blocked lets nothing in or out, one that learns only learns', async () => {
+    const { bridge, links } = lab;
+    await bridge.port(links[2]!).setVlanState('blocking', 10);
+    lab.send(0, frame(BROADCAST, mac(1)));
+    expect(came()).toEqual([[], [0], [], []]);
+    lab.send(3, frame(BROADCAST, mac(2)));
+    expect(came()).toEqual([[], [], [20], []]);
+    await bridge.port(links[0]!).setVlanState('learning', 10);
+    expect(lab.send(0, frame(BROADCAST, mac(4)))).toEqual([0, 0, 0, 0]);
+    expect((await bridge.fdb()).some((one) => one.mac === mac(4) && one.vlan === 10)).toBe(true);
+  });
+
+  test('counts by VLAN: for the bridge, and by port where no port had VLANs yet', async () => {
+    const { bridge, links } = lab;
+    await bridge.set({ vlanStatsEnabled: true });
+    await expect(bridge.set({ vlanStatsPerPort: true })).rejects.toMatchObject({ code: 'EBUSY' });
+    lab.send(0, frame(BROADCAST, mac(1)));
+    const [ten] = await bridge.port(links[1]!).vlanStats();
+    // 60 bytes without their Ethernet header, in by one port and out of two.
+    const counts = { rxBytes: 46n, rxPackets: 1n, txBytes: 92n, txPackets: 2n };
+    expect(ten).toEqual({ vlan: 10, pvid: true, untagged: true, ...counts });
   });
 
   test('a tag of another protocol is payload', async () => {

@@ -76,7 +76,7 @@ async function run(boards: readonly RigBoard[], options: HilOptions): Promise<nu
   const onSignal = (): void => ended.abort();
   for (const signal of SIGNALS) process.on(signal, onSignal);
   const started = new Date().toISOString();
-  const complaint = images(boards).length > 0 ? buildImages() : undefined;
+  const complaint = options.build && images(boards).length > 0 ? buildImages() : undefined;
   if (complaint !== undefined) progress.line(`images: ${complaint}`);
   progress.line(`seed ${seed}, results in ${folder.path}`);
   const lower = options.only.map((word) => word.toLowerCase());

@@ -1,6 +1,7 @@
 /**
- * A TCP port in front of a board's serial line, as ser2net is, that damages what passes: the next chunks of a lane, by
- * order of the test. One client at a time, as with a tty; a new one takes the line over.
+ * A TCP port in front of a board's serial line, as ser2net is, with everything that can happen to a line: the next chunk
+ * of a lane is damaged, bytes come late, or go nowhere, or the host finds the port closed. One client at a time, as with a
+ * tty; a new one takes the line over.
  *
  *   serial:tcp://127.0.0.1:PORT ── LineProxy ── VirtualBoard.serial
  */
@@ -10,9 +11,18 @@ import type { Duplex } from 'node:stream';
 import type { Random } from '../../test/random.js';
 import { type Damage, damage } from './damaged_line.js';
 
+/** What the line does with bytes: passes them on, keeps them for later, loses them. */
+export type LineState = 'open' | 'held' | 'broken';
+
 export class LineProxy {
+  /** Of the next chunk. */
   toBoard: Damage | undefined;
   toHost: Damage | undefined;
+  /** Chunks that were damaged. */
+  damaged = 0;
+  private state: LineState = 'open';
+  private refusing = false;
+  private readonly late: (() => void)[] = [];
   private client: Socket | undefined;
   private line: Duplex | undefined;
 
@@ -21,13 +31,19 @@ export class LineProxy {
     private readonly random: Random,
   ) {
     server.on('connection', (client) => {
+      client.on('error', () => {});
+      if (this.refusing) {
+        client.destroy();
+        return;
+      }
       this.client?.destroy();
       this.client = client;
-      client.on('error', () => {});
       client.on('data', (bytes) => {
-        const arrives = this.toBoard === undefined ? bytes : damage(bytes, this.toBoard, this.random);
+        const { toBoard } = this;
         this.toBoard = undefined;
-        if (this.client === client && arrives.length > 0 && this.line?.writable) this.line.write(arrives);
+        this.pass(bytes, toBoard, (arrives) => {
+          if (this.client === client && this.line?.writable) this.line.write(arrives);
+        });
       });
     });
   }
@@ -43,10 +59,10 @@ export class LineProxy {
     this.line = line;
     line.on('error', () => {});
     line.on('data', (bytes: Buffer) => {
+      const { toHost } = this;
       if (this.line !== line) return;
-      const arrives = this.toHost === undefined ? bytes : damage(bytes, this.toHost, this.random);
       this.toHost = undefined;
-      if (arrives.length > 0) this.client?.write(arrives);
+      this.pass(bytes, toHost, (arrives) => this.client?.write(arrives));
     });
   }
 
@@ -54,13 +70,32 @@ export class LineProxy {
     return `serial:tcp://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** The cable is pulled out of the host. */
-  disconnect(): void {
+  /** What was held is passed on when it opens. */
+  set(state: LineState): void {
+    this.state = state;
+    if (state === 'open') for (const pass of this.late.splice(0)) pass();
+  }
+
+  /** The cable is pulled out of the host; with `stay` it stays out until plug(). */
+  disconnect(stay = false): void {
+    this.refusing = stay;
     this.client?.destroy();
+  }
+
+  plug(): void {
+    this.refusing = false;
   }
 
   close(): Promise<void> {
     this.client?.destroy();
     return new Promise((resolve) => this.server.close(() => resolve()));
+  }
+
+  private pass(bytes: Buffer, kind: Damage | undefined, on: (bytes: Buffer) => void): void {
+    if (kind !== undefined) this.damaged++;
+    const arrives = kind === undefined ? bytes : damage(bytes, kind, this.random);
+    if (arrives.length === 0 || this.state === 'broken') return;
+    if (this.state === 'held') this.late.push(() => on(arrives));
+    else on(arrives);
   }
 }

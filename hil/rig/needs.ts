@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { imageMissing } from './images.js';
 import type { RigBoard } from './rig_config.js';
 
-export type Need = 'root' | 'tun' | 'ethernet' | `command ${string}`;
+export type Need = 'virtual' | 'root' | 'tun' | 'ethernet' | `command ${string}`;
 
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
@@ -21,6 +21,8 @@ function hasCommand(name: string): boolean {
 
 function lacks(need: Need, board: RigBoard): string | undefined {
   switch (need) {
+    case 'virtual':
+      return board.line.kind === 'virtual' ? undefined : 'so far only with virtual boards';
     case 'root':
       return process.getuid?.() === 0 ? undefined : 'needs root';
     case 'tun':

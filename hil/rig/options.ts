@@ -10,6 +10,7 @@ export const USAGE = `usage: npm run hil -- [options] [line...]
   --only WHAT          boards, suites or cases with that in BOARD/SUITE/CASE; may be given again
   --seed N             all random choices come from it; default: another one each time, which is printed
   --long               the counts that a release is tested with (as LONG=true)
+  --no-build           the firmware's images as they are
   --require            a board or a suite that is skipped is a failure (as CI=true)
   --out DIR            what the run leaves; default: a new folder in build/hil
   --json               the results as JSON on the standard output
@@ -23,6 +24,7 @@ export interface HilOptions {
   readonly only: readonly string[];
   readonly seed: number | undefined;
   readonly long: boolean;
+  readonly build: boolean;
   readonly require: boolean;
   readonly out: string | undefined;
   readonly json: boolean;
@@ -53,6 +55,7 @@ export function parseOptions(words: readonly string[], env: NodeJS.ProcessEnv = 
     only: (values.only ?? []).flatMap((word) => word.split(',')).filter((word) => word !== ''),
     seed,
     long: values.long === true || env.LONG === 'true',
+    build: values['no-build'] !== true,
     require: values.require === true || env.CI === 'true',
     out: values.out,
     json: values.json === true,
@@ -71,6 +74,7 @@ function parse(words: readonly string[]) {
       only: { type: 'string', multiple: true },
       seed: { type: 'string' },
       long: { type: 'boolean' },
+      'no-build': { type: 'boolean' },
       require: { type: 'boolean' },
       out: { type: 'string' },
       json: { type: 'boolean' },

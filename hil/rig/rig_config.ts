@@ -8,7 +8,7 @@ import { parseSerial, VIRTUAL_BOARDS } from '../../src/drivers/serial/serial_spe
 import { NetError } from '../../src/net_error.js';
 import { ifNameProblem } from '../../src/sys/if_tun.js';
 
-export const SUITE_NAMES = ['board', 'ping', 'transfer', 'iperf'] as const;
+export const SUITE_NAMES = ['board', 'ping', 'transfer', 'iperf', 'faults'] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
 
 export type RigLine =

@@ -139,6 +139,7 @@ describe('the command line', () => {
       only: ['virt64', 'ping'],
       seed: 5,
       long: false,
+      build: true,
       require: false,
       out: undefined,
       json: false,

@@ -71,14 +71,14 @@ async function inject(bench: FaultBench, fault: Fault): Promise<{ what: string; 
     }
     case 'freeze': {
       const ms = 20 + random.below(random.once(6) ? 1200 : 400);
-      bench.board.control('stop');
+      await bench.board.control('stop');
       await sleep(ms);
-      bench.board.control('cont');
+      await bench.board.control('cont');
       return { what: `${ms} ms`, died: false };
     }
     case 'reset':
       await bench.ask();
-      bench.board.control('system_reset');
+      await bench.board.control('system_reset');
       return { what: '', died: true };
     case 'kill':
       await bench.ask();

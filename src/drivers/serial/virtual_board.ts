@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { NetError } from '../../net_error.js';
@@ -20,6 +21,9 @@ const SERIAL_FD = 3;
 const QMP_FD = 4;
 const END_MS = 3000;
 const COMPLAINT_BYTES = 2000;
+
+/** Commands, and the event by which QEMU says that it was done. */
+const EVENTS = { system_reset: 'RESET', stop: 'STOP', cont: 'RESUME' } as const;
 
 interface Machine {
   readonly args: readonly string[];
@@ -124,6 +128,7 @@ export class VirtualBoard {
   private readonly qmp: Duplex;
   private complaint = '';
   private negotiated = false;
+  private readonly awaited: { event: string; resolve(): void }[] = [];
 
   /** Starts it. Rejects with a NetError when there is no image for it, or QEMU does not come up. */
   static async start(options: VirtualBoardOptions): Promise<VirtualBoard> {
@@ -155,7 +160,7 @@ export class VirtualBoard {
     this.serial = this.child.stdio[SERIAL_FD] as Duplex;
     this.qmp = this.child.stdio[QMP_FD] as Duplex;
     this.qmp.on('error', () => {}); // it has gone, which `exited` says
-    this.qmp.resume();
+    createInterface({ input: this.qmp }).on('line', (line) => this.told(line));
     this.exited = new Promise((resolve) => {
       this.child.once('error', (error) => resolve(error.message));
       this.child.once('close', (code, signal) => {
@@ -165,11 +170,19 @@ export class VirtualBoard {
     });
   }
 
-  /** QEMU's `system_reset`, `stop`, `cont`. */
-  control(command: 'system_reset' | 'stop' | 'cont'): void {
+  /** QEMU's `system_reset`, `stop`, `cont`. Resolves when it has happened; also when QEMU ends before. */
+  control(command: keyof typeof EVENTS): Promise<void> {
     if (!this.negotiated) this.qmp.write('{"execute":"qmp_capabilities"}\n');
     this.negotiated = true;
+    const done = new Promise<void>((resolve) => this.awaited.push({ event: EVENTS[command], resolve }));
     this.qmp.write(`{"execute":"${command}"}\n`);
+    return Promise.race([done, this.exited.then(() => {})]);
+  }
+
+  private told(line: string): void {
+    const event = /"event": *"([A-Z_]+)"/.exec(line)?.[1];
+    const at = this.awaited.findIndex((one) => one.event === event);
+    if (at >= 0) this.awaited.splice(at, 1)[0]!.resolve();
   }
 
   /** At once, as when somebody pulls the plug. */

@@ -131,7 +131,7 @@ class Found {
     const extras = ct.extras;
     if ((extras & NF_CT_EXTRA_POLICY) !== 0) return NF_CT_LONG_WAY;
     const len = <u32>bswap<u16>(load<u16>(skb.data + dataoff, 4));
-    if (len > skb.len - dataoff) return NF_CT_LONG_WAY;
+    if (len !== skb.len - dataoff) return NF_CT_LONG_WAY;
     if (len < UDP_HDR_LEN) return NF_CT_LONG_WAY;
     if (skb.ipSummed === CHECKSUM_NONE) {
       if (load<u16>(skb.data + dataoff, 6) !== 0) {

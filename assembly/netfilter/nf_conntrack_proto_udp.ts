@@ -41,7 +41,10 @@ function problem(net: Net, skb: SkBuff, dataoff: u32, hook: u32, l3num: u32, pro
     if (len > total || len < UDP_HDR_LEN) return CtInvalid.TRUNCATED;
     // A sum of zero says that there is none.
     if (check === 0) return CtInvalid.NONE;
-    return nfCtBadChecksum(net, skb, hook, l3num, dataoff, len, proto) ? CtInvalid.CHECKSUM : CtInvalid.NONE;
+    // Over all that IP says there is, which is more than the datagram when other bytes follow it. Linux: nf_checksum.
+    return nfCtBadChecksum(net, skb, hook, l3num, dataoff, total, proto)
+      ? CtInvalid.CHECKSUM
+      : CtInvalid.NONE;
   }
   // RFC 3828 §3.1: the coverage, 0 for all, at least the header; the checksum is not optional.
   const coverage = len === 0 ? total : len;

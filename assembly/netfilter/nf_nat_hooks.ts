@@ -97,7 +97,8 @@ export function nfNatFn(_priv: usize, p: usize, s: usize): i32 {
     const hdrlen = nfL4proto(skb, 0, family === NFPROTO_IPV4 ? AF_INET : AF_INET6, where);
     const proto = load<u32>(where);
     if (hdrlen > 0 && proto === (family === NFPROTO_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
-      return nfNatIcmpReplyTranslation(skb, ct, info, hook, hdrlen) ? NF_ACCEPT : NF_DROP;
+      if (!nfNatIcmpReplyTranslation(skb, ct, info, hook, hdrlen)) return NF_DROP;
+      return wayOf(net, skb, ct, ctDir(info), hook, family);
     }
   }
   if (!nfNatInitialized(ct, nfHookToManip(hook))) {
@@ -138,8 +139,12 @@ function translate(net: Net, skb: SkBuff, ct: NfConn, info: u32, hook: u32, fami
   const dir = ctDir(info);
   if ((ct.status & nfNatStatusBit(hook, dir)) === 0) return NF_ACCEPT;
   if (!nfNatManipPkt(skb, ct, nfHookToManip(hook), dir)) return NF_DROP;
+  return wayOf(net, skb, ct, dir, hook, family);
+}
+
+/** What is ours and goes elsewhere now finds its way anew, ICMP errors about a connection as well. */
+function wayOf(net: Net, skb: SkBuff, ct: NfConn, dir: u32, hook: u32, family: u32): i32 {
   if (hook !== <u32>NetfilterHook.LOCAL_OUT) return NF_ACCEPT;
-  // Ours, and it goes elsewhere now.
   const here = nfTuple(ct, dir);
   const back = nfTuple(ct, dir ^ 1);
   if (here.dst0 === back.src0 && here.dst1 === back.src1) return NF_ACCEPT;

@@ -221,6 +221,7 @@ try {
       bench: 'bench/index.ts',
       bench_sender: 'bench/path/sender.ts',
       bench_router: 'bench/path/router.ts',
+      bench_usb: 'bench/usb/in_guest.ts',
     };
     const nicSources = ['assembly/lib/checksum.ts', 'assembly/abi/layout.ts'];
     const offloadSources = coreSources().map((name) => join('assembly', name));

@@ -10,10 +10,11 @@ import { Command, CommanderError } from 'commander';
 import { coreSuite } from './core/suite.js';
 import { nftSuite } from './nft/suite.js';
 import { pathSuite } from './path/suite.js';
+import { usbSuite } from './usb/suite.js';
 import { type BenchResult, machine, type Suite } from './suite.js';
 import { renderIncludes, renderTable } from './table.js';
 
-const SUITES: readonly Suite[] = [coreSuite, nftSuite, pathSuite];
+const SUITES: readonly Suite[] = [coreSuite, nftSuite, pathSuite, usbSuite];
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USE = 2;
 

@@ -3,6 +3,7 @@
  * controller and pulls them out. One command at a time; events between are passed over. The port is read without
  * waiting: a read that waits in libuv's pool would keep the process from ending.
  */
+import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { PEER_MAC, QMP_PORT, USB_NETDEV } from '../guest/usb_devices.js';
 import { findDevice, until } from './sysfs.js';
@@ -97,7 +98,16 @@ export class UsbNet {
       netdev: USB_NETDEV,
       mac: this.mac,
     };
-    await this.qmp.call('device_add', device);
+    await until('room for usb-net', async () => {
+      try {
+        await this.qmp.call('device_add', device);
+        return true;
+      } catch (error) {
+        // The one before is on its way out.
+        if ((error as Error).message.includes('Duplicate')) return undefined;
+        throw error;
+      }
+    });
   }
 
   async unplug(): Promise<void> {
@@ -110,10 +120,29 @@ export class UsbNet {
 
   /** The interface of the card at the other end, in this network namespace. */
   static peer(): string {
-    const name = readdirSync('/sys/class/net').find(
-      (link) => readFileSync(`/sys/class/net/${link}/address`, 'utf8').trim() === PEER_MAC,
-    );
+    const links = JSON.parse(execFileSync('ip', ['-j', 'link'], { encoding: 'utf8' })) as Link[];
+    const name = links.find(({ permaddr, address }) => (permaddr ?? address) === PEER_MAC)?.ifname;
     if (name === undefined) throw new Error(`no interface ${PEER_MAC} here`);
     return name;
   }
+
+  /** Gives that interface to a network namespace, under another name. */
+  static movePeer(netns: string, name: string): Peer {
+    const peer = UsbNet.peer();
+    execFileSync('ip', ['link', 'set', peer, 'netns', netns, 'name', name], { stdio: 'pipe' });
+    const back = ['-n', netns, 'link', 'set', name, 'netns', String(process.pid), 'name', peer];
+    return { comeBack: () => execFileSync('ip', back, { stdio: 'pipe' }) };
+  }
+}
+
+export interface Peer {
+  /** To the namespace of this process. */
+  comeBack(): void;
+}
+
+interface Link {
+  readonly ifname: string;
+  readonly address: string;
+  /** When another one was set. */
+  readonly permaddr?: string;
 }

@@ -15,10 +15,14 @@ export interface DriverOf {
 }
 
 /** Asks until there is an answer; says what was waited for when none comes. */
-export async function until<T>(what: string, ask: () => T | undefined, ms = PATIENCE_MS): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => T | undefined | Promise<T | undefined>,
+  ms = PATIENCE_MS,
+): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
-    const answer = ask();
+    const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > end) throw new Error(`${what}: not in ${ms} ms`);
     await delay(LOOK_MS);

@@ -6,6 +6,7 @@
  *    2001:db8:1::2     ::1                 ::1        2001:db8:2::2
  *
  *      with `ports: 'packet'` each TAP is a veth pair, whose end in the router's namespace is a packet port
+ *      with `wanPorts` wan0 is a port of any kind that comes later (addWanPort), and goes
  *      with `middleMtu` two routers of one core: lan0 near mid0 ─── mid1 far wan0 (203.0.113.1, .2)
  *
  * Each host and the router live in a network namespace named after this process and the lab's number, so nothing meets
@@ -85,10 +86,20 @@ const ROUTER_SYSCTL: Readonly<Record<string, number>> = {
   'net.ipv6.conf.all.forwarding': 1,
 };
 
+/** A port of our router in place of the WAN's TAP: an adapter, whose other end is an interface that is there. */
+export interface WanPort {
+  /** As in router.yaml: 'usb:1d6b:0104'. */
+  readonly spec: string;
+  /** Gives the other end's interface to a namespace, with this name. */
+  moveTo(netns: string, device: string): void | Promise<void>;
+}
+
 export interface LabOptions {
   router?: 'ours' | 'linux';
   /** What our router's ports are. Default: tap. */
   ports?: 'tap' | 'packet';
+  /** There is no wan0 until addWanPort(). The router is in this process's namespace: libusb hears of devices only there. */
+  wanPorts?: boolean;
   /** The scalar build of the core, as on boards. */
   scalar?: boolean;
   /** Whether the TAPs take and give checksums and segments undone; of both, or of either. Default: true. */
@@ -193,8 +204,16 @@ export class Host {
     this.app = await RpcChild.start<HostMethods>(this.netns, bundled('host_process'), `host ${this.netns}`);
   }
 
+  /** Ends what start() began. */
+  stop(): void {
+    for (const child of this.children.splice(0)) {
+      child.removeAllListeners('exit');
+      child.kill('SIGKILL');
+    }
+  }
+
   async close(): Promise<void> {
-    for (const child of this.children) child.kill('SIGKILL');
+    this.stop();
     await this.app?.close();
   }
 }
@@ -222,16 +241,37 @@ export class Lab {
     const wan = new Host(names.wan, WAN, LAN);
     const lab = new Lab(lan, wan, names.router);
     try {
-      for (const name of Object.values(names)) ip('netns', 'add', name);
+      for (const name of [names.lan, names.wan]) ip('netns', 'add', name);
+      if (options.wanPorts !== true) ip('netns', 'add', names.router);
+      else ip('netns', 'attach', names.router, `${process.pid}`);
       if (options.router === 'linux') linuxRouter(names.router, [lan, wan]);
       else lab.ours = await ourRouter(names.router, [lan, wan], options);
-      for (const host of [lan, wan]) host.configure();
+      for (const host of options.wanPorts === true ? [lan] : [lan, wan]) host.configure();
       await Promise.all([lan.startApp(), wan.startApp()]);
       return lab;
     } catch (error) {
       await lab.close();
       throw error;
     }
+  }
+
+  /** The WAN port of a lab with `wanPorts`. Its interface has to be there; its link may come up later. */
+  async addWanPort(port: WanPort): Promise<void> {
+    const { wan } = this;
+    await this.router.call('port', {
+      kind: 'spec',
+      spec: port.spec,
+      namespace: 'router',
+      name: WAN.link,
+      mac: WAN.routerMac,
+      addresses: routerAddresses(WAN),
+    });
+    await port.moveTo(wan.netns, wan.device);
+    wan.configure();
+  }
+
+  async removeWanPort(): Promise<void> {
+    await this.router.call('removePort', WAN.link);
   }
 
   /** Makes the host's TAP anew after it was deleted, where our router sees it. */
@@ -342,6 +382,8 @@ function linuxRouter(netns: string, hosts: readonly Host[]): void {
   ip('netns', 'exec', netns, 'sysctl', '-q', '-w', ...sysctls);
 }
 
+const routerAddresses = ({ router }: SidePlan) => ['fe80::1/64', `${router[4]}/24`, `${router[6]}/64`];
+
 function addPacketPort(netns: string, host: Host): void {
   addVeth(netns, host);
   ip('-n', netns, 'link', 'set', host.plan.link, 'up');
@@ -350,7 +392,7 @@ function addPacketPort(netns: string, host: Host): void {
 async function ourRouter(
   netns: string,
   hosts: readonly Host[],
-  { ports = 'tap', offloads = true, faults, middleMtu, scalar = false }: LabOptions,
+  { ports = 'tap', wanPorts = false, offloads = true, faults, middleMtu, scalar = false }: LabOptions,
 ): Promise<RpcChild<RouterMethods>> {
   const router = await RpcChild.start<RouterMethods>(netns, bundled('router_process'), 'the router');
   try {
@@ -365,6 +407,7 @@ async function ourRouter(
     }
     for (const [i, host] of hosts.entries()) {
       const { plan } = host;
+      if (plan === WAN && wanPorts) continue;
       if (ports === 'packet') addPacketPort(netns, host);
       await router.call('port', {
         kind: ports,
@@ -372,7 +415,7 @@ async function ourRouter(
         name: plan.link,
         mac: plan.routerMac,
         offloads: typeof offloads === 'boolean' ? offloads : offloads[plan.link],
-        addresses: ['fe80::1/64', `${plan.router[4]}/24`, `${plan.router[6]}/64`],
+        addresses: routerAddresses(plan),
         ...(faults === undefined ? {} : { faults: { seed: 11 + i, rx: faults, tx: faults } }),
       });
       if (ports === 'tap') moveTap(netns, host);

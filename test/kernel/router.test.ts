@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAMILIES, type Family, type Host, Lab, type LabOptions, LAN, MIDDLE, WAN } from './kernel_lab.js';
 import { tapMissing } from './netns.js';
+import { loss } from './traffic.js';
 
 const missing = tapMissing();
 if (missing !== undefined) console.log(`test/kernel/router skipped: ${missing}`);
@@ -12,16 +13,6 @@ if (missing !== undefined) console.log(`test/kernel/router skipped: ${missing}`)
 const SIZES = [0, 1, 56, 1472, 1473, 8000, 65_000];
 /** Largest payload of an ICMPv4 echo: 65,535 less the headers. */
 const LARGEST_V4 = 65_507;
-const PINGS = 3;
-
-/** Percentage of pings without a reply. */
-async function loss(host: Host, to: string, bytes: number, ...options: string[]): Promise<number> {
-  const common = ['-n', '-c', `${PINGS}`, '-i', '0.02', '-W', '2', '-s', `${bytes}`];
-  const { stdout, stderr } = await host.run('ping', ...common, ...options, to);
-  const found = /([\d.]+)% packet loss/.exec(stdout);
-  if (found === null) throw new Error(`ping ${to}: ${stdout}${stderr}`);
-  return Number(found[1]);
-}
 
 async function lossBySize(host: Host, to: string, family: Family): Promise<Record<string, number>> {
   const sizes = family === 4 ? [...SIZES, LARGEST_V4] : SIZES;

@@ -5,8 +5,11 @@
  */
 import { Status } from '../../assembly/abi/layout.js';
 import { MsgType } from '../../assembly/abi/request.js';
+import type { PortState } from '../../src/core/core.js';
+import type { Driver } from '../../src/drivers/driver.js';
 import { FaultInjector } from '../../src/drivers/fault_injector.js';
 import type { Faults } from '../../src/drivers/fault_lane.js';
+import { openPort } from '../../src/drivers/open.js';
 import { PacketDriver } from '../../src/drivers/packet.js';
 import { TapDriver } from '../../src/drivers/tap.js';
 import type { Link, LinkChange } from '../../src/net/link.js';
@@ -16,8 +19,7 @@ import { createStack, type Stack } from '../../src/stack.js';
 import { configureByIp } from '../oracle/ip_line.js';
 import { serve } from './rpc.js';
 
-export interface PortConfig {
-  kind: 'tap' | 'packet';
+export type PortConfig = ({ kind: 'tap' | 'packet' } | { kind: 'spec'; spec: string }) & {
   namespace: string;
   /** Of the link and of the TAP, or the interface that is a packet port. */
   name: string;
@@ -26,7 +28,7 @@ export interface PortConfig {
   mtu?: number;
   offloads?: boolean;
   faults?: { seed: number; rx: Faults; tx: Faults };
-}
+};
 
 export interface VethConfig {
   a: { namespace: string; name: string; addresses: readonly string[] };
@@ -43,6 +45,15 @@ const injectors = new Map<string, FaultInjector>();
 
 const namespaceOf = (name: string): Namespace => namespaces.get(name)!;
 const linkOf = (name: string): Link => links.get(name)!;
+
+const states: [number, boolean][] = [];
+
+function driverOf(config: PortConfig): Driver {
+  const { name, mac, offloads } = config;
+  const options = { mac, offloads };
+  if (config.kind === 'spec') return openPort(config.spec, options);
+  return config.kind === 'tap' ? new TapDriver(name, options) : new PacketDriver(name, options);
+}
 
 async function addAddresses(link: Link, addresses: readonly string[]): Promise<void> {
   links.set(link.name, link);
@@ -61,17 +72,31 @@ const methods = {
   },
 
   /** Makes the TAP, which the test then moves to a host's namespace; or opens an interface that is there. */
-  async port({ kind, namespace, name, mac, addresses, mtu, offloads, faults }: PortConfig) {
-    const options = { mac, offloads };
-    const driver = kind === 'tap' ? new TapDriver(name, options) : new PacketDriver(name, options);
+  async port(config: PortConfig) {
+    const { namespace, name, mac, addresses, mtu, faults } = config;
+    const driver = driverOf(config);
     const injector = faults === undefined ? undefined : new FaultInjector(driver, faults);
     if (injector !== undefined) injectors.set(name, injector);
     const link = await stack.port(namespaceOf(namespace), injector ?? driver, {
       name,
       ...(mtu === undefined ? {} : { mtu }),
+      // A device's own address is known only when it has been opened.
+      ...(config.kind === 'spec' && {
+        mac,
+        onState: ({ up }: PortState) => void states.push([performance.now(), up]),
+      }),
     });
     await addAddresses(link, addresses);
   },
+
+  /** Gives the device back, whatever it is. */
+  async removePort(name: string) {
+    await stack.removePort(linkOf(name));
+    links.delete(name);
+  },
+
+  /** When the state of a port by spec changed, in milliseconds of this process, and to what. */
+  states: () => states.splice(0),
 
   async veth({ a, b, mtu }: VethConfig) {
     const [one, two] = await stack.veth(

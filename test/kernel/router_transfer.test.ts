@@ -4,9 +4,9 @@
  * moves 100 MB each way instead of 10.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAMILIES, type Family, type Host, Lab, type LabOptions, LAN, WAN } from './kernel_lab.js';
+import { FAMILIES, type Host, Lab, type LabOptions, LAN, WAN } from './kernel_lab.js';
 import { tapMissing } from './netns.js';
-import type { RouterMethods } from './router_process.js';
+import { expectPoolsBack, iperf, type Pools, settledPools, transfer } from './traffic.js';
 
 const missing = tapMissing();
 if (missing !== undefined) console.log(`test/kernel/router_transfer skipped: ${missing}`);
@@ -14,46 +14,7 @@ if (missing !== undefined) console.log(`test/kernel/router_transfer skipped: ${m
 const MEGABYTE = 1_000_000;
 const BYTES = (process.env.LONG === 'true' ? 100 : 10) * MEGABYTE;
 const DATAGRAMS = 1000;
-const IPERF_SECONDS = '2';
 const MTU = 1500;
-const PORTS = 2;
-
-/** Moves `bytes` each way at once over one connection from `client` to `server`, and compares the hashes. */
-async function transfer(client: Host, server: Host, family: Family, bytes: number): Promise<void> {
-  const to = server.plan.host[family];
-  const port = await server.app.call('listen', to, { seed: 0x5eed1, bytes });
-  const [one, two] = await Promise.all([
-    client.app.call('exchange', to, port, { seed: 0x5eed2, bytes }),
-    server.app.call('served'),
-  ]);
-  expect([one.receivedBytes, two.receivedBytes]).toEqual([bytes, bytes]);
-  expect(one.sent).not.toBe(two.sent);
-  expect(one.received).toBe(two.sent);
-  expect(two.received).toBe(one.sent);
-}
-
-type Pools = Awaited<ReturnType<RouterMethods['pools']>>;
-
-/** What is free when the hosts have found each other and nothing is under way. */
-async function settledPools(lab: Lab): Promise<Pools> {
-  for (const family of FAMILIES) {
-    const { code } = await lab.lan.run('ping', '-n', '-c', '3', '-i', '0.2', '-w', '8', WAN.host[family]);
-    if (code !== 0) throw new Error(`the hosts do not find each other by IPv${family}`);
-  }
-  return lab.router.call('pools');
-}
-
-/**
- * The buffers are back. Each port may still hold the frame that it sent last, until the core is polled again: a ping
- * makes that a small one, of which there may be one a port.
- */
-async function expectPoolsBack(lab: Lab, free: Pools): Promise<void> {
-  const missing = async () => {
-    const { skbs, small, large } = await settledPools(lab);
-    return Math.max(free.skbs - skbs, free.small - small, free.large - large + PORTS);
-  };
-  await expect.poll(missing, { timeout: 10_000 }).toBeLessThanOrEqual(PORTS);
-}
 
 /** Datagrams that came, but found the buffer of their socket full: a slow reader, no fault of the way. */
 async function overflowed(host: Host): Promise<number> {
@@ -69,22 +30,6 @@ async function faults({ router }: Lab): Promise<{ lost: number; reordered: numbe
     lost: lanes.reduce((sum, { lost }) => sum + lost, 0),
     reordered: lanes.reduce((sum, { reordered }) => sum + reordered, 0),
   };
-}
-
-interface IperfEnd {
-  end: {
-    sum_sent: { bytes: number };
-    sum_received: { bytes: number };
-    sum?: { lost_packets: number; packets: number };
-  };
-  error?: string;
-}
-
-async function iperf(from: Host, to: string, ...options: string[]): Promise<IperfEnd['end']> {
-  const { stdout } = await from.run('iperf3', '-J', '-c', to, '-t', IPERF_SECONDS, ...options);
-  const { end, error } = JSON.parse(stdout) as IperfEnd;
-  if (error !== undefined) throw new Error(`iperf3: ${error}`);
-  return end;
 }
 
 /** Sizes drawn from a seed: mostly whole datagrams, some that are sent in fragments. */

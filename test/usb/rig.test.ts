@@ -88,9 +88,8 @@ it.each([
     await adapter.unplug();
     await until('gone from the bus', () => (adapter.device === undefined ? true : undefined));
   });
-  const peer = UsbNet.peer();
-  ip(`link set ${peer} netns ${PEER} name eth0`);
-  undo.push(() => ip(`-n ${PEER} link set eth0 netns 1 name ${peer}`));
+  const peer = UsbNet.movePeer(PEER, 'eth0');
+  undo.push(() => peer.comeBack());
   if (value !== 1) {
     await linuxInterface(device);
     selectConfiguration(device, value);

@@ -20,8 +20,11 @@ export enum NftFrame {
 
 /** Of the sk_buff. */
 export enum NftFrameSkb {
+  DATA = 16,
   LEN = 20,
+  DATA_LEN = 24,
   PROTOCOL = 48,
+  FLAGS = 69,
   MARK = 72,
   PRIORITY = 80,
   /** Its connection; the low three bits are IP_CT_*. */
@@ -41,3 +44,22 @@ export enum NftFrameConn {
 }
 export const NFT_L4_UNKNOWN: u32 = 0;
 export const NFT_L4_VALID: u32 = 1;
+
+/** Of NfHookState, which the code of a hook has instead of a frame. */
+export enum NftHookState {
+  HOOK = 0,
+  FAMILY = 4,
+  IN = 12,
+  OUT = 16,
+}
+
+/** Of BaseChain. */
+export enum NftBaseChain {
+  POLICY = 6,
+  COUNTING = 7,
+}
+
+/** What the code of a hook gives when the chain has to be run after all; nothing was done to the packet. */
+export const NFT_UNDECIDED: i32 = -100;
+/** SKB_F_PATH: cleared where a rule asks what other packets of the connection need not share (nf_forward_path). */
+export const NFT_SKB_F_PATH: i32 = 128;

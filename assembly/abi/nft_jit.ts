@@ -18,5 +18,7 @@ export enum NftJitRec {
   TABLE_NAME = 20,
   NAME = 24,
   FAMILY = 28,
-  SIZE = 32,
+  /** u32: id for the code that is asked before there is a frame (NFT_UNDECIDED), 0: it has none. */
+  HOOK_OP = 32,
+  SIZE = 36,
 }

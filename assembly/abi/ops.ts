@@ -173,6 +173,10 @@ export enum Op {
   NF_NAT_MASQUERADE,
   // (ct, helper) => i32: 1 when the connection has it now
   NF_CT_HELPER_ASSIGN = 466,
+  // paths of connections (nf_forward_path): (net) => place behind tracking; (net, skb, dev) => bytes or PATH_*; (skb, dev, neigh)
+  NF_FORWARD_PATH_BEGIN,
+  NF_FORWARD_PATH,
+  NF_FORWARD_PATH_LEARN,
   // XDP and netfilter hooks: (priv: usize, skb: usize, state: usize) => i32; ids from here are given by the host
   HOOK_BASE = 512,
   /** Generated functions of nf_tables' chains: (frame: usize) => i32; ids are given by the core (nft_jit). */

@@ -75,12 +75,12 @@ export function nfHook(
 
 /** In line on the short ways. */
 export class NfHook {
-  /** nfHook of IPv4 in a namespace that has hooks. */
+  /** nfHook of IPv4 in a namespace that has hooks, from number `from` of them on. */
   @inline
-  static ipv4(net: Net, hook: NetfilterHook, skb: SkBuff, indev: usize, outdev: usize): bool {
+  static ipv4(net: Net, hook: NetfilterHook, skb: SkBuff, indev: usize, outdev: usize, from: u32 = 0): bool {
     const list = load<u32>(hookSlot(net, NFPROTO_IPV4, hook));
     if (list === 0) return true;
-    return nfHookSlow(list, 0, net, NFPROTO_IPV4, hook, skb, indev, outdev);
+    return nfHookSlow(list, from, net, NFPROTO_IPV4, hook, skb, indev, outdev);
   }
 }
 

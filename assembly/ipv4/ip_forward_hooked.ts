@@ -9,20 +9,22 @@
  * first byte is written; what a hook may have changed is looked at again behind it.
  */
 import { Port } from '../abi/layout';
+import { Op } from '../abi/ops';
 import { Sysctl } from '../abi/sysctl';
 import { FastXmit, fastXmitAllowed } from '../dev/fast_xmit';
 import { NetDevice } from '../dev/net_device';
 import { NfHook } from '../dev/nf_hook';
+import { opIndex } from '../lib/ops';
 import { root } from '../lib/root';
 import { NUD_CONNECTED, Neighbour, neighLookup } from '../neigh/neighbour';
 import { NetfilterHook } from '../net/hooks';
 import { AF_INET, Net, sysctl } from '../net/net';
 import { FAST_HEADROOM, FastHop } from '../route/fast_hop';
-import { ALIAS_TAG, FibInfo, FibNh, fibNh } from '../route/fib';
+import { ALIAS_TAG, FibInfo, FibNh, fibNh, nhInfo } from '../route/fib';
 import { fibSelectPath } from '../route/fib_select';
 import { flowHashSkb } from '../route/flow_hash';
 import { Nfct } from '../skb/nfct';
-import { CHECKSUM_PARTIAL, SKB_F_CLONED, SKB_F_FORWARDED, SkBuff } from '../skb/sk_buff';
+import { CHECKSUM_PARTIAL, SKB_F_CLONED, SKB_F_FORWARDED, SKB_F_PATH, SkBuff } from '../skb/sk_buff';
 import { ETH_HLEN } from '../wire/ethernet';
 import { ifaddrBucket } from './devinet';
 import { ipTos2prio } from './ip_forward';
@@ -82,12 +84,12 @@ export function ipForwardHooked(net: Net, dev: usize, skb: SkBuff, daddr: u32, v
   skb.dev = outdev;
   if (!NfHook.ipv4(net, NetfilterHook.POST_ROUTING, skb, dev, outdev)) return len;
 
-  if (!finish(net, skb, nh, out)) ipFinishOutput(net, skb, changetype<FibNh>(skb.dst));
+  if (!finish(net, dev, skb, nh, out)) ipFinishOutput(net, skb, changetype<FibNh>(skb.dst));
   return len;
 }
 
 /** Out, if what the hooks made of it is still ordinary. */
-function finish(net: Net, skb: SkBuff, nh: FibNh, out: NetDevice): bool {
+function finish(net: Net, dev: usize, skb: SkBuff, nh: FibNh, out: NetDevice): bool {
   if (skb.dst !== changetype<usize>(nh)) return false;
   if (((skb.flags & SKB_F_CLONED) | skb.frags | <u32>skb.gsoSize | <u32>skb.vlanProto) !== 0) return false;
   if (skb.ipSummed === CHECKSUM_PARTIAL) return false;
@@ -105,6 +107,10 @@ function finish(net: Net, skb: SkBuff, nh: FibNh, out: NetDevice): bool {
   if (!fastXmitAllowed(out)) return false;
   const head = load<u32>(out.priv, Port.TX_HEAD);
   if (FastXmit.full(out.priv, head)) return false;
+  // Of several next hops another packet's may be another.
+  if ((skb.flags & SKB_F_PATH) !== 0 && nhInfo(nh).nhCount === 1) {
+    call_indirect<void>(opIndex(Op.NF_FORWARD_PATH_LEARN), changetype<usize>(skb), dev, at);
+  }
   const eth = iph - ETH_HLEN;
   FastHop.header(neigh, eth);
   Nfct.reset(skb);

@@ -22,7 +22,7 @@ import { opIndex } from '../lib/ops';
 import { poptrieLookup4 } from '../lib/poptrie';
 import { root } from '../lib/root';
 import { Errno } from '../net/errno';
-import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
+import { NFPROTO_IPV4, NetfilterHook, PATH_GONE, PATH_STOP, PATH_TRACKED } from '../net/hooks';
 import { AF_INET, Net, mibAdd, mibInc } from '../net/net';
 import { dstLookupBurst4 } from '../route/dst_cache';
 import { fastBurst } from '../route/fast_hop';
@@ -69,6 +69,10 @@ export function ipListRcv(list: usize, n: u32): void {
   let kept: u32 = 0;
   let octets: u32 = 0;
   let received: u32 = 0;
+  let forwarded: u32 = 0;
+  let sentOctets: u32 = 0;
+  const behind = hooked ? pathsBegin(net, changetype<NetDevice>(dev)) : 0;
+  let path = behind === 0 ? 0 : opIndex(Op.NF_FORWARD_PATH);
   if (hooked && net.ct !== 0 && n > 1)
     call_indirect<void>(opIndex(Op.NF_CONNTRACK_TOUCH), changetype<usize>(net), list, n);
   for (let i: u32 = 0; i < n; i++) {
@@ -85,13 +89,27 @@ export function ipListRcv(list: usize, n: u32): void {
       kfreeSkbReason(skb, reason);
       continue;
     }
-    if (hooked && !NfHook.ipv4(net, NetfilterHook.PRE_ROUTING, skb, dev, 0)) continue;
+    if (hooked) {
+      let from: u32 = 0;
+      if (path !== 0) {
+        const sent = call_indirect<i32>(path, changetype<usize>(net), changetype<usize>(skb), dev);
+        if (sent >= 0) {
+          forwarded += <u32>(sent !== PATH_GONE);
+          sentOctets += sent;
+          continue;
+        }
+        if (sent === PATH_TRACKED) from = behind;
+        else if (sent === PATH_STOP) path = 0;
+      }
+      if (!NfHook.ipv4(net, NetfilterHook.PRE_ROUTING, skb, dev, 0, from)) continue;
+    }
     store<u32>(list + (kept << 2), changetype<usize>(skb));
     store<u32>(keys + (kept << 2), bswap<u32>(load<u32>(skb.data, 16)));
     kept++;
   }
   mibAdd(net, Mib.IpInReceives, received);
   mibAdd(net, Mib.IpExtInOctets, octets);
+  countForwarded(net, forwarded, sentOctets);
   if (kept !== 0) routeList(net, dev, list, keys, kept);
 }
 
@@ -128,8 +146,19 @@ function routeList(net: Net, dev: usize, list: usize, keys: usize, n: u32): void
     }
     rcvFinish(net, skb, daddr, value);
   }
-  mibAdd(net, Mib.IpForwDatagrams, forwarded);
-  mibAdd(net, Mib.IpOutTransmits, forwarded);
+  countForwarded(net, forwarded, octets);
+}
+
+/** Where tracked packets go on among the hooks of PREROUTING, when paths may be taken (netfilter/nf_forward_path); or 0. */
+function pathsBegin(net: Net, dev: NetDevice): u32 {
+  if (net.ct === 0 || root().trace !== 0 || !ipForwardFastAllowed(net, dev)) return 0;
+  return call_indirect<u32>(opIndex(Op.NF_FORWARD_PATH_BEGIN), changetype<usize>(net));
+}
+
+/** Packets of the short ways that came by POSTROUTING. */
+function countForwarded(net: Net, packets: u32, octets: u32): void {
+  mibAdd(net, Mib.IpForwDatagrams, packets);
+  mibAdd(net, Mib.IpOutTransmits, packets);
   mibAdd(net, Mib.IpExtOutOctets, octets);
 }
 

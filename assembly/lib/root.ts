@@ -92,6 +92,10 @@ export class Root {
   nftJitSlots: usize;
   /** Device whose packets the burst is of (route/fast_hop), 0: none yet in this poll. */
   burstDev: usize;
+  /** Changes with whatever a forwarded packet may be decided by, but for the packet (netfilter/nf_forward_path). */
+  pathGen: u32;
+  /** The same when the burst began whose packets look for their paths. */
+  pathBegun: u32;
 }
 
 let base: usize = 0;

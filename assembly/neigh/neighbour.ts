@@ -159,6 +159,7 @@ export function neighPut(p: usize): void {
   if (--neigh.refs !== 0) return;
   assert(neigh.dead !== 0, 'neighPut: the table still has a reference');
   neighTable(neigh.family).destroys++;
+  root().pathGen++;
   kfree(p);
 }
 

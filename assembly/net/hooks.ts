@@ -48,6 +48,15 @@ export const HOOK_FOR_UNSETTLED: u32 = 2 << 24;
 export const HOOK_FOR_TRANSLATED: u32 = 3 << 24;
 export const HOOK_FOR_MASK: u32 = 0xff << 24;
 
+/** What NF_FORWARD_PATH says of a packet that it did not send: it is gone; */
+export const PATH_GONE: i32 = 0;
+/** nothing was done to it; */
+export const PATH_NONE: i32 = -1;
+/** it is tracked, and the hooks behind that are its way; */
+export const PATH_TRACKED: i32 = -2;
+/** as PATH_NONE, and what comes behind it in this burst must not overtake it. */
+export const PATH_STOP: i32 = -3;
+
 /** Hooks on one point at most (Linux: MAX_HOOK_COUNT 1024; ours stays in one block of the arena). */
 export const HOOKS_MAX: u32 = 128;
 

@@ -68,7 +68,8 @@ export class NfConn {
   /** References: the table has one, every skb one. */
   use: u32;
   hnextReply: usize;
-  pad: u32;
+  /** NfPath of each direction (nf_forward_path), or 0. */
+  paths: usize;
   reply0: u64;
   reply1: u64;
   reply2: u64;

@@ -106,7 +106,7 @@ export function nfConntrackIn(_priv: usize, p: usize, s: usize): i32 {
   if (skb.nfct === 0) {
     const verdict = l3num === AF_INET ? nfConntrackFast4(net, skb, hook) : nfConntrackFast6(net, skb, hook);
     if (verdict > 0 && verdict !== NF_CT_LONG_WAY) return verdict;
-    if (verdict <= 0) return refused(net, verdict);
+    if (verdict <= 0) return nfConntrackRefused(net, verdict);
   } else {
     // Seen before (lo), not to be tracked, or a template that says how.
     if (ctInfo(skb) === IP_CT_UNTRACKED) return NF_ACCEPT;
@@ -225,12 +225,12 @@ function track(net: Net, skb: SkBuff, tmpl: usize, hook: u32, l3num: u32): i32 {
     nfctPut(nfct);
     // The connection was over, and this opens it anew.
     if (verdict === -NF_REPEAT) continue;
-    return refused(net, verdict);
+    return nfConntrackRefused(net, verdict);
   }
 }
 
 /** The tracker's verdict (turned negative) about a packet that is no part of its connection. */
-function refused(net: Net, verdict: i32): i32 {
+export function nfConntrackRefused(net: Net, verdict: i32): i32 {
   nfCtStatInc(net, NfCtStat.INVALID);
   if (verdict === -NF_DROP) nfCtStatInc(net, NfCtStat.DROP);
   return -verdict;

@@ -48,6 +48,7 @@ import { nfCtDestroy, nfCtIterateCleanup, nfCtTimer } from './nf_conntrack_table
 import { NfHash } from './nf_conntrack_tuple';
 import { nfConntrackTouch } from './nf_conntrack_touch';
 import { nfDefrag } from './nf_defrag';
+import { nfForwardPath, nfForwardPathBegin, nfForwardPathLearn } from './nf_forward_path';
 import { NfNatRange } from './nf_nat';
 import { nfNatSetupInfo } from './nf_nat_core';
 import { nfNatBysourceAgain } from './nf_nat_bysource';
@@ -95,6 +96,9 @@ export function nfConntrackOpsInit(): void {
   opSet(Op.NF_NAT_SETUP_INFO, setupInfo.index);
   opSet(Op.NF_NAT_MASQUERADE, masquerade.index);
   opSet(Op.NF_CT_HELPER_ASSIGN, helperAssign.index);
+  opSet(Op.NF_FORWARD_PATH_BEGIN, nfForwardPathBegin.index);
+  opSet(Op.NF_FORWARD_PATH, nfForwardPath.index);
+  opSet(Op.NF_FORWARD_PATH_LEARN, nfForwardPathLearn.index);
   opSet(Op.NET_INIT_NF_CONNTRACK, netInit.index);
   opSet(Op.NET_EXIT_NF_CONNTRACK, netExit.index);
 }

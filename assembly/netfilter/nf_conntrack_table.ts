@@ -153,6 +153,7 @@ export function nfCtDestroy(p: usize): void {
   nfCtTimeoutPut(ct.timeoutPolicy);
   kfree(ct.seqadj);
   kfree(ct.acct);
+  kfree(ct.paths);
   const master = ct.master;
   kfree(p);
   if (master !== 0) nfctPut(master);

@@ -22,6 +22,7 @@ import {
   poptrieRemove,
 } from '../lib/poptrie';
 import { Timer } from '../lib/timer_wheel';
+import { root } from '../lib/root';
 import { neighPut } from '../neigh/neighbour';
 import { Errno } from '../net/errno';
 import { AF_INET } from '../net/net';
@@ -391,6 +392,7 @@ export function fibInsert(fib: Fib, key: usize, plen: u32, info: FibInfo, append
   ownerOf(fib).routes++;
   ownerOf(fib).genId++;
   fib.genId++;
+  root().pathGen++;
   return 0;
 }
 
@@ -425,6 +427,7 @@ export function fibRemove(fib: Fib, key: usize, plen: u32, info: FibInfo): bool 
   ownerOf(fib).routes--;
   ownerOf(fib).genId++;
   fib.genId++;
+  root().pathGen++;
   fibInfoPut(fib, info);
   return true;
 }
@@ -521,6 +524,7 @@ export function fibNhsOwned(info: FibInfo): void {
 /** Its content has changed: it is found by the new one from now on. */
 export function fibInfoRehash(owner: FibNet, info: FibInfo): void {
   owner.genId++;
+  root().pathGen++;
   const infos = changetype<HashTable>(owner.infos);
   const node = changetype<HashNode>(changetype<usize>(info));
   hashRemove(infos, node);

@@ -7,6 +7,7 @@ import { NetDevice } from '../dev/net_device';
 import { HashTable, hashBucket } from '../lib/hash_table';
 import { poptrieNext } from '../lib/poptrie';
 import { Scratch, scratch } from '../lib/scratch';
+import { root } from '../lib/root';
 import { AF_INET, Net } from '../net/net';
 import {
   FIB_NH_BYTES,
@@ -152,6 +153,7 @@ function forEach(fn: FibNet, every: bool): void {
 /** Clears or sets RTNH_F_DEAD and RTNH_F_LINKDOWN on the next hops of `dev`, which came up or whose carrier changed. */
 export function fibSyncLinkState(net: Net, family: u32, dev: NetDevice, up: bool): void {
   fibNet(net, family).genId++;
+  root().pathGen++;
   const infos = changetype<HashTable>(fibNet(net, family).infos);
   for (let b: u32 = 0; b <= infos.mask; b++) {
     for (let at = hashBucket(infos, b); at !== 0; at = changetype<FibInfo>(at).hnext) {

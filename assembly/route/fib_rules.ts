@@ -9,6 +9,7 @@
 import { l3mdevTable } from '../dev/l3mdev';
 import { NetDevice, devGetByName } from '../dev/net_device';
 import { kfree, kzalloc } from '../lib/kmalloc';
+import { root } from '../lib/root';
 import { AF_INET, Net } from '../net/net';
 import { Errno } from '../net/errno';
 import { Fib, FibNet, FibNh, RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN } from './fib';
@@ -198,6 +199,7 @@ export function fibRuleRemove(net: Net, family: u32, rule: FibRule): void {
 /** Devices by name and targets by priority, anew for every rule: after a change of either. */
 function resolve(net: Net, fn: FibNet): void {
   fn.genId++;
+  root().pathGen++;
   for (let at = fn.rules; at !== 0; at = changetype<FibRule>(at).next) {
     const rule = changetype<FibRule>(at);
     rule.iif = indexOf(net, at + offsetof<FibRule>('iifName0'));

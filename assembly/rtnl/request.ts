@@ -30,6 +30,7 @@ import { requestMemory, requestMib, requestSeed, requestSysctl } from './sysctl'
  */
 export function handleRequests(bytes: u32): u32 {
   const area = root().requestArea;
+  root().pathGen++;
   const end = min(bytes, root().requestBytes);
   let at: u32 = 0;
   let n: u32 = 0;

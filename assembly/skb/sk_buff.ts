@@ -113,6 +113,8 @@ export const SKB_F_FORWARDED: u8 = 16;
 export const SKB_F_GRO: u8 = 32;
 /** pktType is known although the frame stands at its Ethernet header (a source macvlan's backlog). */
 export const SKB_F_PKT_TYPE: u8 = 64;
+/** Nothing decided about it so far but what all packets like it share (netfilter/nf_forward_path). */
+export const SKB_F_PATH: u8 = 128;
 
 /** Bytes in the linear part. */
 export function skbHeadlen(skb: SkBuff): u32 {

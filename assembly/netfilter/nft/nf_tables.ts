@@ -166,6 +166,9 @@ export class BaseChain {
   hookId: u32;
   packets: u64;
   bytes: u64;
+  /** Id of the generated code for packets that it can tell the verdict of without a frame (nft_jit), or 0. */
+  hookOp: u32;
+  pad: u32;
 }
 
 /** A device that a chain or flowtable names; it need not exist. */

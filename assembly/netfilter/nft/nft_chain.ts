@@ -441,8 +441,8 @@ export function hookDevsFree(list: usize): void {
 
 /** Frees a chain without rules. */
 export function chainDestroy(chain: Chain): void {
-  baseFree(chain);
   chainJitFree(chain);
+  baseFree(chain);
   kfree(chain.blob);
   kfree(chain.blobNext);
   kfree(chain.name);

@@ -25,6 +25,7 @@ import {
   NftExprKind,
 } from '../../abi/nft_bytecode';
 import { NfProto } from '../../abi/nfnl';
+import { NFT_UNDECIDED } from '../../abi/nft_frame';
 import { devNamePtr, NetDevice } from '../../dev/net_device';
 import { NfHookState } from '../../dev/nf_hook';
 import { opIndex } from '../../lib/ops';
@@ -41,7 +42,7 @@ import {
   NF_VERDICT_MASK,
   NetfilterHook,
 } from '../../net/hooks';
-import { SkBuff } from '../../skb/sk_buff';
+import { SKB_F_PATH, SkBuff } from '../../skb/sk_buff';
 import { ETH_P_IP, ETH_P_IPV6 } from '../../wire/ethernet';
 import { ipRouteMeHarder } from '../nf_route';
 import { bitwiseEval } from './nft_bitwise';
@@ -63,6 +64,12 @@ import { traceLookup, traceMiss, traceOn, traceStep, traceSteps } from './nft_tr
 
 /** Op NFT_DO_CHAIN: `priv` is a BaseChain. */
 export function nftDoChainOp(priv: usize, skb: usize, state: usize): i32 {
+  const code = opIndex(changetype<BaseChain>(priv).hookOp);
+  if (code !== 0 && root().trace === 0) {
+    const decided = call_indirect<i32>(code, priv, skb, state);
+    if (decided !== NFT_UNDECIDED) return decided;
+  }
+  changetype<SkBuff>(skb).flags &= ~SKB_F_PATH;
   const ctx = nftCtx();
   // Chains inside chains (a rule that sends a packet): beyond this depth it is a loop of its own making.
   if (ctx.depth === FRAMES) return NF_DROP;

@@ -1,11 +1,13 @@
 /**
  * Chains as generated code (src/core/jit): which chains have some, what of the machine such code calls, and when it is
  * forgotten. The code of a chain is a function (frame) => code behind an op id of its own; it gives a verdict, or
- * NFT_CONTINUE or NFT_RETURN at the chain's end. It is a cache: without it, as after a restore, the machine interprets.
+ * NFT_CONTINUE or NFT_RETURN at the chain's end. A base chain has a second one, which needs no frame. It is a cache: without it, as after a restore, the machine interprets.
  *
+ *   nftDoChainOp ─► code of the hook: (priv, skb, state) => verdict, or NFT_UNDECIDED
  *   nftDoChain ─► nftRun ─┬─ op registered ─► generated code ─► nftEvaluate (one instruction), nftRun (a jump)
  *                         └─ otherwise ─────► interpret  ◄───── packets without the headers that it looks at
  */
+import { NfProto } from '../../abi/nfnl';
 import { NftJitRec } from '../../abi/nft_jit';
 import { Op } from '../../abi/ops';
 import { Dump } from '../../abi/request';
@@ -14,7 +16,7 @@ import { kzalloc } from '../../lib/kmalloc';
 import { root } from '../../lib/root';
 import { Errno } from '../../net/errno';
 import { netByHandle } from '../../net/net';
-import { INACTIVE_NOW, Chain, NftKind, NftNet, Table, tableHead } from './nf_tables';
+import { BaseChain, INACTIVE_NOW, Chain, ChainType, NftKind, NftNet, Table, tableHead } from './nf_tables';
 
 const SLOTS: u32 = <u32>Op.MAX - <u32>Op.NFT_JIT_BASE;
 
@@ -22,22 +24,32 @@ const SLOTS: u32 = <u32>Op.MAX - <u32>Op.NFT_JIT_BASE;
 export function chainJitStale(chain: Chain, version: u32): void {
   chain.version = version;
   if (chain.jitOp !== 0) opSet(chain.jitOp, 0);
+  const hookOp = hookOpOf(chain);
+  if (hookOp !== 0) opSet(hookOp, 0);
 }
 
-/** The chain goes: its id is free again. */
+function hookOpOf(chain: Chain): u32 {
+  return chain.base === 0 ? 0 : changetype<BaseChain>(chain.base).hookOp;
+}
+
+/** The chain goes: its ids are free again. */
 export function chainJitFree(chain: Chain): void {
-  const op = chain.jitOp;
+  opFree(chain.jitOp);
+  chain.jitOp = 0;
+  opFree(hookOpOf(chain));
+  if (chain.base !== 0) changetype<BaseChain>(chain.base).hookOp = 0;
+}
+
+function opFree(op: u32): void {
   if (op === 0) return;
   opSet(op, 0);
   const slot = op - <u32>Op.NFT_JIT_BASE;
   const at = root().nftJitSlots + (slot >> 3);
   store<u8>(at, <u8>(<u32>load<u8>(at) & ~(1 << (slot & 7))));
-  chain.jitOp = 0;
 }
 
-/** A free id for the chain; 0: there is none, or no memory. */
-function jitOpFor(chain: Chain): u32 {
-  if (chain.jitOp !== 0) return chain.jitOp;
+/** A free id; 0: there is none, or no memory. */
+function opAlloc(): u32 {
   if (root().nftJitSlots === 0) root().nftJitSlots = kzalloc(SLOTS / 8);
   const slots = root().nftJitSlots;
   if (slots === 0) return 0;
@@ -46,8 +58,7 @@ function jitOpFor(chain: Chain): u32 {
     if (used === 0xff) continue;
     const bit = ctz(~used);
     store<u8>(slots + i, <u8>(used | (1 << bit)));
-    chain.jitOp = <u32>Op.NFT_JIT_BASE + (i << 3) + bit;
-    return chain.jitOp;
+    return <u32>Op.NFT_JIT_BASE + (i << 3) + bit;
   }
   return 0;
 }
@@ -80,8 +91,19 @@ export function nftJitDump(body: usize, len: u32): i32 {
   return 0;
 }
 
+/** An id for the code that is asked first, at hooks where most packets are of IPv4; 0: the chain has none. */
+function hookOpFor(table: Table, chain: Chain): u32 {
+  if (chain.base === 0) return 0;
+  const base = changetype<BaseChain>(chain.base);
+  if (base.type !== <u8>ChainType.FILTER) return 0;
+  if (table.family !== <u32>NfProto.IPV4 && table.family !== <u32>NfProto.INET) return 0;
+  if (base.hookOp === 0) base.hookOp = opAlloc();
+  return base.hookOp;
+}
+
 function fill(table: Table, chain: Chain, rec: usize): void {
-  const op = jitOpFor(chain);
+  if (chain.jitOp === 0) chain.jitOp = opAlloc();
+  const op = chain.jitOp;
   store<u32>(rec, op, NftJitRec.OP);
   store<u32>(rec, changetype<usize>(chain), NftJitRec.CHAIN);
   store<u32>(rec, chain.blob, NftJitRec.BLOB);
@@ -90,4 +112,5 @@ function fill(table: Table, chain: Chain, rec: usize): void {
   store<u32>(rec, table.name, NftJitRec.TABLE_NAME);
   store<u32>(rec, chain.name, NftJitRec.NAME);
   store<u32>(rec, table.family, NftJitRec.FAMILY);
+  store<u32>(rec, hookOpFor(table, chain), NftJitRec.HOOK_OP);
 }

@@ -6,6 +6,8 @@ import type { LocalCore } from '../core.js';
 export interface JitChain {
   /** Id of its code among the core's ops; 0: there are no more. */
   readonly op: number;
+  /** Id of the code that its hook asks first; 0: it has none. */
+  readonly hookOp: number;
   /** Its address, and that of what packets run, and the generation of the ruleset that made it. */
   readonly chain: number;
   readonly blob: number;
@@ -27,6 +29,7 @@ export function dumpChains(core: LocalCore, net: number): JitChain[] {
     const u32 = (field: NftJitRec) => view.getUint32(at + field, true);
     chains.push({
       op: u32(NftJitRec.OP),
+      hookOp: u32(NftJitRec.HOOK_OP),
       chain: u32(NftJitRec.CHAIN),
       blob: u32(NftJitRec.BLOB),
       version: u32(NftJitRec.VERSION),

@@ -61,6 +61,7 @@ export enum Mem {
   i64_load32_u = 0x35,
   i32_store = 0x36,
   i64_store = 0x37,
+  i32_store8 = 0x3a,
 }
 
 const BLOCK = 0x02;

@@ -16,17 +16,17 @@ import {
   NFT_RETURN,
   NftCmpOp,
 } from '../../../assembly/abi/nf_tables.js';
-import { NbCounter } from '../../../assembly/abi/nft_bytecode.js';
 import { NfProto } from '../../../assembly/abi/nfnl.js';
-import { NFT_L4_UNKNOWN, NFT_L4_VALID, NftFrame, NftFrameSkb } from '../../../assembly/abi/nft_frame.js';
+import { NFT_L4_UNKNOWN, NFT_L4_VALID, NftFrame } from '../../../assembly/abi/nft_frame.js';
 import type { BlobRule } from './blob.js';
 import { type Code, I32, I64, Mem, Op } from './code.js';
 import { foldKey, planDispatch } from './dispatch.js';
+import { emitHook, HOOK_PARAMS } from './emit_hook.js';
 import { LookupEmitter } from './emit_lookup.js';
-import { FRAME, needsTransport, ValueEmitter } from './emit_value.js';
-import { liftRule, type Rule, type Step, type Test } from './lift.js';
+import { FRAME, ValueEmitter } from './emit_value.js';
+import { headersOf, leading, liftRule, type Lookup, type Rule, type Step, type Test } from './lift.js';
 import type { ModuleBuilder } from './module.js';
-import { BASE_NETWORK, fieldsOf, type Value, valueKey } from './value.js';
+import { fieldsOf, valueKey } from './value.js';
 
 /**
  * Rules of one function: V8's optimising compiler gives up on much longer ones (measured: slower from about 500 on). One
@@ -82,14 +82,15 @@ const test = ({ rule, next }: Pending): Test | undefined => {
 const isEqual = (t: Test | undefined): t is Test => t?.op === NftCmpOp.EQ && t.len <= 8;
 const sameBytes = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((x, i) => x === b[i]);
 
-/** Emits the chain whose rules are these; the number of its first function in the module. */
+/** Emits the chain whose rules are these; the numbers of its first function in the module, and of that of its hook. */
 export function emitChain(
   view: DataView,
   blob: { rules: readonly BlobRule[]; end: number },
   builder: ModuleBuilder,
   imports: CoreImports,
   mode: JitMode,
-): { name: string; shape: ChainShape } {
+  hooked: boolean,
+): { name: string; hook?: string; shape: ChainShape } {
   const rules = blob.rules.map((rule) => liftRule(view, rule));
   const segments = split(rules, SEGMENT_RULES[mode]);
   const shape: ChainShape = {
@@ -106,8 +107,10 @@ export function emitChain(
     shape.functions++;
     new SegmentEmitter(functions[i]!.code, segment, view, imports, mode, shape).emit(functions[i + 1]?.index);
   });
+  const hook = hooked ? builder.func(HOOK_PARAMS, [I32]) : undefined;
+  if (hook !== undefined) emitHook(view, rules, hook.code);
   shape.bytes = builder.bytesSince(mark);
-  return { name: functions[0]!.name, shape };
+  return { name: functions[0]!.name, ...(hook === undefined ? {} : { hook: hook.name }), shape };
 }
 
 /** Behind a rule that writes, and where a function would be too long. An empty chain is one segment. */
@@ -140,12 +143,13 @@ class SegmentEmitter {
     this.nh = code.local(I32);
     this.th = code.local(I32);
     this.result = code.local(I32);
-    this.values = new ValueEmitter(code, this.nh, this.th);
+    this.values = new ValueEmitter(code, this.nh, this.th, (field) =>
+      code.localGet(FRAME).mem(Mem.i32_load, field),
+    );
     this.lookups = new LookupEmitter(code, this.values, view, {
       verdict: (verdict, chain, depth) => this.verdict(verdict, chain, depth),
-      decided: (depth) => this.decided(depth),
-      evaluate: imports.evaluate,
-      result: this.result,
+      found: (elem, dataAt, depth) => this.found(elem, dataAt, depth),
+      evaluate: (lookup, depth) => this.evaluateLookup(lookup, depth),
     });
   }
 
@@ -159,20 +163,7 @@ class SegmentEmitter {
   /** Packets without the headers that these rules look at are the interpreter's: it knows what each rule makes of them. */
   private prologue(): void {
     const { code } = this;
-    let network = 0;
-    let transport = 0;
-    let protocol = false;
-    for (const rule of this.rules) {
-      for (const step of rule.steps) {
-        for (const { source } of valuesOf(step)) {
-          protocol ||= needsTransport(source);
-          if (source.kind !== 'payload') continue;
-          const end = source.offset + source.len;
-          if (source.base === BASE_NETWORK) network = Math.max(network, end);
-          else transport = Math.max(transport, end);
-        }
-      }
-    }
+    const { network, transport, protocol } = headersOf(this.rules.flatMap(({ steps }) => steps));
     code.localGet(FRAME).mem(Mem.i32_load, NftFrame.NH).localSet(this.nh);
     if (network > 0) {
       code.localGet(FRAME).mem(Mem.i32_load, NftFrame.NH_LEN).i32Const(network).op(Op.i32_lt_u);
@@ -247,13 +238,13 @@ class SegmentEmitter {
 
   /** One step inside the block of its rule. False: nothing behind it is reached. */
   private step(step: Step): boolean {
-    const { code, imports } = this;
+    const { code } = this;
     switch (step.kind) {
       case 'test':
         this.values.test(step, 0);
         return true;
       case 'count':
-        this.count(step.record);
+        this.values.count(step.record);
         return true;
       case 'store':
         this.values.store(step.register, step.value);
@@ -270,22 +261,9 @@ class SegmentEmitter {
         return false;
       case 'eval':
         this.shape.evaluated++;
-        code.localGet(FRAME).i32Const(step.at).call(imports.evaluate).localTee(this.result);
-        code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
-        this.decided(0);
-        code.end();
+        this.evaluate(step.at, 0);
         return true;
     }
-  }
-
-  /** Packets and bytes, 64 bits each. */
-  private count(record: number): void {
-    const { code } = this;
-    code.i32Const(record).i32Const(record).mem(Mem.i64_load, NbCounter.PACKETS);
-    code.i64Const(1, 0).op(Op.i64_add).mem(Mem.i64_store, NbCounter.PACKETS);
-    code.i32Const(record).i32Const(record).mem(Mem.i64_load, NbCounter.BYTES);
-    code.localGet(FRAME).mem(Mem.i32_load, NftFrame.SKB).mem(Mem.i64_load32_u, NftFrameSkb.LEN);
-    code.op(Op.i64_add).mem(Mem.i64_store, NbCounter.BYTES);
   }
 
   /** The rule's end is `depth` out. */
@@ -299,6 +277,34 @@ class SegmentEmitter {
       this.runChain(chain);
       code.op(Op.return);
     } else code.i32Const(verdict).op(Op.return);
+  }
+
+  /** The verdict of a map's element. */
+  private found(elem: number, dataAt: number, depth: number): void {
+    const { code, result } = this;
+    code
+      .localGet(FRAME)
+      .localGet(elem)
+      .mem(Mem.i32_load, dataAt + 4)
+      .mem(Mem.i32_store, NftFrame.CHAIN);
+    code.localGet(elem).mem(Mem.i32_load, dataAt).localTee(result);
+    code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
+    this.decided(depth);
+    code.end();
+  }
+
+  private evaluateLookup(lookup: Lookup, depth: number): void {
+    for (const { register, value } of lookup.key) this.values.store(register, value);
+    this.evaluate(lookup.at, depth);
+  }
+
+  /** The interpreter does one instruction. */
+  private evaluate(at: number, depth: number): void {
+    const { code, imports } = this;
+    code.localGet(FRAME).i32Const(at).call(imports.evaluate).localTee(this.result);
+    code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
+    this.decided(depth);
+    code.end();
   }
 
   /** Another chain, its code on the stack: by its function, when it has one. */
@@ -403,23 +409,6 @@ class SegmentEmitter {
 }
 
 const behind = ({ rule, next }: Pending): Pending => ({ rule, next: next + 1 });
-
-/** The values that a rule looks at before it does anything. */
-function leading(steps: readonly Step[]): { value: Value; len: number }[] {
-  const values: { value: Value; len: number }[] = [];
-  for (const step of steps) {
-    if (step.kind === 'test') values.push(step);
-    else if (step.kind === 'lookup')
-      values.push(...valuesOf(step).map((value) => ({ value, len: value.source.len })));
-    else if (step.kind !== 'tracked') break;
-  }
-  return values;
-}
-
-function valuesOf(step: Step): Value[] {
-  if (step.kind === 'test' || step.kind === 'store') return [step.value];
-  return step.kind === 'lookup' ? step.key.map(({ value }) => value) : [];
-}
 
 /** How many rules from `from` on begin with a test of the same value for equality: as many as are worth a run, or 1. */
 function sameField(rules: readonly Pending[], from: number): number {

@@ -9,7 +9,6 @@
  *                └─► its element: key equal, live, plain ─► found        otherwise ─► nftEvaluate
  */
 import { NFT_CONTINUE, NFT_SET_ELEM_INTERVAL_END, NftCmpOp } from '../../../assembly/abi/nf_tables.js';
-import { NftFrame } from '../../../assembly/abi/nft_frame.js';
 import { NftElemRec, NftIntervals, NftSetRec, SetBackend } from '../../../assembly/abi/nft_set.js';
 import { TagTableRec } from '../../../assembly/abi/tag_table.js';
 import { type Code, I32, I64, Mem, Op } from './code.js';
@@ -21,11 +20,10 @@ import type { Element } from './set.js';
 export interface RuleCode {
   /** A verdict known now; the rule's end is `depth` out. False: the code behind it is reached. */
   verdict(code: number, chain: number, depth: number): void;
-  /** The code in `result`, which is not NFT_CONTINUE, `depth` + 1 inside the rule. */
-  decided(depth: number): void;
-  /** The core's nftEvaluate. */
-  readonly evaluate: number;
-  readonly result: number;
+  /** The verdict at `dataAt` of the element in the local; the rule's end is `depth` out. As verdict(). */
+  found(elem: number, dataAt: number, depth: number): void;
+  /** What is not so easily said is found out; the rule's end is `depth` out. */
+  evaluate(lookup: Lookup, depth: number): void;
 }
 
 const ALL = 0xffffffff;
@@ -100,11 +98,8 @@ export class LookupEmitter {
     code.end();
     code.i32Const(set.at).mem(Mem.i32_load, NftSetRec.CATCHALL).brIf(0);
     code.br(inverted ? 1 : 2).end();
-    for (const { register, value } of key) values.store(register, value);
-    code.localGet(FRAME).i32Const(lookup.at).call(rule.evaluate).localTee(rule.result);
-    code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
-    rule.decided(1);
-    code.end().end();
+    rule.evaluate(lookup, 1);
+    code.end();
     values.free(I32, elem);
   }
 
@@ -182,17 +177,8 @@ export class LookupEmitter {
       code.br(3);
       return;
     }
-    if (set.map === 'verdict') {
-      code
-        .localGet(FRAME)
-        .localGet(elem)
-        .mem(Mem.i32_load, set.dataAt + 4)
-        .mem(Mem.i32_store, NftFrame.CHAIN);
-      code.localGet(elem).mem(Mem.i32_load, set.dataAt).localTee(rule.result);
-      code.i32Const(NFT_CONTINUE).op(Op.i32_ne).if();
-      rule.decided(3);
-      code.end();
-    } else if (register !== 0) {
+    if (set.map === 'verdict') rule.found(elem, set.dataAt, 3);
+    else if (register !== 0) {
       for (let at = 0; at < set.dlen; at += 4)
         code
           .localGet(FRAME)

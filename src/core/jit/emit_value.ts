@@ -6,9 +6,10 @@
  */
 import { NftCmpOp, NftCt, NftMeta } from '../../../assembly/abi/nf_tables.js';
 import { NftFrame, NftFrameConn, NftFrameDev, NftFrameSkb } from '../../../assembly/abi/nft_frame.js';
+import { NbCounter } from '../../../assembly/abi/nft_bytecode.js';
 import { type Code, I32, I64, Mem, Op } from './code.js';
 import type { Store, Test } from './lift.js';
-import { BASE_NETWORK, type Field, fieldsOf, type Source, type Value } from './value.js';
+import { BASE_NETWORK, type Field, fieldsOf, type Value } from './value.js';
 
 /** The frame of the packet is the functions' only parameter. */
 export const FRAME = 0;
@@ -39,6 +40,9 @@ function big(bytes: Uint8Array, len: number): [lo: number, hi: number] {
   return little(Uint8Array.from(bytes.subarray(0, len)).reverse(), 0, len);
 }
 
+/** Where generated code finds what a frame tells of the packet: pushes a word. */
+export type FieldCode = (field: NftFrame) => Code;
+
 export class ValueEmitter {
   private loaded = new Map<string, number>();
   private readonly spare: { i32: number[]; i64: number[] } = { i32: [], i64: [] };
@@ -47,6 +51,7 @@ export class ValueEmitter {
     private readonly code: Code,
     private readonly nh: number,
     private readonly th: number,
+    private readonly packet: FieldCode,
   ) {}
 
   /** What is loaded from here on is forgotten by leave(). */
@@ -112,14 +117,13 @@ export class ValueEmitter {
 
   private meta(key: NftMeta, field: Field): void {
     const { code } = this;
-    const ofSkb = (offset: number) =>
-      code.localGet(FRAME).mem(Mem.i32_load, NftFrame.SKB).mem(Mem.i32_load, offset);
+    const ofSkb = (offset: number) => this.packet(NftFrame.SKB).mem(Mem.i32_load, offset);
     switch (key) {
       case NftMeta.NFPROTO:
-        code.localGet(FRAME).mem(Mem.i32_load, NftFrame.FAMILY);
+        this.packet(NftFrame.FAMILY);
         return;
       case NftMeta.L4PROTO:
-        code.localGet(FRAME).mem(Mem.i32_load, NftFrame.TPROT);
+        this.packet(NftFrame.TPROT);
         return;
       case NftMeta.LEN:
         ofSkb(NftFrameSkb.LEN);
@@ -132,12 +136,9 @@ export class ValueEmitter {
         return;
       case NftMeta.PROTOCOL:
         // Kept in host order, and a register has it as the frame does.
-        code.localGet(FRAME).mem(Mem.i32_load, NftFrame.SKB).mem(Mem.i32_load8_u, NftFrameSkb.PROTOCOL);
+        this.packet(NftFrame.SKB).mem(Mem.i32_load8_u, NftFrameSkb.PROTOCOL);
         code.i32Const(8).op(Op.i32_shl);
-        code
-          .localGet(FRAME)
-          .mem(Mem.i32_load, NftFrame.SKB)
-          .mem(Mem.i32_load8_u, NftFrameSkb.PROTOCOL + 1);
+        this.packet(NftFrame.SKB).mem(Mem.i32_load8_u, NftFrameSkb.PROTOCOL + 1);
         code.op(Op.i32_or);
         return;
       case NftMeta.IIF:
@@ -176,7 +177,7 @@ export class ValueEmitter {
   /** The packet's connection, 0: none. */
   conn(): void {
     const { code } = this;
-    code.localGet(FRAME).mem(Mem.i32_load, NftFrame.SKB).mem(Mem.i32_load, NftFrameSkb.NFCT);
+    this.packet(NftFrame.SKB).mem(Mem.i32_load, NftFrameSkb.NFCT);
     code.i32Const(~NFCT_INFO).op(Op.i32_and);
   }
 
@@ -184,7 +185,7 @@ export class ValueEmitter {
   private connection(key: NftCt): void {
     const { code } = this;
     const info = () => {
-      code.localGet(FRAME).mem(Mem.i32_load, NftFrame.SKB).mem(Mem.i32_load, NftFrameSkb.NFCT);
+      this.packet(NftFrame.SKB).mem(Mem.i32_load, NftFrameSkb.NFCT);
       return code.i32Const(NFCT_INFO).op(Op.i32_and);
     };
     switch (key) {
@@ -212,8 +213,8 @@ export class ValueEmitter {
   /** Address of a field of a device, of zeros when there is none. */
   private device(which: NftFrame, offset: NftFrameDev): Code {
     const { code } = this;
-    code.localGet(FRAME).mem(Mem.i32_load, which).i32Const(offset).op(Op.i32_add).i32Const(ZEROS);
-    return code.localGet(FRAME).mem(Mem.i32_load, which).op(Op.select);
+    this.packet(which).i32Const(offset).op(Op.i32_add).i32Const(ZEROS);
+    return this.packet(which).op(Op.select);
   }
 
   /** The field as the value has it, on the stack. */
@@ -365,6 +366,16 @@ export class ValueEmitter {
     (type === I64 ? this.spare.i64 : this.spare.i32).push(...locals);
   }
 
+  /** A counter's packets and bytes, 64 bits each. */
+  count(record: number): void {
+    const { code } = this;
+    code.i32Const(record).i32Const(record).mem(Mem.i64_load, NbCounter.PACKETS);
+    code.i64Const(1, 0).op(Op.i64_add).mem(Mem.i64_store, NbCounter.PACKETS);
+    code.i32Const(record).i32Const(record).mem(Mem.i64_load, NbCounter.BYTES);
+    this.packet(NftFrame.SKB).mem(Mem.i64_load32_u, NftFrameSkb.LEN);
+    code.op(Op.i64_add).mem(Mem.i64_store, NbCounter.BYTES);
+  }
+
   /** Into the register, whole words, zeros behind the value. */
   store(register: number, value: Value): void {
     const { source } = value;
@@ -374,10 +385,4 @@ export class ValueEmitter {
       this.code.mem(field.len > 4 ? Mem.i64_store : Mem.i32_store, register + field.from);
     }
   }
-}
-
-/** Does generated code need the transport header, or its protocol, for this? */
-export function needsTransport(source: Source): boolean {
-  if (source.kind === 'payload') return source.base !== BASE_NETWORK;
-  return source.kind === 'meta' && source.key === NftMeta.L4PROTO;
 }

@@ -75,6 +75,41 @@ export interface Rule {
   readonly writes: boolean;
 }
 
+export function valuesOf(step: Step): Value[] {
+  if (step.kind === 'test' || step.kind === 'store') return [step.value];
+  return step.kind === 'lookup' ? step.key.map(({ value }) => value) : [];
+}
+
+/** The values that a rule looks at before it does anything. */
+export function leading(steps: readonly Step[]): { value: Value; len: number }[] {
+  const values: { value: Value; len: number }[] = [];
+  for (const step of steps) {
+    if (step.kind === 'test') values.push(step);
+    else if (step.kind === 'lookup')
+      values.push(...valuesOf(step).map((value) => ({ value, len: value.source.len })));
+    else if (step.kind !== 'tracked') break;
+  }
+  return values;
+}
+
+/** Bytes of the network and transport headers that these steps look at; `protocol`: the transport header is asked for. */
+export function headersOf(steps: readonly Step[]): { network: number; transport: number; protocol: boolean } {
+  let network = 0;
+  let transport = 0;
+  let protocol = false;
+  for (const { source } of steps.flatMap(valuesOf)) {
+    if (source.kind === 'meta') protocol ||= source.key === NftMeta.L4PROTO;
+    if (source.kind !== 'payload') continue;
+    const end = source.offset + source.len;
+    if (source.base === BASE_NETWORK) network = Math.max(network, end);
+    else {
+      protocol = true;
+      transport = Math.max(transport, end);
+    }
+  }
+  return { network, transport, protocol };
+}
+
 /** Kinds that change neither the packet nor what tests look at. */
 const READS: ReadonlySet<NftExprKind> = new Set([
   NftExprKind.IMMEDIATE,

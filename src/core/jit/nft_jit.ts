@@ -47,17 +47,26 @@ export interface SyncResult {
   readonly bytes: number;
 }
 
-/** Code that is installed: its place in the core's table, and what it was made of. */
+/** Code that is installed: ops and places in the core's table, and what it was made of. */
 interface Installed {
   readonly net: number;
   readonly from: JitChain;
-  readonly place: number;
+  readonly places: readonly { readonly op: number; readonly place: number }[];
+  readonly shape: ChainShape;
+}
+
+/** A chain's functions in a module, by export or as they are. */
+interface Emitted {
+  readonly from: JitChain;
+  readonly name: string;
+  readonly hook?: string;
   readonly shape: ChainShape;
 }
 
 interface Code {
   readonly from: JitChain;
   readonly code: () => number;
+  readonly hook?: () => number;
   readonly shape: ChainShape;
 }
 
@@ -197,10 +206,12 @@ export class NftJit {
     const { memory, exports } = this.core.instance;
     try {
       const { instance } = await WebAssembly.instantiate(bytes, { core: { ...exports, memory } });
-      const codes = emitted.map(({ from, name, shape }) => ({
+      const named = (name: string) => instance.exports[name] as () => number;
+      const codes = emitted.map(({ from, name, hook, shape }) => ({
         from,
         shape,
-        code: instance.exports[name] as () => number,
+        code: named(name),
+        ...(hook === undefined ? {} : { hook: named(hook) }),
       }));
       return { bytes: bytes.length, codes };
     } catch (error) {
@@ -215,7 +226,7 @@ export class NftJit {
     all: readonly JitChain[],
   ): {
     bytes: Uint8Array<ArrayBuffer>;
-    emitted: { from: JitChain; name: string; shape: ChainShape }[];
+    emitted: Emitted[];
   } {
     const { memory, view, scalar } = this.core.instance;
     const builder = new ModuleBuilder({ pages: memory.buffer.byteLength / PAGE_BYTES, shared: !scalar });
@@ -231,7 +242,7 @@ export class NftJit {
       run: builder.import('nftRun', [I32, I32], [I32]),
       transport: builder.import('nftTransport', [I32], [I32]),
     };
-    const emitted: { from: JitChain; name: string; shape: ChainShape }[] = [];
+    const emitted: Emitted[] = [];
     for (const from of chains) {
       const mark = builder.mark();
       try {
@@ -239,7 +250,7 @@ export class NftJit {
         const n = blob.rules.length;
         if (n > CHAIN_RULES_MAX)
           throw new Error(`it has ${n} rules, ${CHAIN_RULES_MAX} are the most that are compiled`);
-        emitted.push({ from, ...emitChain(view, blob, builder, imports, this.mode) });
+        emitted.push({ from, ...emitChain(view, blob, builder, imports, this.mode, from.hookOp !== 0) });
       } catch (error) {
         builder.reset(mark);
         this.fail(from, error);
@@ -256,22 +267,29 @@ export class NftJit {
     );
   }
 
-  private install(net: number, { from, code, shape }: Code): void {
+  private install(net: number, { from, code, hook, shape }: Code): void {
+    const places = [this.place(from.op, code)];
+    if (hook !== undefined) places.push(this.place(from.hookOp, hook));
+    this.installed.set(from.op, { net, from, places, shape });
+  }
+
+  private place(op: number, code: () => number): { op: number; place: number } {
     const { exports } = this.core.instance;
     const place = this.freePlaces.pop() ?? exports.table.grow(1);
     exports.table.set(place, code);
-    exports.setOp(from.op, place);
-    this.installed.set(from.op, { net, from, place, shape });
+    exports.setOp(op, place);
+    return { op, place };
   }
 
   /** `running`: the core may still call it. */
-  private uninstall(op: number, running: boolean): void {
+  private uninstall(chainOp: number, running: boolean): void {
     const { exports } = this.core.instance;
-    const { place } = this.installed.get(op)!;
-    if (running) exports.setOp(op, 0);
-    exports.table.set(place, null);
-    this.freePlaces.push(place);
-    this.installed.delete(op);
+    for (const { op, place } of this.installed.get(chainOp)!.places) {
+      if (running) exports.setOp(op, 0);
+      exports.table.set(place, null);
+      this.freePlaces.push(place);
+    }
+    this.installed.delete(chainOp);
   }
 }
 

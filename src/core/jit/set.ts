@@ -8,8 +8,10 @@ import {
   NFT_SET_ANONYMOUS,
   NFT_SET_CONSTANT,
   NFT_SET_ELEM_INTERVAL_END,
+  NFT_SET_EVAL,
   NFT_SET_MAP,
   NFT_SET_OBJECT,
+  NFT_SET_TIMEOUT,
 } from '../../../assembly/abi/nf_tables.js';
 import { NftElemRec, NftIntervals, NftSetRec, SetBackend } from '../../../assembly/abi/nft_set.js';
 import { TAG_SLOTS, TagTableRec } from '../../../assembly/abi/tag_table.js';
@@ -23,6 +25,8 @@ export interface SetInfo {
   readonly dlen: number;
   /** Offset of an element's data. */
   readonly dataAt: number;
+  /** Packets add elements, or elements end. */
+  readonly changing: boolean;
   /** Address of the table of HASH. */
   readonly table: number;
   /** All there is, and ever will be. */
@@ -52,6 +56,7 @@ export function readSet(view: DataView, at: number): SetInfo {
     klen: view.getUint32(at + NftSetRec.KLEN, true),
     map: (flags & NFT_SET_OBJECT) !== 0 ? 'object' : map,
     dlen: view.getUint32(at + NftSetRec.DLEN, true),
+    changing: (flags & (NFT_SET_TIMEOUT | NFT_SET_EVAL)) !== 0,
     dataAt: view.getUint16(at + NftSetRec.DATA_AT, true),
     table: view.getUint32(at + NftSetRec.STORE, true),
   };

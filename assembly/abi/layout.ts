@@ -4,7 +4,7 @@
  */
 
 /** Raised whenever a record in memory changes shape: a snapshot of another version is refused. */
-export const LAYOUT_VERSION: u32 = 6;
+export const LAYOUT_VERSION: u32 = 7;
 export const CORE_MAGIC: u32 = 0x57_57_43_31; // "1CWW"
 
 /** Static data of the module ends below this; Root starts here. */

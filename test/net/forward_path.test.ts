@@ -4,7 +4,7 @@
  * whatever changes between the packets, both send the same frames, count the same and know the same connections.
  */
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ROOT_BASE, ROOT_STATE_BYTES } from '../../assembly/abi/layout.js';
 import { Op } from '../../assembly/abi/ops.js';
 import { NftJit } from '../../src/core/jit/nft_jit.js';
@@ -14,9 +14,10 @@ import { conntrackText } from '../../src/netlink/ctnetlink.js';
 import { joinMessages } from '../../src/netlink/nlmsg.js';
 import { createStack } from '../../src/stack.js';
 import { ScriptDriver } from '../script_driver.js';
+import { ACK, FIN, PSH, SYN } from '../oracle/packet.js';
 import { addCallback } from '../wasm_callback.js';
 import { counters } from './nft_counters.js';
-import { anyStep, frameOf, LAN_MAC, NAT, WAN_MAC } from './tracked_steps.js';
+import { anyStep, frameOf, LAN_MAC, NAT, type Step, WAN_MAC } from './tracked_steps.js';
 
 const FIREWALL = `
 table inet fw {
@@ -63,7 +64,14 @@ const RULES = [
   'ct direction reply udp sport 9 accept',
   'ct status assured counter drop',
   'ct state established counter accept',
+  'ip daddr 203.0.113.5 ct state established accept',
+  'iifname { "lan0", "wan0" } meta l4proto udp ct state vmap { established : accept }',
 ] as const;
+/** Of those, what all packets of a connection share: they are on paths. */
+const SHARED: ReadonlySet<string> = new Set(RULES.slice(-2));
+const PAIR_OF_MARKS = ['ct mark 1 drop', 'udp length 9 ct mark set 1'];
+/** Packets of one connection add what those of another are looked up by. */
+const PAIR_OF_SETS = ['ip saddr @seen drop', 'meta l4proto tcp add @seen { ip saddr }'];
 
 async function router(paths: boolean, rules: readonly string[]) {
   const stack = await createStack({ clock: 'virtual', seed: 5 });
@@ -136,6 +144,104 @@ async function router(paths: boolean, rules: readonly string[]) {
   return { stack, ns, lan, wan, change, counted, jit };
 }
 
+type Router = Awaited<ReturnType<typeof router>>;
+type Packet = Partial<Record<keyof Step, unknown>>;
+
+const PLAIN: Omit<Step, 'proto'> = {
+  sport: 1000,
+  dst: '203.0.113.5',
+  reply: false,
+  dnat: false,
+  flags: 0,
+  seq: 1000,
+  ack: 1000,
+  size: 18,
+  sum: undefined,
+  options: false,
+  ttl: undefined,
+  wait: 700,
+};
+
+/** The packets come in one burst to each; what each sends is the same. */
+function same(both: readonly Router[], packets: readonly Packet[], wait: number): void {
+  const sent = both.map((r) => {
+    for (const packet of packets) {
+      const { frame, lan } = frameOf({ ...PLAIN, ...packet } as Step);
+      (lan ? r.lan : r.wan).input.push(frame);
+    }
+    r.lan.sent.length = 0;
+    r.wan.sent.length = 0;
+    r.stack.run(1);
+    r.stack.run(wait);
+    return { lan: [...r.lan.sent], wan: [...r.wan.sent] };
+  });
+  expect(sent[0]).toEqual(sent[1]);
+}
+
+/** Frames were the same all the time; so is what was counted, and what is known. */
+async function end(both: readonly Router[]): Promise<void> {
+  const [a, b] = await Promise.all(
+    both.map(async ({ ns }) => ({
+      connections: (await ns.conntrack.list()).map((entry) => conntrackText(entry)).toSorted(),
+      stats: await ns.conntrack.stats(),
+      snmp: await ns.snmp(),
+      counters: await counters(ns),
+    })),
+  );
+  expect(a).toEqual(b);
+  for (const r of both) {
+    r.jit?.close();
+    await r.stack.close();
+  }
+}
+
+describe('beside packets on the path, those that differ fare as they should', () => {
+  const differing: Packet[] = [
+    ...[33, 1, 0, 300, 1400].map((size) => ({ proto: 'udp', size })),
+    ...[4, 2, 1].map((ttl) => ({ proto: 'udp', ttl })),
+    { proto: 'udp', options: true },
+    { proto: 'udp', sum: 'bad' },
+    { proto: 'udp', sum: 0 },
+  ];
+  const ofTcp: Packet[] = [ACK | PSH, ACK, FIN | ACK, ACK].map((flags) => ({
+    proto: 'tcp',
+    flags,
+    size: 33,
+  }));
+  const rulesets: string[][] = [[], ...RULES.map((rule) => [rule]), [...PAIR_OF_MARKS], [...PAIR_OF_SETS]];
+
+  test.each(rulesets.map((rules) => [rules.join('; ') || 'no rule', rules] as const))(
+    '%s',
+    async (_, rules) => {
+      const both = [await router(true, rules), await router(false, rules)];
+      const ordinary = [{ proto: 'udp' }, { proto: 'udp', reply: true }];
+      for (let i = 0; i < 5; i++) same(both, ordinary, 700);
+      for (const packet of differing) {
+        for (const reply of [false, true]) {
+          same(both, [ordinary[0]!, ordinary[1]!, { ...packet, reply }, ordinary[0]!, ordinary[1]!], 1);
+          same(both, ordinary, 1);
+        }
+      }
+      for (const [flags, reply] of [
+        [SYN, false],
+        [SYN | ACK, true],
+        [ACK, false],
+      ] as const)
+        same(
+          both,
+          [{ proto: 'tcp', flags, reply, ack: flags === SYN ? 0 : 1001, seq: flags === ACK ? 1001 : 1000 }],
+          1,
+        );
+      const data = { proto: 'tcp', flags: ACK, seq: 1001, ack: 1001 };
+      for (const packet of ofTcp)
+        same(both, [data, { ...data, ...packet }, { ...data, reply: true }, data], 1);
+      same(both, ordinary, 1);
+      if (rules.length === 0 || SHARED.has(rules[0]!)) expect(both[0]!.counted.sent).toBeGreaterThan(30);
+      await end(both);
+    },
+  );
+});
+
 /** Mostly packets of a stream, so that there are paths; what else there is comes between them. */
 const anyEvent = fc.oneof(
   { weight: 20, arbitrary: anyStep.map((step) => ({ ...step, proto: step.proto.slice(0, 3), held: false })) },
@@ -176,35 +282,19 @@ test('packets on paths fare as those on the whole way, whatever rules ask and wh
       fc.array(anyEvent, { minLength: 40, maxLength: 160, size: 'max' }),
       async (rules, events) => {
         const both = [await router(true, rules), await router(false, rules)];
+        let held: Packet[] = [];
         for (const event of events) {
           if (typeof event === 'number') {
             for (const r of both) await r.change(event);
             continue;
           }
-          const { frame, lan } = frameOf(event as Parameters<typeof frameOf>[0]);
-          for (const r of both) (lan ? r.lan : r.wan).input.push(frame);
+          held.push(event);
           if (event.held) continue;
-          const sent = both.map((r) => {
-            r.lan.sent.length = 0;
-            r.wan.sent.length = 0;
-            r.stack.run(1);
-            r.stack.run(event.wait);
-            return { lan: [...r.lan.sent], wan: [...r.wan.sent] };
-          });
-          expect(sent[0]).toEqual(sent[1]);
+          same(both, held, event.wait);
+          held = [];
         }
-        const [a, b] = both as [(typeof both)[0], (typeof both)[0]];
-        const lines = async (r: typeof a) =>
-          (await r.ns.conntrack.list()).map((entry) => conntrackText(entry)).toSorted();
-        expect(await lines(a)).toEqual(await lines(b));
-        expect(await a.ns.conntrack.stats()).toEqual(await b.ns.conntrack.stats());
-        expect(await a.ns.snmp()).toEqual(await b.ns.snmp());
-        expect(await counters(a.ns)).toEqual(await counters(b.ns));
-        onPaths += a.counted.sent;
-        for (const r of both) {
-          r.jit?.close();
-          await r.stack.close();
-        }
+        onPaths += both[0]!.counted.sent;
+        await end(both);
       },
     ),
     { numRuns: 25 },

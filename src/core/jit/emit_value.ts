@@ -212,7 +212,6 @@ export class ValueEmitter {
 
   /** Address of a field of a device, of zeros when there is none. */
   private device(which: NftFrame, offset: NftFrameDev): Code {
-    const { code } = this;
     this.packet(which).i32Const(offset).op(Op.i32_add).i32Const(ZEROS);
     return this.packet(which).op(Op.select);
   }

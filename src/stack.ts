@@ -114,7 +114,7 @@ export class Stack {
     const link = new Link(this.core, namespace.handle, info.ifindex, options.name);
     await link.up();
     try {
-      this.attach(link, info, driver, options.onState);
+      this.attach(link, info, driver, options.onState, options.mac === undefined);
     } catch (error) {
       await this.removePort(link);
       throw error;
@@ -143,12 +143,27 @@ export class Stack {
     return link;
   }
 
-  private attach(link: Link, info: LinkInfo, driver: Driver, onState: PortOptions['onState']): void {
+  /** `itsOwn`: the link has the address of what is behind the port, whatever that is. */
+  private attach(
+    link: Link,
+    info: LinkInfo,
+    driver: Driver,
+    onState: PortOptions['onState'],
+    itsOwn = false,
+  ): void {
     this.ports.push({ link, handle: info.handle });
-    this.core.addPort(info.handle, info.port, driver, (state) => {
-      void link.set({ carrier: state.up }).catch(() => {});
-      onState?.(state);
-    });
+    this.core.addPort(
+      info.handle,
+      info.port,
+      driver,
+      (state) => {
+        void link.set({ carrier: state.up }).catch(() => {});
+        onState?.(state);
+      },
+      (mac) => {
+        if (itsOwn) void link.set({ mac }).catch(() => {});
+      },
+    );
   }
 
   /** Takes a port and its link away. */

@@ -33,6 +33,7 @@ const PROCESS_OUTPUT: UsbOutput = {
 const LINK_MS = 3000;
 /** The device may tell of its link and its speed a moment after it came up. */
 const TELL_MS = 500;
+const LOOK_MS = 20;
 
 export async function runUsb(
   name: 'list' | 'info' | 'test',
@@ -94,6 +95,8 @@ async function ask(host: UsbHost, path: string, spec: UsbSpec): Promise<object> 
   const { port, link } = await opened(host, path, spec);
   try {
     await new Promise((resolve) => setTimeout(resolve, TELL_MS));
+    for (const end = performance.now() + LINK_MS; !link() && performance.now() < end; )
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     const { path: _path, ...live } = port.info!;
     const statistics = await port.deviceStatistics().catch(() => ({}));
     return { ...live, mtu: port.mtu, link: link(), statistics };
@@ -136,7 +139,7 @@ async function test(
 ): Promise<number> {
   const { json, peer, count = 100 } = options;
   const port = new UsbPort(name, spec, { host: () => Promise.resolve(host) });
-  const other = peer === undefined ? undefined : openPort(peer);
+  const other = peer === undefined ? undefined : openPort(peer, { offloads: false });
   try {
     const result = await frameTest(port, other, count, LINK_MS);
     const all = { device: port.info ?? null, peer: peer ?? 'loopback', ...result };

@@ -239,12 +239,19 @@ export class LocalCore implements Core {
   }
 
   /** Puts `driver` behind the port. `state` hears of its link; the loop works it until removePort. */
-  addPort(handle: number, port: number, driver: Driver, state: (state: PortState) => void): void {
+  addPort(
+    handle: number,
+    port: number,
+    driver: Driver,
+    state: (state: PortState) => void,
+    address?: (mac: string) => void,
+  ): void {
     this.drivers.set(handle, driver);
     driver.attach(this.rings(handle, port), {
       readable: () => this.loop.wake(),
       writable: () => this.loop.wake(),
       state: (up, why) => state({ up, why }),
+      ...(address && { address }),
     });
     this.loop.add({ driver, handle });
   }

@@ -55,6 +55,8 @@ export interface PortNotify {
   writable(): void;
   /** The link came up, or went down and why. Called first from attach() or soon after; then only on a change. */
   state(up: boolean, why?: NetError): void;
+  /** The port has another hardware address than it had when the link was made: another device was plugged in. */
+  address?(mac: string): void;
 }
 
 export interface Driver {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Port } from '../../../assembly/abi/layout.js';
 import { FakeUsbDevice, FakeUsbHost } from './fake_usb.js';
-import { bringUp as up, closeRigs, ecm, fakeFrame as frame, Rig, settle } from './testing.js';
+import { bringUp, bringUp as up, closeRigs, ecm, fakeFrame as frame, Rig, settle } from './testing.js';
 import { UsbStatus } from './transport.js';
 import { parseUsb } from './usb_spec.js';
 
@@ -135,6 +135,20 @@ describe('a USB port', () => {
     expect([again.opened, again.closed, host.watchers]).toEqual([1, 1, 0]);
   });
 
+  it('tells the address of another device, and not that of the same', async () => {
+    const { host, device, rig } = await bringUp();
+    for (const [i, next] of [ecm(), ecm('0250B6000001', '1-2')].entries()) {
+      host.unplug(i === 0 ? device : (host.devices()[0] as FakeUsbDevice));
+      await settle();
+      host.plug(next);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await settle();
+    }
+    expect(rig.states.at(-1)).toBe(true);
+    // The first is that of the link, made before anybody knew the device.
+    expect(rig.addresses).toEqual(['02:50:b6:a1:c2:d3', '02:50:b6:00:00:01']);
+  });
+
   it('says why there is nothing, once', async () => {
     const host = new FakeUsbHost();
     const rig = new Rig(host, '0b95:1790');
@@ -191,5 +205,33 @@ describe('the words for a USB device', () => {
   ])('usb:%s', (text, message) => {
     if (message === undefined) expect(parseUsb(text)).toEqual({ choice: { kind: 'word', word: text } });
     else expect(() => parseUsb(text)).toThrow(message);
+  });
+});
+
+describe('receiving straight into descriptors', () => {
+  it('keeps the order when transfers in between bring nothing, round and round', async () => {
+    const { device, rig } = await bringUp();
+    const got: number[] = [];
+    const expected: number[] = [];
+    for (let round = 0; round < 40; round++) {
+      for (let i = 0; i < 7; i++) {
+        const n = round * 7 + i;
+        if (n % 3 === 1) device.send(IN, frame(5));
+        if (n % 5 === 2) device.send(IN, new Uint8Array(0));
+        if (n % 11 === 4) device.send(IN, new Uint8Array(0), UsbStatus.ERROR);
+        const one = frame(60 + (n % 900), n);
+        one[0] = n & 0xff;
+        expected.push(n & 0xff, one.length);
+        device.send(IN, one);
+      }
+      await settle(round % 4);
+      for (const one of rig.received()) got.push(one[0]!, one.length);
+    }
+    await settle();
+    for (const one of rig.received()) got.push(one[0]!, one.length);
+    expect(got).toEqual(expected);
+    const buffers = Array.from({ length: 64 }, (_, i) => rig.stand.rings.rxBuf(rig.stand.rings.rxDesc(i)));
+    expect(new Set(buffers).size).toBe(64);
+    expect(device.handle!.inFlight).toBe(33);
   });
 });

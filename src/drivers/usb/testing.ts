@@ -193,6 +193,7 @@ export class Rig {
   readonly port: UsbPort;
   readonly stand = new StandInPort({ entries: 64 });
   readonly states: (true | NetError)[] = [];
+  readonly addresses: string[] = [];
   readables = 0;
   writables = 0;
 
@@ -206,6 +207,7 @@ export class Rig {
       readable: () => void this.readables++,
       writable: () => void this.writables++,
       state: (up, why) => void this.states.push(up || why!),
+      address: (mac) => void this.addresses.push(mac),
     });
   }
 

@@ -58,6 +58,8 @@ export class UsbPort implements Driver {
   mtu: number;
   readonly counters = newCounters();
 
+  /** The address that the link has, as far as is known here. */
+  private linkMac = '';
   private host: UsbHost | undefined;
   private unwatch: (() => void) | undefined;
   private rings: PortRings | undefined;
@@ -114,6 +116,7 @@ export class UsbPort implements Driver {
   attach(rings: PortRings, notify: PortNotify): void {
     this.rings = rings;
     this.notify = notify;
+    this.linkMac = this.mac;
     void this.run(() => this.open());
   }
 
@@ -232,6 +235,8 @@ export class UsbPort implements Driver {
       failed: (why) => this.failed(handle, why),
     });
     this.retryMs = RETRY_MS;
+    if (this.mac !== this.linkMac) this.notify!.address?.(this.mac);
+    this.linkMac = this.mac;
     this.net.start();
     if (this.armed) this.net.arm();
     this.tell();

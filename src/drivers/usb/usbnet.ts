@@ -11,7 +11,8 @@ import type { PortRings } from '../driver.js';
 import { macText } from '../mac.js';
 import { type UsbHandle, UsbStatus, type UsbTransfer } from './transport.js';
 import type { UsbNetDriver } from './usb_net_driver.js';
-import { UsbRx } from './usbnet_rx.js';
+import { type UsbRx, UsbRxCopied } from './usbnet_rx.js';
+import { UsbRxDirect } from './usbnet_rx_direct.js';
 import { UsbTx } from './usbnet_tx.js';
 
 export interface UsbNetCounters {
@@ -72,7 +73,9 @@ export class UsbNet {
     counters: UsbNetCounters,
     private readonly events: UsbNetPortEvents,
   ) {
-    this.rx = new UsbRx(handle, driver, rings, counters, events);
+    const { bytes, oneFrame } = driver.rx;
+    const Rx = oneFrame === true && UsbRxDirect.fits(bytes) ? UsbRxDirect : UsbRxCopied;
+    this.rx = new Rx(handle, driver, rings, counters, events);
     this.tx = new UsbTx(handle, driver, rings, counters, events);
     const { interrupt } = driver;
     // A transfer of another size than wMaxPacketSize would wait for the end of a notification that has come already.

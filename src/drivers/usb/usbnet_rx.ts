@@ -2,11 +2,13 @@
  * Receiving from a bulk endpoint: transfers queued ahead, so that the device never waits for us.
  *
  *        ┌────────────────────────── submit ◄─────────────────────────┐
- *   pending ─► COMPLETED ─► done (in order) ─► unpack ─► frames copied to descriptors
+ *   pending ─► COMPLETED ─► done (in order) ─► take ─► frames in descriptors
  *           ─► STALL ─► cancel all, clear the halt, submit all again
  *           ─► ERROR, OVERFLOW ─► counted; several in a row wait, too many fail the device
  *           ─► NO_DEVICE ─► gone
  *
+ * Two kinds differ in where transfers go to: buffers of their own, from which frames are copied (UsbRxCopied), or straight
+ * into receive descriptors, for formats of one frame a transfer (UsbRxDirect, usbnet_rx_direct.ts).
  * Linux: drivers/net/usb/usbnet.c (rx_submit, rx_complete, EVENT_RX_HALT)
  */
 import { NetError } from '../../net_error.js';
@@ -15,9 +17,9 @@ import { type UsbHandle, UsbStatus, type UsbTransfer } from './transport.js';
 import { FrameList, type UsbNetDriver } from './usb_net_driver.js';
 import type { UsbNetCounters } from './usbnet.js';
 
-interface RxSlot {
+export interface RxSlot {
   readonly transfer: UsbTransfer;
-  readonly bytes: Uint8Array;
+  readonly index: number;
   length: number;
 }
 
@@ -34,16 +36,14 @@ const PAUSE_MS = 10;
 const PAUSE_MAX_MS = 500;
 const STALLS_MAX = 10;
 
-export class UsbRx {
-  private readonly done: RxSlot[] = [];
-  private readonly idle: RxSlot[] = [];
+export abstract class UsbRx {
+  /** Transfers with something in them, in the order in which it came. */
+  protected readonly done: RxSlot[] = [];
+  private idle: RxSlot[] = [];
   private readonly slots: RxSlot[] = [];
-  private readonly list: FrameList;
-  private current: RxSlot | undefined;
-  private next = 0;
   private armed = false;
   private waking = false;
-  private running = false;
+  protected running = false;
   private recovering = false;
   /** Without a good transfer in between. */
   private errorsInRow = 0;
@@ -54,24 +54,28 @@ export class UsbRx {
 
   constructor(
     private readonly handle: UsbHandle,
-    private readonly driver: UsbNetDriver,
-    private readonly rings: PortRings,
-    private readonly counters: UsbNetCounters,
+    protected readonly driver: UsbNetDriver,
+    protected readonly rings: PortRings,
+    protected readonly counters: UsbNetCounters,
     private readonly events: UsbRxEvents,
   ) {
-    const { address, bytes, transfers } = driver.rx;
-    // No frame of any driver takes less than the 14 bytes of its header.
-    this.list = new FrameList(Math.floor(bytes / 14) + 1);
-    for (let i = 0; i < transfers; i++) {
+    const { address, transfers } = driver.rx;
+    for (let index = 0; index < transfers; index++) {
       const slot: RxSlot = {
         transfer: handle.transfer(address, 'bulk', (status, length) => this.completed(slot, status, length)),
-        bytes: new Uint8Array(bytes),
+        index,
         length: 0,
       };
       this.slots.push(slot);
       this.idle.push(slot);
     }
   }
+
+  /** As Driver.rxBurst. */
+  abstract rxBurst(max: number): number;
+
+  /** Where the transfer goes to; undefined: nowhere now, it is asked again in a later burst. */
+  protected abstract target(slot: RxSlot): Uint8Array | undefined;
 
   start(): void {
     this.running = true;
@@ -85,70 +89,41 @@ export class UsbRx {
     clearTimeout(this.timer);
   }
 
-  rxBurst(max: number): number {
-    const { rings, list } = this;
-    const limit = Math.min(max, rings.rxSpace());
-    let frames = 0;
-    while (frames < limit) {
-      if (this.current === undefined && !this.take()) break;
-      const { bytes } = this.current!;
-      for (; this.next < list.count && frames < limit; this.next++) {
-        const at = list.offsets[this.next]!;
-        const length = list.lengths[this.next]!;
-        const from = this.next === 0 && list.joined !== undefined ? list.joined : bytes;
-        if (rings.putFrame(frames, from.subarray(at, at + length))) {
-          frames++;
-          this.counters.rxBytes += length;
-        } else rings.addRxErrors(1);
-      }
-      if (this.next === list.count) this.release();
-    }
-    this.counters.rxFrames += frames;
-    return frames;
-  }
-
   arm(): void {
     this.armed = true;
-    if (this.current !== undefined || this.done.length > 0) this.wake();
+    if (this.waiting) this.wake();
   }
 
   disarm(): void {
     this.armed = false;
   }
 
-  /** The next transfer that holds something becomes the current one. */
-  private take(): boolean {
-    const slot = this.done.shift();
-    if (slot === undefined) return false;
-    this.current = slot;
-    this.next = 0;
-    const { list } = this;
-    list.clear();
-    this.driver.unpack(slot.bytes, slot.length, list);
-    if (list.errors > 0) {
-      this.rings.addRxErrors(list.errors);
-      this.counters.rxFaults += list.errors;
-      this.fault = list.fault;
-    }
-    return true;
+  protected get waiting(): boolean {
+    return this.done.length > 0;
   }
 
-  private release(): void {
-    const slot = this.current!;
-    this.current = undefined;
-    this.submit(slot);
+  protected told(list: FrameList): void {
+    if (list.errors === 0) return;
+    this.rings.addRxErrors(list.errors);
+    this.counters.rxFaults += list.errors;
+    this.fault = list.fault;
   }
 
-  private submit(slot: RxSlot): void {
-    if (!this.running || this.recovering || this.timer !== undefined) this.idle.push(slot);
-    else if (!slot.transfer.submit(slot.bytes)) {
+  protected submit(slot: RxSlot): void {
+    const bytes =
+      !this.running || this.recovering || this.timer !== undefined ? undefined : this.target(slot);
+    if (bytes === undefined) this.idle.push(slot);
+    else if (!slot.transfer.submit(bytes)) {
       this.idle.push(slot);
       this.events.gone();
     }
   }
 
-  private submitIdle(): void {
-    for (const slot of this.idle.splice(0)) this.submit(slot);
+  protected submitIdle(): void {
+    if (this.idle.length === 0) return;
+    const { idle } = this;
+    this.idle = [];
+    for (const slot of idle) this.submit(slot);
   }
 
   private completed(slot: RxSlot, status: UsbStatus, length: number): void {
@@ -161,7 +136,7 @@ export class UsbRx {
           return;
         }
         this.stallsInRow = 0;
-        slot.length = Math.min(length, slot.bytes.length);
+        slot.length = Math.min(length, this.driver.rx.bytes);
         this.done.push(slot);
         if (this.armed) this.wake();
         break;
@@ -238,5 +213,69 @@ export class UsbRx {
       this.armed = false;
       this.events.readable();
     });
+  }
+}
+
+/** Of transfers that may hold many frames. */
+export class UsbRxCopied extends UsbRx {
+  private readonly buffers: Uint8Array[];
+  private readonly list: FrameList;
+  private current: RxSlot | undefined;
+  private next = 0;
+
+  constructor(...args: ConstructorParameters<typeof UsbRx>) {
+    super(...args);
+    const { bytes, transfers } = this.driver.rx;
+    this.buffers = Array.from({ length: transfers }, () => new Uint8Array(bytes));
+    // No frame of any driver takes less than the 14 bytes of its header.
+    this.list = new FrameList(Math.floor(bytes / 14) + 1);
+  }
+
+  override rxBurst(max: number): number {
+    const { rings, list } = this;
+    const limit = Math.min(max, rings.rxSpace());
+    let frames = 0;
+    while (frames < limit) {
+      if (this.current === undefined && !this.take()) break;
+      const bytes = this.buffers[this.current!.index]!;
+      for (; this.next < list.count && frames < limit; this.next++) {
+        const at = list.offsets[this.next]!;
+        const length = list.lengths[this.next]!;
+        const from = this.next === 0 && list.joined !== undefined ? list.joined : bytes;
+        if (rings.putFrame(frames, from.subarray(at, at + length))) {
+          frames++;
+          this.counters.rxBytes += length;
+        } else rings.addRxErrors(1);
+      }
+      if (this.next === list.count) this.release();
+    }
+    this.counters.rxFrames += frames;
+    return frames;
+  }
+
+  protected override target({ index }: RxSlot): Uint8Array {
+    return this.buffers[index]!;
+  }
+
+  protected override get waiting(): boolean {
+    return this.current !== undefined || super.waiting;
+  }
+
+  /** The next transfer that holds something becomes the current one. */
+  private take(): boolean {
+    const slot = this.done.shift();
+    if (slot === undefined) return false;
+    this.current = slot;
+    this.next = 0;
+    this.list.clear();
+    this.driver.unpack(this.buffers[slot.index]!, slot.length, this.list);
+    this.told(this.list);
+    return true;
+  }
+
+  private release(): void {
+    const slot = this.current!;
+    this.current = undefined;
+    this.submit(slot);
   }
 }

@@ -123,7 +123,7 @@ async function buildBoardTest() {
   const outFiles = { simd: 'build/board_test.wasm', scalar: 'build/board_test.scalar.wasm' };
   const there = Object.values(outFiles).every((path) => existsSync(path));
   if (there && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  const place = ['--memoryBase', '2097152', '--initialMemory', '36'];
+  const place = ['--memoryBase', String(0xc0_0000), '--initialMemory', String(0xc4)];
   await Promise.all(
     Object.entries(outFiles).map(async ([target, outFile]) => {
       const temporary = `${outFile}.${process.pid}.wasm`;

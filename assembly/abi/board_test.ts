@@ -4,20 +4,56 @@
  *
  *   core: 0 ... MEMORY │ DATA: constants of board_test │ STATE │ RESULT │ LOG: a window │ FRAME: scratch │ END
  */
-/** The core under test is made with so many bytes at most. */
+/** A core under test has so many bytes; that with ten thousand routes has all up to DATA. */
 export const BOARD_TEST_MEMORY: u32 = 0x20_0000;
 /** Given to asc as --memoryBase. */
-export const BOARD_TEST_DATA: u32 = 0x20_0000;
-export const BOARD_TEST_STATE: u32 = 0x20_8000;
-export const BOARD_TEST_RESULT: u32 = 0x20_c000;
-export const BOARD_TEST_LOG: u32 = 0x21_0000;
+export const BOARD_TEST_DATA: u32 = 0xc0_0000;
+export const BOARD_TEST_STATE: u32 = 0xc0_8000;
+export const BOARD_TEST_RESULT: u32 = 0xc0_c000;
+export const BOARD_TEST_LOG: u32 = 0xc1_0000;
 export const BOARD_TEST_LOG_BYTES: u32 = 0x1_0000;
-export const BOARD_TEST_FRAME: u32 = 0x22_0000;
-export const BOARD_TEST_END: u32 = 0x24_0000;
+export const BOARD_TEST_FRAME: u32 = 0xc2_0000;
+export const BOARD_TEST_END: u32 = 0xc4_0000;
 /** Frames that a block of the oracle hands to the core, at least. */
 export const BOARD_TEST_BLOCK_FRAMES: u32 = 100;
 
-/** Left at BOARD_TEST_RESULT by block(). */
+/** run(op, a, b, c): what is done; the rest is answered at BOARD_TEST_RESULT. */
+export enum BoardTestOp {
+  /** A block of the oracle: seed in two words, first byte of the log that is wanted. 0, or a negative errno. */
+  BLOCK = 1,
+  /** Vector a (VECTORS): its name comes back. 1 passed, 0 failed, -ENOENT behind the last. */
+  VECTOR = 2,
+  /** Prepares benchmark a (BoardTestBench); b: 1 with half a megabyte of memory. 0, or what went wrong. */
+  BENCH = 3,
+  /** Makes ready for the next STEP; returns how many operations it is. */
+  FILL = 4,
+  /** What is measured. */
+  STEP = 5,
+  /** How many of the operations of the last STEP came out right. */
+  CHECK = 6,
+  /** The messages in the first a bytes of the request area, whose address ... */
+  REQUEST = 7,
+  /** ... comes from here. */
+  REQUEST_AREA = 8,
+}
+
+export enum BoardTestBench {
+  /** csumPartial of 1,500 bytes. */
+  CHECKSUM_1500 = 1,
+  /** Ethernet, IPv4 with its checksum, UDP: checked and read. */
+  PARSE = 2,
+  /** Lookups of random destinations in a FIB of 10,000 prefixes, beyond the caches of routes. */
+  FIB_10K = 3,
+  /** Frames of 64 bytes from ring to ring, 32 flows, 32 to a burst. */
+  FORWARD = 4,
+  /** The same through connection tracking, NAT and the rules of a home, which the host loads. */
+  HOME_ROUTER = 5,
+}
+
+/** The name of a vector: bytes at RESULT, ended by a 0. */
+export const BOARD_TEST_NAME_MAX: u32 = 56;
+
+/** Left at BOARD_TEST_RESULT by BLOCK. */
 export enum BoardTestResult {
   /** u64: of every record of the log. */
   HASH = 0,

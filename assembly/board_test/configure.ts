@@ -37,13 +37,13 @@ const KIND_BRIDGE: u8 = 8;
 const CARRIER_KEEP: u8 = 255;
 const IFF_UP: u32 = 1;
 const IFA_F_NODAD: u32 = 2;
-const NUD_PERMANENT: u8 = 0x80;
+export const NUD_PERMANENT: u8 = 0x80;
 const NUD_STALE: u8 = 0x04;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const RT_TABLE_MAIN: u32 = 254;
 const OTHER_TABLE: u32 = 100;
-const RTN_UNICAST: u8 = 1;
+export const RTN_UNICAST: u8 = 1;
 const RTPROT_STATIC: u8 = 4;
 const VNET_HDR: u32 = 10;
 const FOREVER: u32 = 0xffffffff;
@@ -53,12 +53,12 @@ const DAY: u64 = 86400000000000;
 const family = (version: u32): u8 => (version === 4 ? AF_INET : AF_INET6);
 
 /** An empty core. `small`: with about half a megabyte for everything. Returns init()'s status. */
-export function coreEmpty(seed: u32, small: bool): i32 {
-  memory.fill(ROOT_BASE, 0, BOARD_TEST_MEMORY - ROOT_BASE);
+export function coreEmpty(seed: u32, small: bool, bytes: u32 = BOARD_TEST_MEMORY): i32 {
+  memory.fill(ROOT_BASE, 0, bytes - ROOT_BASE);
   memory.fill(CONFIG, 0, InitConfig.SIZE);
   const l = lab();
   l.small = small ? 1 : 0;
-  store<u32>(CONFIG, small ? ROOT_BASE + (512 << 10) : BOARD_TEST_MEMORY, InitConfig.MEMORY_BYTES);
+  store<u32>(CONFIG, small ? ROOT_BASE + (512 << 10) : bytes, InitConfig.MEMORY_BYTES);
   store<u32>(CONFIG, small ? 96 : 256, InitConfig.SKBS);
   store<u32>(CONFIG, small ? 96 : 256, InitConfig.SMALL_SLOTS);
   store<u32>(CONFIG, small ? 0 : 8, InitConfig.LARGE_SLOTS);
@@ -105,16 +105,27 @@ export function configureRandom(small: bool): void {
 
 /** For benchmarks and vectors: two plain ports with addresses, forwarding on, neighbours known. */
 export function configurePlain(ports: u32): void {
-  sysctl(SysctlGroup.CONF4, -1, Ipv4Conf.FORWARDING, 1);
-  sysctl(SysctlGroup.CONF6, -1, Ipv6Conf.FORWARDING, 1);
+  forwarding();
   for (let i: u32 = 0; i < ports; i++) {
     port(i, 0, 0, false, 1500);
-    addresses(i);
-    for (let h: u32 = 2; h < 2 + HOSTS; h++) {
-      neighbour(i, 4, h, NUD_PERMANENT);
-      neighbour(i, 6, h, NUD_PERMANENT);
-    }
+    configureHosts(i);
   }
+  configureBeyond(ports);
+}
+export function forwarding(): void {
+  sysctl(SysctlGroup.NET, 0, Sysctl.IP_FORWARD, 1);
+  conf(SysctlGroup.CONF6, Ipv6Conf.FORWARDING, 1);
+}
+/** Addresses of port `i`, and all its hosts as neighbours. */
+export function configureHosts(i: u32): void {
+  addresses(i);
+  for (let h: u32 = 2; h < 2 + HOSTS; h++) {
+    neighbour(i, 4, h, NUD_PERMANENT);
+    neighbour(i, 6, h, NUD_PERMANENT);
+  }
+}
+/** The routes to what lies beyond. */
+export function configureBeyond(ports: u32): void {
   for (let i: u32 = 0; i < ports; i++) {
     for (let g: u32 = 0; g < BEYOND; g++) {
       plainRoute(4, i, g);
@@ -222,7 +233,7 @@ function addresses(i: u32): void {
   address(4, portAt(i).ifindex, i, 1);
   address(6, portAt(i).ifindex, i, 1);
 }
-function address(version: u32, ifindex: i32, i: u32, h: u32): void {
+export function address(version: u32, ifindex: i32, i: u32, h: u32): void {
   const body = msg(MsgType.ADDR_NEW, AddrRec.SIZE);
   store<u32>(body, lab().net, AddrRec.NET);
   store<i32>(body, ifindex, AddrRec.IFINDEX);
@@ -243,7 +254,7 @@ function neighbours(i: u32, version: u32): void {
     else if (what === 4) neighbour(i, version, h, NUD_STALE);
   }
 }
-function neighbour(i: u32, version: u32, h: u32, state: u8): void {
+export function neighbour(i: u32, version: u32, h: u32, state: u8): void {
   const body = msg(MsgType.NEIGH_NEW, NeighRec.SIZE);
   store<u32>(body, lab().net, NeighRec.NET);
   store<i32>(body, portAt(i).ifindex, NeighRec.IFINDEX);
@@ -254,7 +265,7 @@ function neighbour(i: u32, version: u32, h: u32, state: u8): void {
   send();
 }
 
-function routeTo(version: u32, i: u32, g: u32, type: u8, nexthops: u32): usize {
+export function routeTo(version: u32, i: u32, g: u32, type: u8, nexthops: u32): usize {
   const body = msg(MsgType.ROUTE_NEW, RouteRec.SIZE + nexthops * <u32>RouteNhRec.SIZE);
   store<u32>(body, lab().net, RouteRec.NET);
   store<u8>(body, family(version), RouteRec.FAMILY);
@@ -265,7 +276,7 @@ function routeTo(version: u32, i: u32, g: u32, type: u8, nexthops: u32): usize {
   beyond(body + RouteRec.DST, version, i, g, 0);
   return body;
 }
-function via(body: usize, version: u32, i: u32, h: u32): void {
+export function via(body: usize, version: u32, i: u32, h: u32): void {
   store<u8>(body, family(version), RouteRec.GW_FAMILY);
   onLink(body + RouteRec.GW, version, i, h);
   store<i32>(body, portAt(i).ifindex, RouteRec.OIF);
@@ -386,7 +397,7 @@ function trace(): void {
   if (send() === 0) lab().trace = load<u32>(body, TraceSetRec.RING);
 }
 
-function sysctl(group: u32, ifindex: i32, id: u32, value: i32): void {
+export function sysctl(group: u32, ifindex: i32, id: u32, value: i32): void {
   const body = msg(MsgType.SYSCTL_SET, SysctlRec.SIZE);
   store<u32>(body, lab().net, SysctlRec.NET);
   store<u32>(body, group, SysctlRec.GROUP);

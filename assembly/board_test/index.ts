@@ -2,6 +2,39 @@
  * Tests of the core that run where the core runs, Node or a board, and come to the same bytes: a module of its own on
  * the core's memory, which speaks to the core by its ABI alone (board_test/core). It lies in the images of the boards.
  *
- *   block     a random router and its traffic, from a seed; a hash of all that came of it (oracle)
+ *   BLOCK               a random router and its traffic, from a seed; a hash of all that came of it (oracle)
+ *   VECTOR              what is known to be right, put in and compared (vectors)
+ *   BENCH, FILL, STEP   what is counted in instructions (bench)
  */
-export { block } from './oracle';
+import { BoardTestOp } from '../abi/board_test';
+import { benchBegin, benchCheck, benchFill, benchStep, requestArea } from './bench';
+import { request } from './core';
+import { lab } from './lab';
+import { block } from './oracle';
+import { vector } from './vectors';
+
+const EINVAL: i32 = 22;
+
+export function run(op: u32, a: u32, b: u32, c: u32): i32 {
+  switch (op) {
+    case BoardTestOp.BLOCK:
+      return block(a, b, c);
+    case BoardTestOp.VECTOR:
+      return vector(a);
+    case BoardTestOp.BENCH:
+      return benchBegin(a, b !== 0);
+    case BoardTestOp.FILL:
+      return <i32>benchFill();
+    case BoardTestOp.STEP:
+      benchStep();
+      return 0;
+    case BoardTestOp.CHECK:
+      return <i32>benchCheck();
+    case BoardTestOp.REQUEST:
+      return <i32>request(<u32>lab().now, <u32>(lab().now >> 32), a);
+    case BoardTestOp.REQUEST_AREA:
+      return <i32>requestArea();
+    default:
+      return -EINVAL;
+  }
+}

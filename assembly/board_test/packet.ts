@@ -43,6 +43,8 @@ export class Draft {
   type: u32;
   code: u32;
   vlan: u32;
+  /** 1: nothing at random. */
+  plain: u32;
   /** Where the parts begin. */
   network: usize;
   transport: usize;
@@ -103,7 +105,7 @@ function ip4Header(at: usize): usize {
   if (d.options !== 0) ihl += ip4Options(at + 20, d.options);
   memory.fill(at, 0, 20);
   store<u8>(at, <u8>(0x40 | (ihl >> 2)));
-  store<u8>(at, once(6) ? <u8>below(256) : 0, 1);
+  store<u8>(at, d.plain === 0 && once(6) ? <u8>below(256) : 0, 1);
   put16(at + 4, lab().ipId++);
   put16(at + 6, d.df !== 0 ? 0x4000 : 0);
   store<u8>(at, <u8>(d.ttl !== 0 ? d.ttl : 64), 8);
@@ -140,7 +142,7 @@ function ip4Options(at: usize, what: u32): u32 {
 function ip6Header(at: usize): usize {
   const d = draft();
   memory.fill(at, 0, 40);
-  put32(at, 0x60000000 | (once(6) ? rnd() & 0x0fffffff : 0));
+  put32(at, 0x60000000 | (d.plain === 0 && once(6) ? rnd() & 0x0fffffff : 0));
   store<u8>(at, <u8>(d.ttl !== 0 ? d.ttl : 64), 7);
   memory.copy(at + 8, d.src, 16);
   memory.copy(at + 24, d.dst, 16);
@@ -239,7 +241,7 @@ export function finish(): void {
   }
   put16(d.transport + place, 0);
   // A sender without a checksum leaves it to the device: the pseudo header's sum is there.
-  if (portAt(d.port).vnetHdrLen !== 0 && d.proto !== IPPROTO_ICMP && once(3)) {
+  if (portAt(d.port).vnetHdrLen !== 0 && d.proto !== IPPROTO_ICMP && d.plain === 0 && once(3)) {
     put16(d.transport + place, ~fold(sum));
     store<u8>(VNET, <u8>VIRTIO_NET_HDR_F_NEEDS_CSUM, VirtioNetHdr.FLAGS);
     store<u16>(VNET, <u16>(d.transport - FRAME), VirtioNetHdr.CSUM_START);

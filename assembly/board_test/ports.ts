@@ -54,15 +54,21 @@ export function inject(i: u32, at: usize, len: u32, vnet: usize): void {
   l.framesIn++;
 }
 
-/** The core takes what waits, `after` ns later, and works until it has nothing more to do. */
-export function turn(after: u64): void {
-  const l = lab();
-  l.now += after;
-  for (let i: u32 = 0; i < l.ports; i++) {
+/** Tells the core what lies in the rings. */
+export function received(): void {
+  const ports = lab().ports;
+  for (let i: u32 = 0; i < ports; i++) {
     const p = portAt(i);
     if (p.pending !== 0) rx(p.handle, 0, p.pending);
     p.pending = 0;
   }
+}
+
+/** The core takes what waits, `after` ns later, and works until it has nothing more to do. */
+export function turn(after: u64): void {
+  const l = lab();
+  l.now += after;
+  received();
   for (let round: u32 = 0; round < ROUNDS; round++) {
     poll(<u32>l.now, <u32>(l.now >> 32), BUDGET);
     const sent = drain();
@@ -82,8 +88,8 @@ export function pass(ns: u64): void {
   turn(end > l.now ? end - l.now : 0);
 }
 
-/** True when a port has sent. */
-function drain(): bool {
+/** Takes all that the core gives; true when a port has sent. */
+export function drain(): bool {
   const l = lab();
   let any = false;
   for (let i: u32 = 0; i < l.ports; i++) {

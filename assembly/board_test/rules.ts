@@ -38,6 +38,7 @@ import {
   NFTA_LIST_ELEM,
 } from '../abi/nf_tables';
 import { NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NLM_F_APPEND, NLM_F_CREATE, NfProto } from '../abi/nfnl';
+import { BOARD_TEST_STATE } from '../abi/board_test';
 import { BEYOND, beyond, HOSTS, onLink } from './address';
 import { below, lab, once } from './lab';
 import {
@@ -363,7 +364,7 @@ function match(): void {
     }
   }
 }
-const SCRATCH: usize = 0x20_bf00;
+const SCRATCH: usize = <usize>BOARD_TEST_STATE + 0x3f00;
 
 function verdict(code: i32, toSub: bool): void {
   const e = begin(IMMEDIATE);
@@ -503,4 +504,23 @@ function natRule(): void {
     end(e);
   }
   ruleEnd(at, list);
+}
+
+/** Drops what is forwarded to UDP or TCP port `dport`; 0, or what is wrong. */
+export function dropPort(dport: u32): i32 {
+  nlBegin();
+  nlEnd(nlMessage(NFNL_MSG_BATCH_BEGIN, 0, 0, 10));
+  table(TABLE, INET);
+  chain(TABLE, SUB, INET, <i32>FORWARD, FILTER, 0, ACCEPT);
+  const at = nftMessage(NftMsg.NEWRULE, NLM_F_CREATE | NLM_F_APPEND, INET);
+  nlaName(NftaRule.TABLE, TABLE);
+  nlaName(NftaRule.CHAIN, SUB);
+  const list = nest(NftaRule.EXPRESSIONS);
+  payloadLoad(TRANSPORT, 2, 2);
+  cmp(0, 2, <u64>bswap<u16>(<u16>dport));
+  verdict(DROP, false);
+  nestEnd(list);
+  nlEnd(at);
+  nlEnd(nlMessage(NFNL_MSG_BATCH_END, 0, 0, 10));
+  return nlSend();
 }

@@ -3,9 +3,11 @@ import {
   BOARD_TEST_END,
   BOARD_TEST_LOG,
   BOARD_TEST_LOG_BYTES,
+  BOARD_TEST_NAME_MAX,
   BOARD_TEST_RESULT,
   BoardTestKind,
   BoardTestLog,
+  BoardTestOp,
   BoardTestResult,
 } from '../../assembly/abi/board_test.js';
 import { moduleOf } from '../../src/core/instance.js';
@@ -44,7 +46,7 @@ export function readBlock(bytes: Uint8Array): Block {
 }
 
 interface BoardTestExports {
-  block(seedLo: number, seedHi: number, from: number): number;
+  run(op: BoardTestOp, a: number, b: number, c: number): number;
 }
 
 export class BoardTest {
@@ -68,8 +70,20 @@ export class BoardTest {
     return new BoardTest(test.exports as unknown as BoardTestExports, new Uint8Array(memory.buffer));
   }
 
+  run(op: BoardTestOp, a = 0, b = 0, c = 0): number {
+    return this.exports.run(op, a, b, c);
+  }
+
+  /** Name and outcome of a vector; undefined behind the last. */
+  vector(n: number): { name: string; passed: boolean } | undefined {
+    const status = this.run(BoardTestOp.VECTOR, n);
+    if (status < 0) return undefined;
+    const name = Buffer.from(this.u8.slice(BOARD_TEST_RESULT, BOARD_TEST_RESULT + BOARD_TEST_NAME_MAX));
+    return { name: name.subarray(0, name.indexOf(0)).toString(), passed: status === 1 };
+  }
+
   block(seed: number, from = 0): Block {
-    const err = this.exports.block(seed, 0, from);
+    const err = this.run(BoardTestOp.BLOCK, seed, 0, from);
     if (err !== 0) throw new Error(`block ${seed}: ${err}`);
     return readBlock(this.u8.slice(BOARD_TEST_RESULT, BOARD_TEST_RESULT + BoardTestResult.SIZE));
   }

@@ -64,3 +64,19 @@ describe('100 random frames through a random router', () => {
     expect(firstDifference(log, simd.log(3))).toMatch(/STATS 1000/);
   });
 });
+
+describe.each([
+  ['SIMD', () => simd],
+  ['scalar', () => scalar],
+] as const)('the vectors of a board, in the %s build', (_name, build) => {
+  it('all pass', () => {
+    const results: { name: string; passed: boolean }[] = [];
+    for (let n = 0; ; n++) {
+      const result = build().vector(n);
+      if (result === undefined) break;
+      results.push(result);
+    }
+    expect(results.filter(({ passed }) => !passed)).toEqual([]);
+    expect(results.length).toBeGreaterThanOrEqual(16);
+  });
+});

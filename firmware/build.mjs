@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { boardTestObject, boardTestSources } from './board_test.mjs';
 import { coreObjects, coreSources, run } from './core.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -30,7 +31,7 @@ const DIST = join(ROOT, 'dist/firmware');
 const CC = 'riscv64-unknown-elf-gcc';
 const WARNINGS = ['-Wall', '-Wextra', '-Wshadow', '-Wstrict-prototypes', '-Wno-unused-parameter', '-Werror'];
 /** Portable sources and those of every board; drivers come from board.json. */
-const COMMON = ['start', 'link', 'port', 'core'];
+const COMMON = ['start', 'link', 'port', 'core', 'board_test'];
 /** Without its function of floats, which gcc takes for a -march that it has no library for. */
 const LIBGCC_OF = { lp64: 'rv64imac', ilp32: 'rv32imac' };
 
@@ -70,7 +71,7 @@ function inputs() {
 }
 
 /** Builds one board's image; returns where it is and what it was made of. */
-async function buildBoard(name, core) {
+async function buildBoard(name, core, test) {
   const board = JSON.parse(readFileSync(join(HERE, 'boards', name, 'board.json'), 'utf8'));
   const flags = [
     ...['-std=gnu11', '-O2', '-ffreestanding', '-fno-common', '-ffunction-sections', '-fdata-sections'],
@@ -87,6 +88,7 @@ async function buildBoard(name, core) {
   const hash = createHash('sha256')
     .update(versionOf(CC))
     .update(core.hash)
+    .update(test.hash)
     .update(flags.join(' '))
     .update(link.join(' '));
   for (const path of inputs()) hash.update(`${path}\0`).update(readFileSync(join(HERE, path)));
@@ -94,14 +96,14 @@ async function buildBoard(name, core) {
   const elf = join(OUT, `${name}.elf`);
   const stamp = join(OUT, `${name}.hash`);
   const fresh = existsSync(elf) && existsSync(stamp) && readFileSync(stamp, 'utf8') === build.toString('hex');
-  if (!fresh) await compile(name, board, { core, flags, link, build, elf, stamp });
+  if (!fresh) await compile(name, board, { core, test, flags, link, build, elf, stamp });
   mkdirSync(DIST, { recursive: true });
   copyFileSync(elf, join(DIST, `.${name}.${process.pid}`));
   renameSync(join(DIST, `.${name}.${process.pid}`), join(DIST, `${name}.elf`));
   return { name, elf, build: build.subarray(0, 8).toString('hex'), fresh };
 }
 
-async function compile(name, board, { core, flags, link, build, elf, stamp }) {
+async function compile(name, board, { core, test, flags, link, build, elf, stamp }) {
   const work = join(OUT, `.${name}-${process.pid}`);
   mkdirSync(work, { recursive: true });
   const bytes = (hash) => `{${[...hash.subarray(0, 8)].join(', ')}}`;
@@ -111,8 +113,9 @@ async function compile(name, board, { core, flags, link, build, elf, stamp }) {
     `#include <stdint.h>\n${constant('fw_build_hash', build)}${constant('fw_core_hash', Buffer.from(core.hash, 'hex'))}`,
   );
   const objects = await coreObjects(core, CC, versionOf(CC), flags);
+  objects.push(await boardTestObject(test, core, CC, versionOf(CC), flags));
   const temporary = join(work, 'image.elf');
-  const include = [`-Iboards/${name}`, `-I${core.folder}`];
+  const include = [`-Iboards/${name}`, `-I${core.folder}`, `-I${test.folder}`];
   const all = [...sources(board), join(work, 'hash.c'), ...objects, libgcc(board)];
   await run(CC, [...flags, ...include, ...WARNINGS, ...link, ...all, '-s', '-o', temporary]);
   renameSync(temporary, elf);
@@ -124,7 +127,8 @@ async function compile(name, board, { core, flags, link, build, elf, stamp }) {
 export async function buildFirmware(names = BOARDS) {
   const built = [];
   const core = await coreSources(versionOf('wasm2c'));
-  for (const name of names) built.push(await buildBoard(name, core));
+  const test = await boardTestSources(versionOf('wasm2c'));
+  for (const name of names) built.push(await buildBoard(name, core, test));
   return built;
 }
 

@@ -44,14 +44,14 @@ export function run(command, args, cwd = HERE) {
   });
 }
 
-const hashOf = (...parts) => {
+export const hashOf = (...parts) => {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(`${part.length} `).update(part);
   return hash.digest('hex');
 };
 
 /** Makes the folder by `make`, or finds it made; two builds at once do not meet a half-made one. */
-async function kept(hash, make) {
+export async function kept(hash, make) {
   const folder = join(CACHE, hash.slice(0, 32));
   if (!existsSync(folder)) {
     const work = `${folder}.${process.pid}`;
@@ -80,7 +80,7 @@ function forgetOld() {
 function sourceHash(wasm2cVersion) {
   const folder = join(ROOT, 'assembly');
   const names = readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('replay'))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !/^(replay|board_test|abi\/board_test)/.test(name))
     .sort();
   const { version } = JSON.parse(
     readFileSync(join(ROOT, 'node_modules/assemblyscript/package.json'), 'utf8'),

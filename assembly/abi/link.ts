@@ -250,12 +250,33 @@ export enum LinkOp {
   CORE_USED = 24,
   /** Memory was poked into an initialised core: it is taken over as a snapshot is. */
   CORE_ATTACH = 25,
+  /**
+   * LinkTestRun: a call of assembly/board_test, on the core's memory; -EBUSY while a core runs there. Its answer is
+   * STATUS, and LinkTestResult comes back.
+   */
+  TEST_RUN = 32,
 }
 
 /** Ports of the line: frames of a device of the core that a driver of the host moves, by FRAME. */
 export const LINK_LINE_PORT: u32 = 128;
 export const LINK_LINE_PORTS: u32 = 4;
 export const LINK_PORT_NONE: u32 = 255;
+
+/** u32 each: BoardTestOp and its arguments (abi/board_test). */
+export enum LinkTestRun {
+  OP = 0,
+  A = 4,
+  B = 8,
+  C = 12,
+  SIZE = 16,
+}
+
+export enum LinkTestResult {
+  /** u64: instructions of the call (minstret); ns of the board's clock. */
+  INSTRUCTIONS = 0,
+  TIME = 8,
+  SIZE = 16,
+}
 
 export enum LinkCoreRequest {
   /** u32: another one for every request; not 0. */

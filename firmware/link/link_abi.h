@@ -321,6 +321,11 @@ enum link_op {
     LINK_OP_CORE_USED = 24,
     /* Memory was poked into an initialised core: it is taken over as a snapshot is. */
     LINK_OP_CORE_ATTACH = 25,
+    /*
+     * LinkTestRun: a call of assembly/board_test, on the core's memory; -EBUSY while a core runs there. Its answer is
+     * STATUS, and LinkTestResult comes back.
+     */
+    LINK_OP_TEST_RUN = 32,
 };
 
 /* Ports of the line: frames of a device of the core that a driver of the host moves, by FRAME. */
@@ -329,6 +334,28 @@ enum link_op {
 #define LINK_LINE_PORTS 4u
 
 #define LINK_PORT_NONE 255u
+
+/* u32 each: BoardTestOp and its arguments (abi/board_test). */
+struct link_test_run {
+    uint32_t op;
+    uint32_t a;
+    uint32_t b;
+    uint32_t c;
+};
+_Static_assert(offsetof(struct link_test_run, op) == 0, "link_test_run.op");
+_Static_assert(offsetof(struct link_test_run, a) == 4, "link_test_run.a");
+_Static_assert(offsetof(struct link_test_run, b) == 8, "link_test_run.b");
+_Static_assert(offsetof(struct link_test_run, c) == 12, "link_test_run.c");
+_Static_assert(sizeof(struct link_test_run) == 16, "link_test_run");
+
+struct link_test_result {
+    /* u64: instructions of the call (minstret); ns of the board's clock. */
+    uint64_t instructions;
+    uint64_t time;
+};
+_Static_assert(offsetof(struct link_test_result, instructions) == 0, "link_test_result.instructions");
+_Static_assert(offsetof(struct link_test_result, time) == 8, "link_test_result.time");
+_Static_assert(sizeof(struct link_test_result) == 16, "link_test_result");
 
 struct link_core_request {
     /* u32: another one for every request; not 0. */

@@ -1,6 +1,7 @@
 /* CALLs of the host (LinkOp): what is asked about the board, and what it is told to do. */
 #include "../core/core_mode.h"
 #include "../core/core.h"
+#include "../board_test/board_test.h"
 #include "errno.h"
 #include "fw.h"
 #include "reboot.h"
@@ -60,6 +61,8 @@ int32_t fw_call(struct link *link, uint16_t op, const uint8_t *data, size_t len,
         return len < 4 ? -EINVAL : selftest(word(data, len), result, max, result_len);
     case LINK_OP_CRASH:
         return len < 4 ? -EINVAL : crash(word(data, len));
+    case LINK_OP_TEST_RUN:
+        return board_test_run(data, len, result, max, result_len);
     default:
         return core_call(op, data, len, result, max, result_len);
     }

@@ -18,6 +18,17 @@
 #define csr_set(name, bits) __asm__ volatile("csrs " #name ", %0" ::"r"((uintptr_t)(bits)) : "memory")
 #define csr_clear(name, bits) __asm__ volatile("csrc " #name ", %0" ::"r"((uintptr_t)(bits)) : "memory")
 
+/* Instructions that the hart has retired since it started; on 32 bits in two halves, of which the upper may move on. */
+static inline uint64_t csr_instructions(void) {
+    if (sizeof(uintptr_t) == 8) return csr_read(minstret);
+    uintptr_t high, low;
+    do {
+        high = csr_read(0xb82);
+        low = csr_read(minstret);
+    } while (high != csr_read(0xb82));
+    return (uint64_t)high << 32 | low;
+}
+
 static inline void irq_enable(void) {
     csr_set(mstatus, MSTATUS_MIE);
 }

@@ -6,6 +6,7 @@
 #define ENOMEM 12
 #define EFAULT 14
 #define ENODEV 19
+#define EBUSY 16
 #define EINVAL 22
 #define ENOSYS 38
 #define EPROTO 71

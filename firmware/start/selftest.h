@@ -1,5 +1,5 @@
 /* Tests that run on the board. Test `n` from 0: its name goes to `result`; 1 when it passed, 0 when not,
- * -ENOENT behind the last. */
+ * -ENOENT behind the last. The firmware's own come first, then those of the core (board_test), -EBUSY while it runs. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

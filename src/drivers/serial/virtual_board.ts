@@ -92,11 +92,13 @@ export interface VirtualBoardOptions {
   readonly nets: readonly BoardNet[];
   /** virtio: the version 1 interface instead of the legacy one. */
   readonly modern?: boolean;
+  /** Its clock counts instructions, one a nanosecond: what it does takes the same number of them every time. */
+  readonly counted?: boolean;
 }
 
 /** The command that runs it; `tcpPort` is where its serial line connects to, if that is TCP. */
 function virtualBoardCommand(
-  { board, nets, modern = false }: VirtualBoardOptions,
+  { board, nets, modern = false, counted = false }: VirtualBoardOptions,
   tcpPort?: number,
 ): string[] {
   const { command, machine } = MACHINES[board]!;
@@ -114,6 +116,7 @@ function virtualBoardCommand(
     ...['-display', 'none', '-nodefaults', '-no-user-config'],
     ...['-chardev', `socket,id=serial,${line}`, '-serial', 'chardev:serial'],
     ...['-chardev', `socket,id=control,fd=${QMP_FD}`, '-mon', 'chardev=control,mode=control'],
+    ...(counted ? ['-icount', 'shift=0'] : []),
     ...(modern ? ['-global', 'virtio-mmio.force-legacy=false'] : []),
     ...nets.flatMap((net, n) => ['-netdev', netdev(net, n), ...machine.nic(n)]),
   ];

@@ -7,6 +7,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { boardSuite } from './board/suite.js';
 import { coreSuite } from './core/suite.js';
 import { nftSuite } from './nft/suite.js';
 import { pathSuite } from './path/suite.js';
@@ -14,7 +15,7 @@ import { usbSuite } from './usb/suite.js';
 import { type BenchResult, machine, type Suite } from './suite.js';
 import { renderIncludes, renderTable } from './table.js';
 
-const SUITES: readonly Suite[] = [coreSuite, nftSuite, pathSuite, usbSuite];
+const SUITES: readonly Suite[] = [coreSuite, nftSuite, pathSuite, usbSuite, boardSuite];
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USE = 2;
 

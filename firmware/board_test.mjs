@@ -25,22 +25,32 @@ export async function boardTestSources(wasm2cVersion) {
   );
   const sources = names.flatMap((name) => [name, readFileSync(join(assembly, name))]);
   const settings = [readFileSync(join(ROOT, 'asconfig.json')), readFileSync(fileURLToPath(import.meta.url))];
-  const folder = await kept(hashOf('board_test', ...sources, ...settings, version, wasm2cVersion), async (work) => {
-    const wasm = join(work, 'board_test.wasm');
-    const script = join(ROOT, 'node_modules/assemblyscript/bin/asc.js');
-    const asc = ['assembly/board_test/index.ts', '--config', 'asconfig.json', '--target', 'scalar'];
-    await run(process.execPath, [script, ...asc, ...PLACE, '--outFile', wasm], ROOT);
-    const file = join(work, 'board_test_wasm.c');
-    await run('wasm2c', [wasm, '-n', 'board_test', '-o', file]);
-    const text = readFileSync(file, 'utf8')
-      .replaceAll('mem->size', 'WASM_MEMORY_BYTES')
-      .replaceAll('mem->data', 'wasm_memory');
-    writeFileSync(file, text);
-    writeFileSync(join(work, 'board_test_abi.h'), header('board_test'));
-    rmSync(wasm);
-  });
+  const folder = await kept(
+    hashOf('board_test', ...sources, ...settings, version, wasm2cVersion),
+    async (work) => {
+      const wasm = join(work, 'board_test.wasm');
+      const script = join(ROOT, 'node_modules/assemblyscript/bin/asc.js');
+      const asc = ['assembly/board_test/index.ts', '--config', 'asconfig.json', '--target', 'scalar'];
+      await run(process.execPath, [script, ...asc, ...PLACE, '--outFile', wasm], ROOT);
+      const file = join(work, 'board_test_wasm.c');
+      await run('wasm2c', [wasm, '-n', 'board_test', '-o', file]);
+      const text = readFileSync(file, 'utf8')
+        .replaceAll('mem->size', 'WASM_MEMORY_BYTES')
+        .replaceAll('mem->data', 'wasm_memory');
+      writeFileSync(file, text);
+      writeFileSync(join(work, 'board_test_abi.h'), header('board_test'));
+      rmSync(wasm);
+    },
+  );
   // Of what comes out: the core's sources may change where this does not.
-  return { folder, hash: hashOf(...readdirSync(folder).sort().map((name) => readFileSync(join(folder, name)))) };
+  return {
+    folder,
+    hash: hashOf(
+      ...readdirSync(folder)
+        .sort()
+        .map((name) => readFileSync(join(folder, name))),
+    ),
+  };
 }
 
 /** The object for one board: its path. */

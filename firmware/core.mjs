@@ -80,7 +80,12 @@ function forgetOld() {
 function sourceHash(wasm2cVersion) {
   const folder = join(ROOT, 'assembly');
   const names = readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !/^(replay|board_test|abi\/board_test)/.test(name))
+    .filter(
+      (name) =>
+        name.endsWith('.ts') &&
+        !name.endsWith('.test.ts') &&
+        !/^(replay|board_test|abi\/board_test)/.test(name),
+    )
     .sort();
   const { version } = JSON.parse(
     readFileSync(join(ROOT, 'node_modules/assemblyscript/package.json'), 'utf8'),

@@ -31,7 +31,7 @@ export enum BoardTestOp {
   STEP = 5,
   /** How many of the operations of the last STEP came out right. */
   CHECK = 6,
-  /** The messages in the first a bytes of the request area, whose address ... */
+  /** The message in the first a bytes of the request area, its namespace filled in; the area's address ... */
   REQUEST = 7,
   /** ... comes from here. */
   REQUEST_AREA = 8,

@@ -87,7 +87,7 @@ function frame(flow: u32): i32 {
 function fib(): i32 {
   for (let n: u32 = 0; n < PREFIXES; n++) {
     const body = msg(MsgType.ROUTE_NEW, RouteRec.SIZE);
-    const plen: u32 = n & 3 ? 24 : 16 + (n >> 2) % 8;
+    const plen: u32 = n & 3 ? 24 : 16 + ((n >> 2) % 8);
     store<u32>(body, lab().net, RouteRec.NET);
     store<u8>(body, 2, RouteRec.FAMILY);
     store<u8>(body, <u8>plen, RouteRec.PLEN);
@@ -110,7 +110,7 @@ function fib(): i32 {
   return 0;
 }
 function internet(): u32 {
-  return (11 + (rnd() % 100)) << 24 | (rnd() & 0xffffff);
+  return ((11 + (rnd() % 100)) << 24) | (rnd() & 0xffffff);
 }
 
 /** lan 192.168.1.1/16 on port 0, wan 198.51.100.1/24 on port 1, a default route; the rules come from the host. */

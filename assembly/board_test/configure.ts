@@ -64,7 +64,7 @@ export function coreEmpty(seed: u32, small: bool, bytes: u32 = BOARD_TEST_MEMORY
   store<u32>(CONFIG, small ? 0 : 8, InitConfig.LARGE_SLOTS);
   store<u32>(CONFIG, 12, InitConfig.DEVICES);
   store<u32>(CONFIG, 2, InitConfig.NETS);
-  store<u32>(CONFIG, 16384, InitConfig.REQUEST_BYTES);
+  store<u32>(CONFIG, small ? 16384 : 49152, InitConfig.REQUEST_BYTES);
   store<u32>(CONFIG, 64, InitConfig.EVENTS);
   store<u32>(CONFIG, 32, InitConfig.DELIVERIES);
   store<u32>(CONFIG, 32, InitConfig.HANDLES);

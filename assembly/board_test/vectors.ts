@@ -325,7 +325,10 @@ function gro(): bool {
   if (sent(1) !== 1) return false;
   if (outFrame(1, 0) !== VNET_HDR + 54 + 3 * MSS) return false;
   if (load<u8>(OUT, VirtioNetHdr.GSO_TYPE) !== <u8>VIRTIO_NET_HDR_GSO_TCPV4) return false;
-  return load<u16>(OUT, VirtioNetHdr.GSO_SIZE) === <u16>MSS && bswap<u16>(load<u16>(OUT + VNET_HDR, 16)) === <u16>(40 + 3 * MSS);
+  return (
+    load<u16>(OUT, VirtioNetHdr.GSO_SIZE) === <u16>MSS &&
+    bswap<u16>(load<u16>(OUT + VNET_HDR, 16)) === <u16>(40 + 3 * MSS)
+  );
 }
 
 /** The other way: in by the port with the header, out by the plain one. */
@@ -338,7 +341,11 @@ function gso(): bool {
   d.df = 1;
   d.payload = 3 * MSS;
   build();
-  store<u16>(d.transport, ~bswap<u16>(<u16>fold(sum16(d.network + 12, 8, 0) + IPPROTO_TCP + 20 + 3 * MSS)), 16);
+  store<u16>(
+    d.transport,
+    ~bswap<u16>(<u16>fold(sum16(d.network + 12, 8, 0) + IPPROTO_TCP + 20 + 3 * MSS)),
+    16,
+  );
   store<u8>(VNET, 1, VirtioNetHdr.FLAGS);
   store<u8>(VNET, <u8>VIRTIO_NET_HDR_GSO_TCPV4, VirtioNetHdr.GSO_TYPE);
   store<u16>(VNET, 54, VirtioNetHdr.HDR_LEN);

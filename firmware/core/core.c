@@ -78,11 +78,13 @@ int32_t core_init(const struct init_config *wanted) {
     return 0;
 }
 
-int32_t core_lend(int32_t (*call)(struct Z_core_instance_t *, struct Z_env_instance_t *)) {
+int32_t core_lend(int32_t (*call)(struct Z_core_instance_t *, struct Z_env_instance_t *), bool fresh) {
     if (run == LINK_CORE_RUN_RUNNING) return -EBUSY;
     core_stop();
-    Z_core_init_module();
-    Z_core_instantiate(&core, &env);
+    if (fresh) {
+        Z_core_init_module();
+        Z_core_instantiate(&core, &env);
+    }
     return GUARDED(answer = call(&core, &env)) ? answer : -EFAULT;
 }
 

@@ -27,10 +27,11 @@ uint32_t core_status(void);
 int32_t core_request(uint64_t now, uint32_t bytes);
 int32_t core_rx(uint32_t handle, uint32_t queue, uint32_t count);
 int32_t core_poll(uint64_t now, uint32_t budget);
-/* The module itself and its memory, for the tests that work on them; their place is that of a core, -EBUSY if one runs. */
+/* The module itself and its memory, for the tests that work on them; their place is that of a core, -EBUSY if one runs.
+ * `fresh`: as it was loaded, without what calls before have left in it. */
 struct Z_core_instance_t;
 struct Z_env_instance_t;
-int32_t core_lend(int32_t (*call)(struct Z_core_instance_t *, struct Z_env_instance_t *));
+int32_t core_lend(int32_t (*call)(struct Z_core_instance_t *, struct Z_env_instance_t *), bool fresh);
 void core_stop(void);
 /* For tests: a trap inside of its code. */
 int32_t core_crash(void);

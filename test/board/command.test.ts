@@ -39,7 +39,7 @@ describe('ww board', () => {
       name: 'virt64',
       xlen: 64,
       mode: 'port',
-      capabilities: ['port', 'reflect', 'selftest'],
+      capabilities: ['port', 'core', 'reflect', 'selftest'],
       links: [{ port: 0, mac: '52:54:00:57:57:00', up: true, mtu: 1500 }],
       counters: { line: { bad: 0, lost: 0 }, ports: [{ tx_frames: 0 }] },
     });
@@ -48,7 +48,7 @@ describe('ww board', () => {
   it('selftest runs all tests of the board', async () => {
     const { code, out } = await run('selftest', LINE);
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ failed: 0, passed: 5 });
+    expect(JSON.parse(out)).toMatchObject({ failed: 0, passed: 21 });
   });
 
   it('reset starts the board again, and waits for it', async () => {

@@ -14,7 +14,7 @@ import { Link } from './net/link.js';
 import { Namespace } from './net/namespace.js';
 import { NetError } from './net_error.js';
 
-const RING_ENTRIES = 64;
+const RING_ENTRIES_MAX = 64;
 const PORTS_MS = 3000;
 
 export interface RemoteStackOptions extends Omit<RemoteCoreOptions, 'port' | 'frame'> {
@@ -111,7 +111,7 @@ export class RemoteStack {
       features: 0,
       vnetHdrLen: 0,
       large: false,
-      ringEntries: RING_ENTRIES,
+      ringEntries: this.ringEntries(),
     });
     const link = new Link(this.core, namespace.handle, info.ifindex, options.name);
     await link.up();
@@ -128,6 +128,12 @@ export class RemoteStack {
     await this.core.board.bind(info.handle, number);
     this.bind(number, link, info.handle, onState);
     return link;
+  }
+
+  /** A receive ring keeps a slot for each entry: all rings together leave room for what is under way. */
+  private ringEntries(): number {
+    const most = Math.min(RING_ENTRIES_MAX, this.core.sizes.smallSlots >> 2);
+    return 1 << (31 - Math.clz32(Math.max(most, 2)));
   }
 
   private bind(number: number, link: Link, handle: number, onState: RemotePortOptions['onState']): void {

@@ -11,7 +11,7 @@ import { SkbDropReason } from '../abi/drop_reason';
 import { Mib } from '../abi/snmp';
 import { skbGsoValidateNetworkLen } from '../dev/gso_len';
 import { gsoSegment } from '../dev/gso';
-import { isL3Slave, l3mdevIfindexOf, l3mdevLoopback } from '../dev/l3mdev';
+import { isL3Master, isL3Slave, l3mdevIfindexOf, l3mdevLoopback } from '../dev/l3mdev';
 import { NetDevice } from '../dev/net_device';
 import { nfHook } from '../dev/nf_hook';
 import { ipFastCsum } from '../lib/checksum';
@@ -23,6 +23,7 @@ import { AF_INET, Net, identCounter, mibAdd, mibInc } from '../net/net';
 import { exceptionFind, exceptionGwPtr } from '../route/exception';
 import { FibNh, RtType, nhGwPtr, nhInfo } from '../route/fib';
 import { kfreeSkbReason } from '../skb/free';
+import { nfctVrfBegin, nfctVrfEnd } from '../skb/nfct';
 import { SKB_F_FORWARDED, SkBuff } from '../skb/sk_buff';
 import { skbPush } from '../skb/skbuff';
 import { ipDoFragment } from './ip_do_fragment';
@@ -42,10 +43,16 @@ export function ipOutput(net: Net, skb: SkBuff, nh: FibNh): void {
   skb.dev = nh.dev;
   skb.protocol = ETH_P_IP;
   if (net.hookCount !== 0) {
-    const from = (skb.flags & SKB_F_FORWARDED) !== 0 ? indev : 0;
+    // Our own packets have come from nowhere, or from their VRF.
+    const known = (skb.flags & SKB_F_FORWARDED) !== 0 || isVrf(indev);
+    const from = known ? indev : 0;
     if (!nfHook(net, NFPROTO_IPV4, NetfilterHook.POST_ROUTING, skb, from, nh.dev)) return;
   }
   ipFinishOutput(net, skb, nh);
+}
+
+function isVrf(dev: usize): bool {
+  return dev !== 0 && isL3Master(changetype<NetDevice>(dev));
 }
 
 /** Behind POSTROUTING: what does not fit the MTU is cut. Linux: __ip_finish_output. */
@@ -199,8 +206,10 @@ function localOutHooks(net: Net, skb: SkBuff, nh: FibNh): bool {
   // "Don't divert multicast or local broadcast."
   if (isL3Slave(out) && load<u8>(skb.data, 16) < 0xe0) {
     skb.dev = out.l3mdev;
+    nfctVrfBegin(skb);
     if (!nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, out.l3mdev)) return false;
     if (!nfHook(net, NFPROTO_IPV4, NetfilterHook.POST_ROUTING, skb, 0, out.l3mdev)) return false;
+    nfctVrfEnd(skb);
   }
   return nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, nh.dev);
 }

@@ -12,6 +12,7 @@ import { Scratch, scratch } from '../lib/scratch';
 import { Errno } from '../net/errno';
 import { NFPROTO_IPV4, NetfilterHook } from '../net/hooks';
 import { FibNh, RtType } from '../route/fib';
+import { nfctVrfEnd } from '../skb/nfct';
 import { SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { IPV4_HDR_LEN, ipv4Daddr, ipv4Protocol, ipv4Saddr, ipv4Tos } from '../wire/ipv4';
 import { ipLocalOutFinish } from './ip_output';
@@ -39,6 +40,7 @@ function vrfOutput(skbPtr: usize, devPtr: usize): i32 {
   const out = fl.type === RtType.LOCAL ? l3mdevLoopback(net, nh.dev) : nh.dev;
   if (out === devPtr) return VrfOutput.LOCAL;
   skb.dst = fl.nh;
+  nfctVrfEnd(skb);
   if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV4, NetfilterHook.LOCAL_OUT, skb, 0, out))
     return VrfOutput.SENT;
   ipLocalOutFinish(net, skb, nh);

@@ -217,7 +217,7 @@ function reroute(skb: SkBuff, net: Net): bool {
 function resumeLocalOut(p: usize): void {
   const skb = changetype<SkBuff>(p);
   const net = changetype<NetDevice>(skb.dev).net;
-  if (reroute(skb, net)) ip6LocalOutFinish(net, skb, changetype<FibNh>(skb.dst));
+  if (reroute(skb, net)) ip6LocalOutFinish(net, skb, changetype<FibNh>(skb.dst), 0);
 }
 function resumePostRouting(p: usize): void {
   const skb = changetype<SkBuff>(p);

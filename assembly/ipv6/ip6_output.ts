@@ -20,6 +20,7 @@ import { AF_INET6, Net, mibAdd, mibInc } from '../net/net';
 import { exceptionFind, exceptionGwPtr } from '../route/exception';
 import { FibNh, RtType, nhGwPtr, nhInfo } from '../route/fib';
 import { kfreeSkbReason } from '../skb/free';
+import { nfctVrfBegin, nfctVrfEnd } from '../skb/nfct';
 import {
   CHECKSUM_NONE,
   CHECKSUM_UNNECESSARY,
@@ -226,7 +227,7 @@ export function ip6LocalOut(net: Net, skb: SkBuff): void {
   mibInc(net, Mib.Ip6OutRequests);
   if (net.hookCount !== 0 && !localOutHooks(net, skb)) return;
   // A hook may have found another way (ip6_route_me_harder).
-  ip6LocalOutFinish(net, skb, changetype<FibNh>(skb.dst));
+  ip6LocalOutFinish(net, skb, changetype<FibNh>(skb.dst), net.hookCount === 0 ? 0 : vrfOf(skb));
 }
 
 /** The device of our own address: lo, or the VRF that it is in. Linux: ip6_rt_get_dev_rcu. */
@@ -237,25 +238,34 @@ function ip6Loopback(net: Net, nh: FibNh, daddr: usize): usize {
 /** LOCAL_OUT; a packet that leaves a VRF passes it and POSTROUTING as the VRF's first. Linux: vrf_ip6_out_direct. */
 function localOutHooks(net: Net, skb: SkBuff): bool {
   const out = skb.dev;
-  const port = changetype<NetDevice>(out);
-  const daddr = ipv6Daddr(skb.data);
-  if (isL3Slave(port) && !ipv6AddrIsMulticast(daddr) && !ipv6AddrIsLinklocal(daddr)) {
-    skb.dev = port.l3mdev;
+  const vrf = vrfOf(skb);
+  if (vrf !== 0) {
+    skb.dev = vrf;
+    nfctVrfBegin(skb);
     if (!nfHook(net, NFPROTO_IPV6, NetfilterHook.LOCAL_OUT, skb, 0, skb.dev)) return false;
     if (!nfHook(net, NFPROTO_IPV6, NetfilterHook.POST_ROUTING, skb, 0, skb.dev)) return false;
+    nfctVrfEnd(skb);
     skb.dev = out;
   }
   return nfHook(net, NFPROTO_IPV6, NetfilterHook.LOCAL_OUT, skb, 0, out);
 }
 
-/** Behind LOCAL_OUT. */
-export function ip6LocalOutFinish(net: Net, skb: SkBuff, nh: FibNh): void {
+/** The VRF that a packet of our own leaves; groups and the link have none. */
+function vrfOf(skb: SkBuff): usize {
+  const port = changetype<NetDevice>(skb.dev);
+  if (!isL3Slave(port)) return 0;
+  const daddr = ipv6Daddr(skb.data);
+  return ipv6AddrIsMulticast(daddr) || ipv6AddrIsLinklocal(daddr) ? 0 : port.l3mdev;
+}
+
+/** Behind LOCAL_OUT. `vrf`: the one that it left, or 0. */
+export function ip6LocalOutFinish(net: Net, skb: SkBuff, nh: FibNh, vrf: usize): void {
   if (conf6(changetype<NetDevice>(skb.dev), Ipv6Conf.DISABLE_IPV6) !== 0) {
     mibInc(net, Mib.Ip6OutDiscards);
     kfreeSkbReason(skb, SkbDropReason.IPV6DISABLED);
     return;
   }
-  ip6Output(skb, net, nh, 0);
+  ip6Output(skb, net, nh, vrf);
 }
 
 /**

@@ -16,6 +16,7 @@ import { Errno } from '../net/errno';
 import { NFPROTO_IPV6, NetfilterHook } from '../net/hooks';
 import { Net } from '../net/net';
 import { FibNh, RtType } from '../route/fib';
+import { nfctVrfEnd } from '../skb/nfct';
 import { SkBuff, skbHeadlen } from '../skb/sk_buff';
 import { IPV6_HDR_LEN, NEXTHDR_ICMP, ipv6Daddr, ipv6Dsfield, ipv6Nexthdr, ipv6Saddr } from '../wire/ipv6';
 import { ipv6AddrIsLinklocal, ipv6AddrIsMulticast } from '../wire/ipv6_addr';
@@ -76,9 +77,10 @@ function vrfOutput(skbPtr: usize, devPtr: usize): i32 {
   if (out === devPtr) return VrfOutput.LOCAL;
   skb.dst = fl.nh;
   skb.dev = out;
+  nfctVrfEnd(skb);
   if (net.hookCount !== 0 && !nfHook(net, NFPROTO_IPV6, NetfilterHook.LOCAL_OUT, skb, 0, out))
     return VrfOutput.SENT;
-  ip6LocalOutFinish(net, skb, nh);
+  ip6LocalOutFinish(net, skb, nh, devPtr);
   return VrfOutput.SENT;
 }
 

@@ -10,6 +10,9 @@ import { SkBuff } from './sk_buff';
 /** Linux: NFCT_INFOMASK, NFCT_PTRMASK. */
 export const NFCT_INFOMASK: usize = 7;
 
+/** In `nfct` without a connection: not to be tracked. Linux: IP_CT_UNTRACKED. */
+export const NFCT_UNTRACKED: usize = 7;
+
 /** Offset in NfConn of its reference count (netfilter/nf_conntrack asserts it). */
 export const NFCT_USE_OFFSET: usize = 60;
 
@@ -86,6 +89,16 @@ export function nfctPut(nfct: usize): void {
   const use = load<u32>(ct, NFCT_USE_OFFSET) - 1;
   store<u32>(ct, use, NFCT_USE_OFFSET);
   if (use === 0) call_indirect<void>(opIndex(Op.NF_CONNTRACK_DESTROY), ct);
+}
+
+/** While a packet of our own passes hooks as its VRF's it has no connection yet. Linux: vrf_nf_set_untracked. */
+export function nfctVrfBegin(skb: SkBuff): void {
+  if (skb.nfct === 0) skb.nfct = NFCT_UNTRACKED;
+}
+
+/** From now on it passes them as its port's. Linux: vrf_nf_reset_ct. */
+export function nfctVrfEnd(skb: SkBuff): void {
+  if (skb.nfct === NFCT_UNTRACKED) skb.nfct = 0;
 }
 
 /** The packet forgets its connection: it goes to another namespace, or to the wire. */

@@ -9,6 +9,7 @@ import { natCases } from './cases/nat.js';
 import { payload } from './cases/payload.js';
 import { sets } from './cases/sets.js';
 import { statements } from './cases/statements.js';
+import { vrf } from './cases/vrf.js';
 import type { NftCase } from './nft_case.js';
 
 export function allCases(): readonly NftCase[] {
@@ -23,5 +24,6 @@ export function allCases(): readonly NftCase[] {
     ...families,
     ...deeper,
     ...guest,
+    ...vrf,
   ];
 }

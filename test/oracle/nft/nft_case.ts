@@ -1,5 +1,5 @@
 /** A case of the nftables oracle: a ruleset, and what the traffic through it is about. */
-import type { FrameStep, Need, PortName, Setup } from '../router.js';
+import { type FrameStep, type Need, type PortName, type Setup, STANDARD_IP } from '../router.js';
 import type { Focus } from './traffic.js';
 
 export interface NftCase {
@@ -10,6 +10,8 @@ export interface NftCase {
   readonly focus?: readonly Focus[];
   /** The ports are of a bridge br0 that has the router's addresses, for the bridge family. */
   readonly bridge?: true;
+  /** Both ports are in the VRF red. */
+  readonly vrf?: true;
   readonly setup?: Setup;
   /** In place of traffic: `PORT HEX`, as a failure prints them. */
   readonly frames?: readonly string[];
@@ -74,8 +76,18 @@ export function frameLine({ port, frame }: FrameStep): string {
   return `${port} ${Buffer.from(frame).toString('hex')}`;
 }
 
-export function setupOf({ bridge, setup }: NftCase): Setup {
+/** With the routes in the VRF's table. */
+const VRF: readonly string[] = [
+  'link add red type vrf table 10',
+  'link set red up',
+  'link set lan0 master red',
+  'link set wan0 master red',
+  ...[...STANDARD_IP, ...ROUTES].map((line) => (line.startsWith('route') ? `${line} table 10` : line)),
+];
+
+export function setupOf({ bridge, vrf, setup }: NftCase): Setup {
   const sysctl = { ...SYSCTL, ...setup?.sysctl };
   if (bridge === true) return { ...setup, base: BRIDGE, sysctl: { ...sysctl, ...HOST } };
+  if (vrf === true) return { ...setup, base: VRF, sysctl };
   return { ...setup, ip: [...ROUTES, ...(setup?.ip ?? [])], sysctl };
 }

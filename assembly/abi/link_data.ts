@@ -128,6 +128,7 @@ export const BOND_MODE_ACTIVEBACKUP: u32 = 1;
 export const BOND_MODE_XOR: u32 = 2;
 export const BOND_MODE_BROADCAST: u32 = 3;
 export const BOND_MODE_8023AD: u32 = 4;
+export const BOND_MODE_TLB: u32 = 5;
 export const BOND_XMIT_POLICY_LAYER2: u32 = 0;
 export const BOND_XMIT_POLICY_LAYER34: u32 = 1;
 export const BOND_XMIT_POLICY_LAYER23: u32 = 2;

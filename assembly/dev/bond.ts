@@ -4,12 +4,13 @@
  *   devQueueXmit(bond) ─► bondXmit: by mode ─┬─ active-backup: the active port     ─► devQueueXmit(port)
  *                                            ├─ balance-rr: the next
  *                                            ├─ balance-xor, 802.3ad: by hash
+ *                                            ├─ balance-tlb: by load (bond_tlb)
  *                                            └─ broadcast: all
  *   port ─► rx_handler ─┬─ slow protocols (802.3ad) ─► bond_3ad
  *                       ├─ from a port that is not in use: to an end
  *                       └─ the bond's stack
  *
- * Differs: no balance-tlb and balance-alb.
+ * Differs: no balance-alb.
  */
 import {
   BOND_FOM_ACTIVE,
@@ -21,6 +22,7 @@ import {
   BOND_MODE_ACTIVEBACKUP,
   BOND_MODE_BROADCAST,
   BOND_MODE_ROUNDROBIN,
+  BOND_MODE_TLB,
 } from '../abi/link_data';
 import { SkbDropReason } from '../abi/drop_reason';
 import { NetifF } from '../abi/features';
@@ -36,7 +38,7 @@ import { Net } from '../net/net';
 import { NetdevEvent } from '../net/registry';
 import { consumeSkb, kfreeSkbReason } from '../skb/free';
 import { PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, SkBuff } from '../skb/sk_buff';
-import { pskbMayPull, skbClone } from '../skb/skbuff';
+import { pskbMayPull, skbClone, skbCowHead } from '../skb/skbuff';
 import { ETH_HLEN, ETH_P_SLOW, isLinkLocalEtherAddr } from '../wire/ethernet';
 import {
   AD_MARKER_INFORMATION_SUBTYPE,
@@ -74,10 +76,19 @@ import {
   bondSetActive,
   bondSetInactive,
   bondSlave,
+  bondUsesPrimary,
   firstSlave,
   nextSlave,
   slaveDev,
 } from './bond_slave';
+import {
+  bondTlbClear,
+  bondTlbReady,
+  bondTlbRebalance,
+  bondTlbSlave,
+  bondTlbSource,
+  bondTlbTick,
+} from './bond_tlb';
 import {
   ARPHRD_ETHER,
   DevKind,
@@ -214,6 +225,16 @@ function bondXmit(skbPtr: usize, devPtr: usize): i32 {
     case BOND_MODE_BROADCAST:
       broadcast(dev, skb);
       return NETDEV_TX_OK;
+    case BOND_MODE_TLB:
+      slave = bondTlbSlave(dev, skb);
+      if (slave !== 0 && !canTx(changetype<BondSlave>(slave))) {
+        bondTlbClear(bond, changetype<BondSlave>(slave), false);
+        slave = 0;
+      } else if (slave !== 0) {
+        if (slave !== activeSlave(bond) && !skbCowHead(skb, 0)) slave = 0;
+        else bondTlbSource(dev, changetype<BondSlave>(slave), skb);
+      }
+      break;
     default:
       slave = slaveByHash(dev, skb);
   }
@@ -224,6 +245,10 @@ function bondXmit(skbPtr: usize, devPtr: usize): i32 {
   }
   sendBy(dev, changetype<BondSlave>(slave), skb);
   return NETDEV_TX_OK;
+}
+
+function activeSlave(bond: Bond): usize {
+  return bond.active === 0 ? 0 : changetype<usize>(bondSlave(changetype<NetDevice>(bond.active)));
 }
 
 /** Linux: bond_rr_gen_slave_id. */
@@ -323,6 +348,7 @@ function bondEnslave(devPtr: usize, portPtr: usize, _b: usize): i32 {
   const port = changetype<NetDevice>(portPtr);
   const bond = bondOf(dev);
   if (port.upper !== 0 || port.rxHandler !== 0) return -Errno.EBUSY;
+  if (bond.mode === <u8>BOND_MODE_TLB && !bondTlbReady(bond)) return -Errno.ENOMEM;
   if ((port.flags & IFF_MASTER) !== 0 && port.kind === DevKind.BOND) return -Errno.EPERM;
   if (port.type !== ARPHRD_ETHER || (port.flags & IFF_LOOPBACK) !== 0) return -Errno.EINVAL;
   // "Device can not be enslaved while up."
@@ -345,7 +371,8 @@ function bondEnslave(devPtr: usize, portPtr: usize, _b: usize): i32 {
   }
   let err = devSetMtu(port, dev.mtu);
   const keepMac = bond.failOverMac !== <u8>BOND_FOM_NONE && bond.mode === <u8>BOND_MODE_ACTIVEBACKUP;
-  if (err === 0 && !keepMac) err = setPortMac(port, dev.addr);
+  // With balance-tlb each has its own; the active one takes the bond's.
+  if (err === 0 && !keepMac && bond.mode !== <u8>BOND_MODE_TLB) err = setPortMac(port, dev.addr);
   if (err === 0) {
     port.flags |= IFF_SLAVE;
     err = devOpen(port);
@@ -368,8 +395,9 @@ function bondEnslave(devPtr: usize, portPtr: usize, _b: usize): i32 {
   if ((dev.flags & IFF_PROMISC) !== 0) devSetPromiscuity(port, 1);
   startLink(bond, slave);
   bondArpBegin(slave);
-  if (bond.mode === <u8>BOND_MODE_ACTIVEBACKUP) {
+  if (bondUsesPrimary(bond)) {
     bondSetInactive(slave);
+    if (bond.mode === <u8>BOND_MODE_TLB) bondTlbRebalance(bond);
     bondSelectActive(dev);
   } else if (bond.mode === <u8>BOND_MODE_8023AD) {
     if (dev.portHead === portPtr) bond.aggSelectTimer = 1;
@@ -421,6 +449,7 @@ function bondRelease(devPtr: usize, portPtr: usize, _b: usize): i32 {
   if (bond.currentArpSlave === portPtr) bond.currentArpSlave = 0;
   const wasActive = bond.active === portPtr;
   bond.active = wasActive ? 0 : bond.active;
+  if (bond.mode === <u8>BOND_MODE_TLB) bondTlbClear(bond, slave, false);
   if ((dev.flags & IFF_PROMISC) !== 0) devSetPromiscuity(port, -1);
   netdevUpperDevUnlink(port);
   bond.slaveCount--;
@@ -449,7 +478,7 @@ function bondOpen(devPtr: usize, _a: usize, _b: usize): i32 {
   const bond = bondOf(dev);
   for (let at = firstSlave(dev); at !== 0; at = nextSlave(changetype<BondSlave>(at))) {
     const slave = changetype<BondSlave>(at);
-    if (bond.mode === <u8>BOND_MODE_ACTIVEBACKUP && slave.dev !== bond.active) bondSetInactive(slave);
+    if (bondUsesPrimary(bond) && slave.dev !== bond.active) bondSetInactive(slave);
     else if (bond.mode !== <u8>BOND_MODE_8023AD) bondSetActive(slave);
   }
   bondStartTimers(dev);
@@ -476,7 +505,12 @@ export function bondStartTimers(dev: NetDevice): void {
   const now = root().now;
   if (bond.miimon !== 0) timerAdd(miiTimer(dev), now);
   if (bond.arpInterval !== 0) timerAdd(arpTimer(dev), now);
-  if (bond.mode === <u8>BOND_MODE_8023AD) timerAdd(adTimer(dev), now + AD_TICK_MS * MS);
+  if (ticks(bond)) timerAdd(adTimer(dev), now + AD_TICK_MS * MS);
+}
+
+/** LACP and balance-tlb do something every 100 ms. */
+function ticks(bond: Bond): bool {
+  return bond.mode === <u8>BOND_MODE_8023AD || bond.mode === <u8>BOND_MODE_TLB;
 }
 
 function miiTimerHandler(devPtr: usize): void {
@@ -497,9 +531,9 @@ function arpTimerHandler(devPtr: usize): void {
 
 function adTimerHandler(devPtr: usize): void {
   const dev = changetype<NetDevice>(devPtr);
-  bond3adTick(dev);
-  if (bondOf(dev).mode === <u8>BOND_MODE_8023AD && (dev.flags & IFF_UP) !== 0)
-    timerAdd(adTimer(dev), root().now + AD_TICK_MS * MS);
+  if (bondOf(dev).mode === <u8>BOND_MODE_TLB) bondTlbTick(dev);
+  else bond3adTick(dev);
+  if (ticks(bondOf(dev)) && (dev.flags & IFF_UP) !== 0) timerAdd(adTimer(dev), root().now + AD_TICK_MS * MS);
 }
 
 /** Linux: bond_slave_netdev_event. A port that is set down by hand is seen by the next look at its link. */
@@ -535,6 +569,10 @@ function bondSetMac(devPtr: usize, macPtr: usize, _b: usize): i32 {
   const mac = load<u64>(macPtr) & MAC_MASK;
   if (bond.mode === <u8>BOND_MODE_ACTIVEBACKUP && bond.failOverMac === <u8>BOND_FOM_ACTIVE)
     return -Errno.EOPNOTSUPP;
+  if (bond.mode === <u8>BOND_MODE_TLB) {
+    // Only the active one has the bond's address.
+    return bond.active === 0 ? 0 : setPortMac(changetype<NetDevice>(bond.active), mac);
+  }
   for (let at = firstSlave(dev); at !== 0; at = nextSlave(changetype<BondSlave>(at))) {
     const err = setPortMac(slaveDev(changetype<BondSlave>(at)), mac);
     if (err !== 0) return err;
@@ -544,7 +582,10 @@ function bondSetMac(devPtr: usize, macPtr: usize, _b: usize): i32 {
 
 function bondUninit(devPtr: usize, _a: usize, _b: usize): i32 {
   const dev = changetype<NetDevice>(devPtr);
-  if (dev.priv !== 0) bondStop(devPtr, 0, 0);
+  if (dev.priv !== 0) {
+    bondStop(devPtr, 0, 0);
+    if (bondOf(dev).tlbTable !== 0) kfree(bondOf(dev).tlbTable);
+  }
   kfree(dev.priv);
   dev.priv = 0;
   return 0;
@@ -553,7 +594,7 @@ function bondUninit(devPtr: usize, _a: usize, _b: usize): i32 {
 /** `ip link set bond0 type bond active_slave`: only a port that is up. */
 export function bondSetActiveSlave(dev: NetDevice, port: NetDevice | null): i32 {
   const bond = bondOf(dev);
-  if (bond.mode !== <u8>BOND_MODE_ACTIVEBACKUP) return -Errno.EINVAL;
+  if (!bondUsesPrimary(bond)) return -Errno.EINVAL;
   if (port === null) {
     bondChangeActive(dev, 0);
     bondSelectActive(dev);

@@ -19,6 +19,7 @@ import {
   BOND_MODE_8023AD,
   BOND_MODE_ACTIVEBACKUP,
   BOND_MODE_ROUNDROBIN,
+  BOND_MODE_TLB,
   BOND_PRI_RESELECT_ALWAYS,
 } from '../abi/link_data';
 import { root } from '../lib/root';
@@ -34,10 +35,12 @@ import {
   bondSetActive,
   bondSetInactive,
   bondSlave,
+  bondUsesPrimary,
   firstSlave,
   nextSlave,
   slaveDev,
 } from './bond_slave';
+import { bondTlbActive, bondTlbClear, bondTlbRebalance } from './bond_tlb';
 import { IFF_UP, NetDevice, devSetAddr, devSetCarrier, netifRunning } from './net_device';
 
 const MS: u64 = 1_000_000;
@@ -81,7 +84,8 @@ export function bondMiiMonitor(bondDev: NetDevice): void {
         ignoreUpdelay = false;
         // LACP says when it may be used; in the modes that use all, now.
         if (bond.mode === <u8>BOND_MODE_8023AD) slave.backup = 1;
-        else if (bond.mode !== <u8>BOND_MODE_ACTIVEBACKUP) bondSetActive(slave);
+        else if (!bondUsesPrimary(bond)) bondSetActive(slave);
+        if (bond.mode === <u8>BOND_MODE_TLB) bondTlbRebalance(bond);
         bond3adLinkChange(slave, true);
       }
       if (bond.active === 0 || slave.dev === bond.primary) failover = true;
@@ -89,6 +93,7 @@ export function bondMiiMonitor(bondDev: NetDevice): void {
       slave.linkFailures++;
       if (bond.mode === <u8>BOND_MODE_ACTIVEBACKUP || bond.mode === <u8>BOND_MODE_8023AD)
         bondSetInactive(slave);
+      if (bond.mode === <u8>BOND_MODE_TLB) bondTlbClear(bond, slave, false);
       bond3adLinkChange(slave, false);
       if (slave.dev === bond.active) failover = true;
     }
@@ -202,16 +207,20 @@ export function bondChangeActive(bondDev: NetDevice, port: usize): void {
   bond.active = port;
   if (port !== 0) bondSlave(changetype<NetDevice>(port)).lastLinkUp = <i64>root().now;
   if ((bondDev.flags & IFF_UP) !== 0 && bond.resendIgmp !== 0) {
-    const backup = bond.mode === <u8>BOND_MODE_ACTIVEBACKUP && port !== 0;
+    const backup = bondUsesPrimary(bond) && port !== 0;
     if (backup || bond.mode === <u8>BOND_MODE_ROUNDROBIN) {
       bond.igmpRetrans = bond.resendIgmp;
       timerAdd(changetype<Timer>(bondDev.priv + BOND_IGMP_TIMER), root().now + IGMP_FIRST);
     }
   }
-  if (bond.mode !== <u8>BOND_MODE_ACTIVEBACKUP) return;
+  if (!bondUsesPrimary(bond)) return;
   if (old !== 0) bondSetInactive(bondSlave(changetype<NetDevice>(old)));
   if (port === 0) return;
   bondSetActive(bondSlave(changetype<NetDevice>(port)));
+  if (bond.mode === <u8>BOND_MODE_TLB) {
+    bondTlbActive(bondDev, port, old);
+    return;
+  }
   failOverMac(bondDev, changetype<NetDevice>(port), old);
   if ((bondDev.flags & IFF_UP) === 0) return;
   bond.sendPeerNotif = <u32>bond.numPeerNotif * max<u32>(1, intervals(bond, bond.peerNotifDelay));

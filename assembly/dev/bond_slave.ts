@@ -4,7 +4,7 @@
  *
  *   bond.priv ─► Bond        port.rxHandlerData ─► BondSlave        the ports in order: bond.portHead, port.portNext
  */
-import { BOND_MAX_ARP_TARGETS } from '../abi/link_data';
+import { BOND_MAX_ARP_TARGETS, BOND_MODE_ACTIVEBACKUP, BOND_MODE_TLB } from '../abi/link_data';
 import { TIMER_BYTES } from '../lib/timer_wheel';
 import { NetDevice } from './net_device';
 
@@ -54,9 +54,14 @@ export class Bond {
   igmpRetrans: u32;
   /** Without an active port: the one that is tried out, a NetDevice. */
   currentArpSlave: usize;
+  // balance-tlb (bond_tlb): flows, bytes that were of none, ticks until they are assigned anew and until ports tell theirs
+  tlbTable: usize;
+  tlbUnbalanced: u64;
+  tlbTicks: u32;
+  tlbLearnTicks: u32;
   // u32 arpTargets[16], network order; Timer mii, ad, arp, igmp
 }
-export const BOND_ARP_TARGETS: usize = 112;
+export const BOND_ARP_TARGETS: usize = 136;
 export const BOND_MII_TIMER: usize = BOND_ARP_TARGETS + ((<usize>BOND_MAX_ARP_TARGETS) << 2);
 export const BOND_AD_TIMER: usize = BOND_MII_TIMER + TIMER_BYTES;
 export const BOND_ARP_TIMER: usize = BOND_AD_TIMER + TIMER_BYTES;
@@ -123,9 +128,11 @@ export class BondSlave {
   lastTx: i64;
   lastRx: i64;
   lastLinkUp: i64;
+  /** balance-tlb: bytes per second of the flows that it was given. */
+  tlbLoad: u32;
   // i64 targetRx[16]: when each target last answered
 }
-export const SLAVE_TARGET_RX: usize = 152;
+export const SLAVE_TARGET_RX: usize = 160;
 export const BOND_SLAVE_BYTES: usize = SLAVE_TARGET_RX + ((<usize>BOND_MAX_ARP_TARGETS) << 3);
 
 export function bondOf(dev: NetDevice): Bond {
@@ -154,6 +161,11 @@ export function firstSlave(bond: NetDevice): usize {
   return bond.portHead === 0 ? 0 : changetype<usize>(bondSlave(changetype<NetDevice>(bond.portHead)));
 }
 
+/** One port is the active one, whose choice is the bond's. Linux: bond_uses_primary. */
+export function bondUsesPrimary(bond: Bond): bool {
+  return bond.mode === <u8>BOND_MODE_ACTIVEBACKUP || bond.mode === <u8>BOND_MODE_TLB;
+}
+
 /** Linux: bond_set_slave_active_flags. */
 export function bondSetActive(slave: BondSlave): void {
   slave.backup = 0;
@@ -162,6 +174,7 @@ export function bondSetActive(slave: BondSlave): void {
 
 /** Linux: bond_set_slave_inactive_flags. */
 export function bondSetInactive(slave: BondSlave): void {
-  slave.backup = 1;
+  // balance-tlb sends by all, and hears one.
+  if (slaveBond(slave).mode !== <u8>BOND_MODE_TLB) slave.backup = 1;
   slave.inactive = slaveBond(slave).allSlavesActive === 0 ? 1 : 0;
 }

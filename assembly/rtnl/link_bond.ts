@@ -7,6 +7,7 @@ import {
   BOND_FOM_FOLLOW,
   BOND_MAX_ARP_TARGETS,
   BOND_MODE_8023AD,
+  BOND_MODE_TLB,
   BOND_MODE_ACTIVEBACKUP,
   BOND_PRI_RESELECT_FAILURE,
   BOND_XMIT_POLICY_VLAN_SRCMAC,
@@ -55,7 +56,8 @@ export function bondChange(dev: NetDevice, data: usize): i32 {
   if (err !== 0) return err;
   if (Asked.has(data, BondField.MODE)) {
     bond.mode = load<u8>(data, BondData.MODE);
-    if (bond.mode === <u8>BOND_MODE_8023AD && bond.miimon === 0) bond.miimon = DEFAULT_MIIMON;
+    const links = bond.mode === <u8>BOND_MODE_8023AD || bond.mode === <u8>BOND_MODE_TLB;
+    if (links && bond.miimon === 0) bond.miimon = DEFAULT_MIIMON;
   }
   if (Asked.has(data, BondField.XMIT_HASH_POLICY))
     bond.xmitPolicy = load<u8>(data, BondData.XMIT_HASH_POLICY);
@@ -150,8 +152,8 @@ function checkArp(bond: Bond, mode: u32, data: usize): i32 {
 function check(dev: NetDevice, bond: Bond, data: usize): i32 {
   const mode: u32 = Asked.has(data, BondField.MODE) ? load<u8>(data, BondData.MODE) : bond.mode;
   if (Asked.has(data, BondField.MODE)) {
-    // balance-tlb and balance-alb are not there.
-    if (mode > BOND_MODE_8023AD) return -Errno.EOPNOTSUPP;
+    // balance-alb is not there.
+    if (mode > BOND_MODE_TLB) return -Errno.EOPNOTSUPP;
     if ((dev.flags & IFF_UP) !== 0) return -Errno.EBUSY;
     if (dev.portHead !== 0) return -Errno.EBUSY;
   }
@@ -181,7 +183,7 @@ function check(dev: NetDevice, bond: Bond, data: usize): i32 {
   if (Asked.has(data, BondField.AD_USER_PORT_KEY) && up) return -Errno.EBUSY;
   const primary = load<i32>(data, BondData.PRIMARY);
   if (Asked.has(data, BondField.PRIMARY)) {
-    if (mode !== BOND_MODE_ACTIVEBACKUP) return -Errno.EINVAL;
+    if (mode !== BOND_MODE_ACTIVEBACKUP && mode !== BOND_MODE_TLB) return -Errno.EINVAL;
     if (primary !== 0 && portOf(dev, primary) === null) return -Errno.EINVAL;
   }
   const active = load<i32>(data, BondData.ACTIVE_SLAVE);

@@ -36,8 +36,15 @@ export const VIRTUAL_SECTIONS = {
 const VID_MAX = 4094;
 const TABLE_MAX = 2 ** 32 - 1;
 const MACVLAN_MODES = ['private', 'vepa', 'bridge', 'passthru', 'source'] as const;
-const BOND_MODES = ['balance-rr', 'active-backup', 'balance-xor', 'broadcast', '802.3ad'] as const;
-const BOND_MODES_LATER = ['balance-tlb', 'balance-alb'];
+const BOND_MODES = [
+  'balance-rr',
+  'active-backup',
+  'balance-xor',
+  'broadcast',
+  '802.3ad',
+  'balance-tlb',
+] as const;
+const BOND_MODES_LATER = ['balance-alb'];
 const POLICIES = ['layer2', 'layer3+4', 'layer2+3', 'encap2+3', 'encap3+4'] as const;
 const BOND_LATER = ['learn-packet-interval', 'gratuitious-arp'];
 const ARP_VALIDATES = ['none', 'active', 'backup', 'all'] as const;

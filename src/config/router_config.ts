@@ -126,7 +126,7 @@ export type VirtualConfig =
 export interface BondConfig {
   readonly kind: 'bond';
   readonly interfaces: readonly string[];
-  readonly mode?: 'balance-rr' | 'active-backup' | 'balance-xor' | 'broadcast' | '802.3ad';
+  readonly mode?: 'balance-rr' | 'active-backup' | 'balance-xor' | 'broadcast' | '802.3ad' | 'balance-tlb';
   readonly xmitHashPolicy?: 'layer2' | 'layer3+4' | 'layer2+3' | 'encap2+3' | 'encap3+4';
   readonly lacpRate?: 'slow' | 'fast';
   readonly adSelect?: 'stable' | 'bandwidth' | 'count';

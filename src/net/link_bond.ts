@@ -10,7 +10,7 @@ import { formatIp, parseIp } from '../config/ip_address.js';
 import { NetError } from '../net_error.js';
 import { getMac, putMac } from './link_name.js';
 
-const MODES = ['balance-rr', 'active-backup', 'balance-xor', 'broadcast', '802.3ad'] as const;
+const MODES = ['balance-rr', 'active-backup', 'balance-xor', 'broadcast', '802.3ad', 'balance-tlb'] as const;
 const POLICIES = ['layer2', 'layer3+4', 'layer2+3', 'encap2+3', 'encap3+4', 'vlan+srcmac'] as const;
 const RATES = ['slow', 'fast'] as const;
 const AD_SELECTS = ['stable', 'bandwidth', 'count'] as const;
@@ -30,7 +30,7 @@ const LINK_STATES = ['up', 'fail', 'down', 'back'] as const;
 
 /** ip-link(8)'s names in camel case. */
 export interface BondOptions {
-  /** Default, as Linux's: balance-rr. balance-tlb and balance-alb are not supported. */
+  /** Default, as Linux's: balance-rr. balance-alb is not supported. */
   mode?: (typeof MODES)[number];
   xmitHashPolicy?: (typeof POLICIES)[number];
   lacpRate?: (typeof RATES)[number];

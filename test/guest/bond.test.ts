@@ -89,6 +89,25 @@ it(
 );
 
 it(
+  'balance-tlb on both sides: goes on with the other link, whose address becomes that of the bond',
+  async () => {
+    await bonds('mode balance-tlb miimon 100');
+    await expect.poll(answered, PATIENCE).toBe(true);
+    expect(await linuxBond()).toContain('Currently Active Slave: eth0');
+    expect(await ourActive()).toBe('lan0');
+    const address = async (name: string) => (await lab.router.call('link', name)).mac;
+    const bond = await address('bond0');
+    expect([await address('lan0'), (await address('wan0')) === bond]).toEqual([bond, false]);
+    await lab.router.call('setLink', 'lan0', { up: false });
+    lab.lan.ip('link', 'set', 'eth0', 'down');
+    await expect.poll(answered, PATIENCE).toBe(true);
+    expect(await linuxBond()).toContain('Currently Active Slave: eth1');
+    expect([await ourActive(), await address('wan0')]).toEqual(['wan0', bond]);
+  },
+  LIMIT_MS,
+);
+
+it(
   'fails over by the ARP monitor while carriers stay, and so does Linux',
   async () => {
     // Each asks the other; what is cut carries nothing, though the links stay up.

@@ -1,5 +1,6 @@
 /** bond: failover under a running stream of pings, announcements, spreading, and LACP between two of our bonds. */
 import { describe, expect, test } from 'vitest';
+import { formatMac } from '../../src/config/ip_address.js';
 import { AF_INET } from '../../src/net/ip.js';
 import type { Link } from '../../src/net/link.js';
 import type { BondOptions } from '../../src/net/link_bond.js';
@@ -249,6 +250,47 @@ describe('the modes that use all ports', () => {
     const [a, b] = await spread({ mode: 'balance-xor', xmitHashPolicy: 'layer3+4' }, 64);
     expect(a! + b!).toBe(64);
     expect(Math.min(a!, b!)).toBeGreaterThan(16);
+  });
+
+  test('balance-tlb gives flows to the port that carries least, with its address, and is heard by the active one', async () => {
+    const { stack, ns, drivers, bond, macs, ports } = await atPorts({
+      mode: 'balance-tlb',
+      miimon: 100,
+      xmitHashPolicy: 'layer3+4',
+    });
+    await ns.addNeighbour(bond, { address: '10.0.0.2', mac: '02:00:00:00:00:aa' });
+    const carried = async () => {
+      for (const driver of drivers) driver.sent.length = 0;
+      for (let i = 0; i < 64; i++)
+        await ns.send(
+          AF_INET,
+          ip4({ src: '10.0.0.1', dst: '10.0.0.2' }, udp({ sport: 1000 + 2 * i, dport: 9 })),
+        );
+      stack.run(10);
+      return drivers.map((driver) => driver.sent.filter((f) => f[12] === 8 && f[23] === 17));
+    };
+    // Nobody knows yet what a flow carries: all are the other port's, as the active one has sent what is of no flow.
+    expect((await carried()).map((sent) => sent.length)).toEqual([0, 64]);
+    stack.run(11_000);
+    const [a, b] = await carried();
+    expect([a!.length + b!.length, a!.length > 20, b!.length > 20]).toEqual([64, true, true]);
+    const source = (sent: Uint8Array[]) => new Set(sent.map((f) => formatMac(f.slice(6, 12))));
+    expect([source(a!), source(b!)]).toEqual([new Set([macs[0]]), new Set([macs[1]])]);
+    // Once a second each port says where its address is.
+    for (const driver of drivers) driver.sent.length = 0;
+    stack.run(1000);
+    const learned = drivers.map((driver) =>
+      driver.sent
+        .filter((f) => f[12] === 0x90 && f[13] === 0)
+        .map((f) => [formatMac(f.slice(0, 6)), formatMac(f.slice(6, 12))]),
+    );
+    expect(learned).toEqual(macs.map((one) => [[one, one]]));
+    // The other takes over, with the bond's address.
+    await ports[0]!.down();
+    stack.run(200);
+    const [, rest] = await carried();
+    expect([rest!.length, source(rest!)]).toEqual([64, new Set([macs[0]])]);
+    await stack.close();
   });
 
   test('broadcast sends by all', async () => {

@@ -3,10 +3,15 @@
  *
  *   RemoteStack ─► RemoteCore ─► serial line ─► the board's core
  *     ├─► Namespace, Link (src/net): the same code as for a local core
- *     └─► ports: `board:0`, the Ethernet of the board; the board moves their frames
+ *     ├─► ports: `board:0`, the Ethernet of the board; the board moves their frames
+ *     └─► ports of the line: a driver of this machine, whose frames go over the line (remote/line_port)
  */
+import { LINK_LINE_PORT, LINK_LINE_PORTS } from '../assembly/abi/link.js';
 import { MsgType, NetRec } from '../assembly/abi/request.js';
 import type { PortState } from './core/core.js';
+import type { Driver } from './drivers/driver.js';
+import { randomMac } from './drivers/mac.js';
+import { LinePort } from './remote/line_port.js';
 import { RemoteCore, type RemoteCoreOptions } from './remote/remote_core.js';
 import type { BoardPort } from './drivers/serial/link_messages.js';
 import { parseSerial } from './drivers/serial/serial_spec.js';
@@ -15,9 +20,10 @@ import { Namespace } from './net/namespace.js';
 import { NetError } from './net_error.js';
 
 const RING_ENTRIES_MAX = 64;
+const MTU = 1500;
 const PORTS_MS = 3000;
 
-export interface RemoteStackOptions extends Omit<RemoteCoreOptions, 'port' | 'frame'> {
+export interface RemoteStackOptions extends Omit<RemoteCoreOptions, 'port' | 'frame' | 'writable'> {
   /** Of what is to be configured, 28 bytes: a board whose core was configured under this mark is taken over. */
   mark?: Uint8Array;
 }
@@ -46,6 +52,7 @@ export class RemoteStack {
   private readonly boardPorts = new Map<number, BoardPort>();
   private readonly bound = new Map<number, Bound>();
   private core_!: RemoteCore;
+  private readonly lines = new Map<number, LinePort>();
   private keptNet: number | undefined;
 
   private constructor() {}
@@ -55,7 +62,16 @@ export class RemoteStack {
     const stack = new RemoteStack();
     const { core, kept } = await RemoteCore.open(
       parseSerial(line),
-      { ...options, port: (port) => stack.portState(port) },
+      {
+        ...options,
+        port: (port) => stack.portState(port),
+        frame: (port, frame) => stack.lines.get(port)?.receive(frame),
+        writable: () => stack.pump(),
+        up: (board) => {
+          options.up?.(board);
+          stack.pump();
+        },
+      },
       ({ tag }) => options.mark !== undefined && tag.subarray(0, MARK_BYTES).equals(options.mark),
     );
     stack.core_ = core;
@@ -130,6 +146,40 @@ export class RemoteStack {
     return link;
   }
 
+  /** The link of `namespace` behind which a driver of this machine stands, over the line. It is up. */
+  async linePort(namespace: Namespace, driver: Driver, options: RemotePortOptions): Promise<Link> {
+    const number = LINK_LINE_PORT + this.lines.size;
+    if (this.lines.size === LINK_LINE_PORTS)
+      throw new NetError('EMFILE', `${driver.name}: a line bears ${LINK_LINE_PORTS} ports, and has them`);
+    const info = await namespace.addPortLink({
+      name: options.name,
+      mac: options.mac ?? driver.mac ?? randomMac(),
+      mtu: options.mtu ?? MTU,
+      features: 0,
+      vnetHdrLen: 0,
+      large: false,
+      ringEntries: this.ringEntries(),
+    });
+    const link = new Link(this.core, namespace.handle, info.ifindex, options.name);
+    await link.up();
+    await this.core.board.bind(info.handle, number);
+    const { session } = this.core.board.link;
+    const line = new LinePort(
+      driver,
+      (frame) => session.sendFrame(number, frame),
+      (state) => {
+        void link.set({ carrier: state.up }).catch(() => {});
+        options.onState?.(state);
+      },
+    );
+    this.lines.set(number, line);
+    return link;
+  }
+
+  private pump(): void {
+    for (const line of this.lines.values()) line.pump();
+  }
+
   /** A receive ring keeps a slot for each entry: all rings together leave room for what is under way. */
   private ringEntries(): number {
     const most = Math.min(RING_ENTRIES_MAX, this.core.sizes.smallSlots >> 2);
@@ -174,6 +224,8 @@ export class RemoteStack {
 
   /** The connection ends; the board goes on. */
   async close(): Promise<void> {
+    await Promise.all([...this.lines.values()].map((line) => line.close()));
+    this.lines.clear();
     await this.core.close();
     this.namespaces.clear();
     this.bound.clear();

@@ -94,6 +94,24 @@ describe.each(['virt64', 'virt32'])('the core on %s', (board) => {
   });
 });
 
+describe('the core on a board with one port and the line', () => {
+  it.each(['virt64', 'sifive_u'])('forwards between them: %s', async (board) => {
+    const lab = await CoreLab.start(`serial:qemu:${board}`, 1);
+    try {
+      for (const [to, size] of [
+        ['198.51.100.2', 56],
+        ['2001:db8:2::2', 56],
+        ['198.51.100.2', 8000],
+      ] as const)
+        await expect
+          .poll(() => ping(lab.a, to, { size, timeoutMs: 2000 }), { timeout: 20_000, interval: 20 })
+          .toMatchObject({ kind: 'reply', from: to, bytes: size });
+    } finally {
+      await lab.close();
+    }
+  });
+});
+
 describe('the core on a board with half a megabyte', () => {
   it('forwards, filters and tracks', async () => {
     const lab = await CoreLab.start('serial:qemu:virt64', 2, { sizes: SMALL });

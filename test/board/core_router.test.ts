@@ -177,7 +177,7 @@ describe.skipIf(missing !== undefined)('a router whose core is on a board', () =
   });
 
   it('ends with the reason when the board starts again, and the next one configures it', async () => {
-    board.control('system_reset');
+    await board.control('system_reset');
     expect(await up.ended).toBe(1);
     expect(JSON.stringify(up.lines)).toContain('started again, its core is gone');
     up = new Up(file(), folder);

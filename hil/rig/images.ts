@@ -24,7 +24,7 @@ export function buildImages(): string | undefined {
     });
     return undefined;
   } catch (error) {
-    return String((error as { stderr?: Buffer }).stderr ?? error).trim();
+    return String((error as { stderr?: Buffer }).stderr ?? error).trim() || String(error);
   }
 }
 

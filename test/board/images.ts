@@ -1,6 +1,7 @@
 /** The boards' images, built once per run of the tests: a second build of the same sources does nothing. */
-import { execFileSync } from 'node:child_process';
+import { buildImages as build } from '../../hil/rig/images.js';
 
 export function buildImages(): void {
-  execFileSync(process.execPath, ['firmware/build.mjs'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const complaint = build();
+  if (complaint !== undefined) throw new Error(complaint);
 }

@@ -53,7 +53,7 @@ export async function runNftCapture(
 ): Promise<number> {
   let bench: NftBench | undefined;
   try {
-    const ruleset = readCommands(readSource(rules));
+    const ruleset = readCommands(readSource(rules), { json: true });
     const config = await configOf(options, ruleset, output);
     if (config === undefined) return EXIT_WRONG_USE;
     const frames = readFrames(options.in);

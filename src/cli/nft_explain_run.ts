@@ -99,7 +99,7 @@ export async function explainRouter(pid: string | undefined): Promise<Explained>
 
 /** In a core of its own, with a link for every interface that the rules name by its index or at a hook. */
 export async function explainFile(file: string, mode: JitMode): Promise<Explained> {
-  const commands = readCommands(readSource(file));
+  const commands = readCommands(readSource(file), { json: true });
   const asked = new Set<string>();
   const { ir } = compile(commands, {
     names: systemNames((name) => {

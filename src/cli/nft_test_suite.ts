@@ -52,7 +52,7 @@ export async function runNftTest(
   let ruleset: NftCommand[];
   let wrong = false;
   try {
-    ruleset = readCommands(readSource(rules));
+    ruleset = readCommands(readSource(rules), { json: true });
     const named = interfaceNames(ruleset);
     const bridge = ruleset.some((command) => command.kind === 'add' && command.object.family === 'bridge');
     for (const file of files) {

@@ -33,7 +33,7 @@ const ASKS = new Set<Command['kind']>([
 
 function readRules({ file, text }: RulesetConfig): Command[] {
   const source: Source = text === undefined ? readSource(file) : { name: file, text };
-  const commands = readCommands(source);
+  const commands = readCommands(source, { json: true });
   const asks = commands.filter(({ kind }) => ASKS.has(kind));
   if (asks.length > 0)
     throw new RulesetErrors(

@@ -34,6 +34,20 @@ test('the example of the README passes', async () => {
   expect(out).toMatch(/^8 tests, 8 passed, 0 failed/m);
 });
 
+test("rules in libnftables' JSON", async () => {
+  const at = { family: 'inet', table: 't' };
+  const left = { payload: { protocol: 'tcp', field: 'dport' } };
+  const rules = [
+    { table: { family: 'inet', name: 't' } },
+    { chain: { ...at, name: 'f', type: 'filter', hook: 'forward', prio: 0, policy: 'drop' } },
+    { rule: { ...at, chain: 'f', expr: [{ match: { op: '==', left, right: 22 } }, { accept: null }] } },
+  ];
+  const tests = suite('packet: tcp dport 22, expect: accept', 'packet: tcp dport 23, expect: drop');
+  const { code, out } = await run(JSON.stringify({ nftables: rules }), tests);
+  expect(out).toMatch(/^2 tests, 2 passed/m);
+  expect(code).toBe(0);
+});
+
 const FORWARD = `table inet t {
 	set seen { type ipv4_addr; flags dynamic; }
 	chain f {

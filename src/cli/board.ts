@@ -33,6 +33,7 @@ export const makeBoardCommand: MakeCommand = (report) => {
     Number,
   );
   add('selftest', "run the board's own tests", true);
+  add('bench', 'round trips and rates of the line, with calls of three sizes', true);
   add('reset', 'start the board again', true);
   return board;
 };

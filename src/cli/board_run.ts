@@ -11,6 +11,7 @@ import {
 import { parseSerial, VIRTUAL_BOARDS } from '../drivers/serial/serial_spec.js';
 import { listTtys, type Tty } from '../drivers/serial/tty_list.js';
 import { NetError } from '../net_error.js';
+import { benchLine } from './board_bench.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE } from './command_line.js';
 
 export interface BoardOptions {
@@ -131,6 +132,23 @@ async function selftest(line: string, json: boolean, output: BoardOutput): Promi
   return failed === 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+async function bench(line: string, json: boolean, output: BoardOutput): Promise<number> {
+  const { board, echo } = await withBoard(line, CONNECT_MS, async (link, { name, build }) => ({
+    board: { name, build },
+    echo: await benchLine(link),
+  }));
+  if (json) output.out(`${JSON.stringify({ ...board, echo })}\n`);
+  else {
+    for (const { bytes, rttMedian, rttMin, rttMax, kibPerS } of echo) {
+      const ms = [rttMin, rttMedian, rttMax].map((value) => value.toFixed(2)).join(' / ');
+      output.out(
+        `echo ${String(bytes).padStart(4)} B  ${ms} ms (min / median / max), ${kibPerS.toFixed(0)} KiB/s\n`,
+      );
+    }
+  }
+  return EXIT_DONE;
+}
+
 async function reset(line: string, json: boolean, output: BoardOutput): Promise<number> {
   const boot = await withBoard(line, CONNECT_MS, async (link, _board, told) => {
     told.boots.length = 0;
@@ -206,6 +224,8 @@ export async function runBoard(
         return await info(line, json, output);
       case 'selftest':
         return await selftest(line, json, output);
+      case 'bench':
+        return await bench(line, json, output);
       case 'reset':
         return await reset(line, json, output);
       default:

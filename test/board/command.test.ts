@@ -51,6 +51,18 @@ describe('ww board', () => {
     expect(JSON.parse(out)).toMatchObject({ failed: 0, passed: 21 });
   });
 
+  it('bench tells round trips and rates of the line', async () => {
+    const { code, out } = await run('bench', LINE);
+    expect(code).toBe(0);
+    const { name, echo } = JSON.parse(out) as {
+      name: string;
+      echo: { bytes: number; rttMedian: number; kibPerS: number }[];
+    };
+    expect(name).toBe('virt64');
+    expect(echo.map(({ bytes }) => bytes)).toEqual([16, 512, 2040]);
+    for (const { rttMedian, kibPerS } of echo) expect(Math.min(rttMedian, kibPerS)).toBeGreaterThan(0);
+  });
+
   it('reset starts the board again, and waits for it', async () => {
     const { code, out } = await run('reset', LINE);
     expect(code).toBe(0);

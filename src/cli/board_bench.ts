@@ -30,7 +30,8 @@ export async function benchLine(link: BoardLink): Promise<EchoFigures[]> {
       const begin = performance.now();
       const { data: back } = await link.call(LinkOp.ECHO, data, `echo of ${bytes} bytes`);
       times.push(performance.now() - begin);
-      if (Buffer.compare(back, data) !== 0) throw new NetError('EIO', `an echo of ${bytes} bytes came back changed`);
+      if (Buffer.compare(back, data) !== 0)
+        throw new NetError('EIO', `an echo of ${bytes} bytes came back changed`);
     }
     times.sort((a, b) => a - b);
     const total = times.reduce((sum, ms) => sum + ms, 0);

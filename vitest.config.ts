@@ -45,6 +45,7 @@ export default defineConfig({
         test: {
           name: 'usb',
           include: ['test/usb/**/*.test.ts'],
+          globalSetup: ['test/usb/build_images.ts'],
           pool: guestPool('guest-usb', { usb: true }),
           isolate: false,
           fileParallelism: false,

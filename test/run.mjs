@@ -76,7 +76,18 @@ const TIERS = {
   },
   guest: { needs: [isLinux, ...commands('qemu-system-x86_64', 'ip'), hasGuest], run: vitest },
   usb: {
-    needs: [isLinux, ...commands('qemu-system-x86_64', 'ip', 'ping', 'iperf3', 'tcpdump'), hasGuest],
+    needs: [
+      isLinux,
+      ...commands(
+        'qemu-system-x86_64',
+        'ip',
+        'ping',
+        'iperf3',
+        'riscv64-unknown-elf-gcc',
+        'qemu-system-riscv64',
+      ),
+      hasGuest,
+    ],
     run: vitest,
   },
   fuzz: { needs: [], run: vitest },

@@ -40,25 +40,6 @@ export const vrf: readonly NftCase[] = [
     { focus: ['v6'] },
   ),
   one(
-    'the port behind the VRF',
-    `table inet t {
-${HOOKS.map(
-  (hook) => `chain ${hook} {
-type filter hook ${hook} priority filter; policy accept;
-meta sdifname "lan0" counter
-meta sdifname "wan0" counter
-meta sdifname "red" counter
-}`,
-).join('\n')}
-}`,
-    { silent: 15 },
-  ),
-  one(
-    'states of connections, by device',
-    devices('inet', 'iifname . oifname . ct state', 'iifname . oifname . ct state'),
-    { focus: ['tcp', 'udp'] },
-  ),
-  one(
     'masquerading by the name of the port, and of the VRF',
     `table ip t {
 chain strays {

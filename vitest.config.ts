@@ -55,7 +55,13 @@ export default defineConfig({
       {
         extends: true,
         // Real time: QEMU's boards.
-        test: { name: 'board', include: ['test/board/**/*.test.ts'], fileParallelism: false, retry: 1 },
+        test: {
+          name: 'board',
+          include: ['test/board/**/*.test.ts'],
+          globalSetup: ['test/board/build_images.ts'],
+          fileParallelism: false,
+          retry: 1,
+        },
       },
       { extends: true, test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false } },
       {

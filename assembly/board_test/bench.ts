@@ -14,7 +14,7 @@ import { fibFlowInit, fibLookupPlain } from '../route/fib_lookup';
 import { checkEthernet, ETH_HLEN, ethProto } from '../wire/ethernet';
 import { checkIpv4, ipv4DaddrBe, ipv4Ihl, ipv4Protocol, ipv4SaddrBe } from '../wire/ipv4';
 import { checkUdp, udpDest, udpSource } from '../wire/udp';
-import { mac, onLink } from './address';
+import { beyond, mac, onLink } from './address';
 import { configurePlain, coreEmpty, forwarding, NUD_PERMANENT, port } from './configure';
 import { poll, status } from './core';
 import { lab, labClear, portAt, rnd } from './lab';
@@ -73,7 +73,8 @@ function frame(flow: u32): i32 {
   d.proto = IPPROTO_UDP;
   d.host = 2;
   onLink(PAIR, 4, 0, 2);
-  onLink(PAIR + 16, 4, 1, 2 + (flow & 7));
+  // By a gateway, as what goes to the Internet.
+  beyond(PAIR + 16, 4, 1, flow & 3, 1 + flow);
   d.src = PAIR;
   d.dst = PAIR + 16;
   d.sport = 1024 + flow;

@@ -30,7 +30,6 @@ import { requestMemory, requestMib, requestSeed, requestSysctl } from './sysctl'
  */
 export function handleRequests(bytes: u32): u32 {
   const area = root().requestArea;
-  root().pathGen++;
   const end = min(bytes, root().requestBytes);
   let at: u32 = 0;
   let n: u32 = 0;
@@ -40,7 +39,10 @@ export function handleRequests(bytes: u32): u32 {
     if (len < <u32>Msg.BODY || len > end - at || (len & 7) !== 0) break;
     const type = load<u32>(msg, Msg.TYPE);
     const flags = load<u32>(msg, Msg.FLAGS);
-    store<i32>(msg, handle(type, flags, msg + Msg.BODY, len - Msg.BODY), Msg.STATUS);
+    const status = handle(type, flags, msg + Msg.BODY, len - Msg.BODY);
+    store<i32>(msg, status, Msg.STATUS);
+    // What is refused changes nothing.
+    if (status >= 0) root().pathGen++;
     at += len;
     n++;
   }

@@ -18,6 +18,12 @@ import { treeRoot } from './places.js';
 /** Of one test file: each test has vitest's own limit, but a worker that spins cannot see it. */
 const FILE_LIMIT_MS = 600_000;
 
+/**
+ * V8's compiler and collector have no threads of their own there: a worker that had several cores crashed in code (SIGSEGV,
+ * SIGILL) on emulated processors, seldom so without threads. The cause is not known.
+ */
+const V8_FLAGS = ['--single-threaded'];
+
 class GuestPoolWorker implements PoolWorker {
   private readonly events = new EventEmitter();
   private readonly reader = new MessageReader((message) => this.take(deserialize(message)));
@@ -52,7 +58,8 @@ class GuestPoolWorker implements PoolWorker {
     outputStream.write(
       `guest: up in ${(guest.bootMs / 1000).toFixed(1)} s, ${guest.kernel.split(' (')[0]}\n`,
     );
-    const argv = [process.execPath, '--enable-source-maps', ...execArgv, `${treeRoot()}/${WORKER}`];
+    const flags = ['--enable-source-maps', ...V8_FLAGS, ...execArgv];
+    const argv = [process.execPath, ...flags, `${treeRoot()}/${WORKER}`];
     this.program = guest.start(argv, {
       cwd: project.config.root,
       env: { ...defined(env), PATH: guestPath(env.PATH) },

@@ -24,5 +24,5 @@ describe("the same rulesets on Debian's kernel and on ours", () => {
     ({ name, needs }) =>
       name !== UNFAIR && (needs !== undefined || SAMPLE.some((start) => name.startsWith(start))),
   );
-  compareRulesets(cases, { packets, seed, engines: 1_000_000 });
+  compareRulesets(cases, { packets, seed, engines: 0 });
 });

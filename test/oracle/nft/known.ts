@@ -11,6 +11,7 @@ export const known: Readonly<Record<string, string>> = {
   'bridge: connections are tracked': 'fragments on a bridge, which ours does not put together',
   'bridge: rejects what comes in': 'not compared since the answers of bridges are there',
   'nat: source, to one address': 'Linux chooses a port by chance; whether that is all is not known',
+  'VRF: masquerading by the name of the port, and of the VRF': 'Linux chooses a port by chance here',
   'nat: redirect to the router itself':
     'a reset that only ours sends, perhaps of a connection taken up in its middle',
   'nat: two chains at one hook: the first that translates wins': 'Linux chooses a port by chance here',
